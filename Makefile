@@ -1,0 +1,140 @@
+# Semantic Signal. `make` alone says what there is. POSIX sh, and any GNU make from 3.81 on (that of macOS).
+
+UV_VERSION := 0.13.9
+BIN        := .venv/bin
+PY         := $(BIN)/python
+ARGS       ?=
+export PYTHONUTF8 := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+UV = $(BIN)/uv --quiet --no-progress
+
+# What a change of which makes setup do that part again; nothing changed, nothing done.
+PYTHON_READY   := .venv/.ready
+MODULES_READY  := frontend/node_modules/.ready
+DIST           := frontend/dist/index.html
+DIST_SOURCES    = $(shell find frontend/src frontend/public frontend/index.html frontend/vite.config.ts \
+                    frontend/tsconfig.json 2>/dev/null)
+LOCKED_MODULES  = $(wildcard frontend/package.json frontend/package-lock.json frontend/*/package.json)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench types drift lock cover clean browser
+
+help: ## what there is
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+setup: $(PYTHON_READY) $(DIST) ## virtual environment, locked dependencies, dashboard; again only what changed
+	@[ "$(MAKECMDGOALS)" != setup ] || echo "setup: ready; $(BIN)/semsig --help"
+
+run: setup ## set up, then everything in one process on the simulated market (ARGS="--port 8001" …)
+	@exec $(BIN)/semsig run $(ARGS)
+
+test: setup browser ## set up, then all tests: Python, front end, browser (ARGS="-k replay" for pytest)
+	@failed=0; [ -t 1 ] || export NO_COLOR=1; \
+	echo "test: Python"; $(PY) -m pytest $(ARGS) || failed=1; \
+	echo "test: front end"; (cd frontend && npm run --silent test) || failed=1; \
+	if $(find_browser) >/dev/null; then \
+	  echo "test: browser"; (cd frontend && npm run --silent --if-present test:browser) || failed=1; \
+	elif [ -n "$$CI" ]; then echo "test: no Chromium, and in CI nothing is skipped" >&2; failed=1; \
+	fi; \
+	exit $$failed
+
+check: setup ## format, lint, types, import contracts, dead code, wire drift: what a commit must pass
+	@echo "check: format";           $(BIN)/ruff format --check --quiet . || { echo "check: run $(BIN)/ruff format ." >&2; exit 1; }
+	@echo "check: lint";             $(BIN)/ruff check --quiet .
+	@echo "check: types";            $(BIN)/mypy --strict --no-error-summary
+	@echo "check: import contracts"; $(BIN)/lint-imports --no-logo >.venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
+	@echo "check: dead code";        $(BIN)/vulture
+	@echo "check: wire drift";       $(MAKE) --no-print-directory drift
+	@echo "check: TypeScript";       cd frontend && npm run --silent check
+	@echo "check: all good"
+
+bench: setup ## the benchmarks: a table here, and bench/results.json
+	@$(PY) -m bench $(ARGS)
+
+types: $(PYTHON_READY) $(MODULES_READY) ## what the API says → frontend/openapi.json → frontend/src/wire.ts
+	@mkdir -p frontend/src .venv/before
+	@cp -p frontend/openapi.json frontend/src/wire.ts .venv/before/ 2>/dev/null || true
+	@$(PY) -m semanticsignal.drivers.api >.venv/openapi.json && cp .venv/openapi.json frontend/openapi.json
+	@cd frontend && npm run --silent wire >/dev/null
+	@$(call unchanged,frontend/openapi.json) $(call unchanged,frontend/src/wire.ts)
+
+drift: types
+	@for file in frontend/openapi.json frontend/src/wire.ts; do \
+	  cmp -s $$file .venv/before/$$(basename $$file) || \
+	    { echo "check: $$file was behind the API; it is written anew: commit it" >&2; exit 1; }; \
+	done
+
+cover: setup ## the Python tests once more, with what they reach
+	@$(BIN)/coverage erase; $(BIN)/coverage run -m pytest -q $(ARGS)
+	@$(BIN)/coverage combine --quiet; $(BIN)/coverage report
+
+lock: $(PYTHON_READY) ## pyproject.toml → requirements.lock (ARGS=--upgrade for the newest of everything)
+	@$(UV) pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $(ARGS) \
+	  --group dev pyproject.toml -o requirements.lock >/dev/null
+
+clean: ## removes what setup and the tests made; .semsig/, your ledger, stays
+	@rm -rf .venv frontend/node_modules frontend/*/node_modules frontend/dist .pytest_cache .mypy_cache .ruff_cache \
+	  .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- how setup does it ---------------------------------------------------------------------------------------------
+
+# The first interpreter that runs and is one we support. `python3` first: it is the one its owner chose.
+define find_python
+	for python in "$$PYTHON" python3 python3.13 python3.12 python3.11; do \
+	  [ -n "$$python" ] && "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	    >/dev/null 2>&1 && break; \
+	  python=; \
+	done
+endef
+
+define find_browser
+	{ for browser in "$$CHROMIUM" chromium chromium-browser google-chrome google-chrome-stable \
+	    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" \
+	    "/Applications/Chromium.app/Contents/MacOS/Chromium"; do \
+	  [ -n "$$browser" ] && command -v "$$browser" && break; \
+	done; }
+endef
+
+# A generated file that came out the same keeps its time, or setup would build the dashboard again.
+unchanged = cmp -s $(1) .venv/before/$(notdir $(1)) && cp -p .venv/before/$(notdir $(1)) $(1) || true;
+
+$(PYTHON_READY): requirements.lock pyproject.toml
+	@$(find_python); \
+	[ -n "$$python" ] || { echo "setup: needs Python 3.11, 3.12 or 3.13, was $$(python3 --version 2>&1 | head -n 1);" \
+	  "install one, or name it: PYTHON=/path/to/python3 make setup" >&2; exit 1; }; \
+	if ! $(PY) -c '' >/dev/null 2>&1 || ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	  "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || { echo "setup: $$python cannot make a virtual environment," \
+	    "was without ensurepip; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
+	  echo "setup: virtual environment, $$("$$python" --version); the first time takes a minute"; \
+	  rm -rf .venv && "$$python" -m venv .venv; \
+	fi
+	@[ "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" = "$(UV_VERSION)" ] || $(PY) -m pip install -qq uv==$(UV_VERSION)
+	@echo "setup: Python packages"
+	@$(UV) pip sync --python $(PY) --require-hashes requirements.lock
+	@$(UV) pip install --python $(PY) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(MODULES_READY): $(LOCKED_MODULES)
+	@command -v npm >/dev/null 2>&1 && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || \
+	  { echo "setup: needs Node.js 20 or newer with npm for the dashboard, was $$(node --version 2>/dev/null || echo none)" >&2; exit 1; }
+	@echo "setup: dashboard packages"
+	@cd frontend && npm ci --silent --no-audit --no-fund --no-update-notifier
+	@touch $@
+
+$(DIST): $(MODULES_READY) $(DIST_SOURCES)
+	@echo "setup: dashboard"
+	@cd frontend && npm run --silent build -- --logLevel warn
+	@touch $@
+
+browser:
+	@if $(find_browser) >/dev/null; then :; \
+	elif command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+	  echo "setup: Chromium for the browser tests"; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } \
+	    >.venv/browser.log 2>&1 </dev/null || { tail -n 5 .venv/browser.log >&2; exit 1; }; \
+	else \
+	  echo "setup: no Chromium or Google Chrome here, so the browser tests are left out;" \
+	    "install one (Debian: apt-get install chromium; macOS: brew install --cask chromium)" >&2; \
+	fi

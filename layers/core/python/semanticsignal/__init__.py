@@ -1,0 +1,1 @@
+"""Semantic Signal. Read `stages/__init__.py` first: the table of the whole flow."""

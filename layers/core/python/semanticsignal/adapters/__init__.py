@@ -1,0 +1,1 @@
+"""Plugs: one outside system a file, and no plug knows another."""

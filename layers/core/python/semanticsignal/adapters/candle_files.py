@@ -1,0 +1,219 @@
+"""MarketData from recorded candles: `{exchange}_{market}_{BASEQUOTE}_{tf}.parquet` or `.csv[.gz]` in a folder."""
+
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from math import floor, log10
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..domain.errors import BadInput, InvalidCandle, InvalidSymbol
+from ..domain.market import (
+    Candles,
+    FundingRate,
+    MarketKind,
+    Symbol,
+    Timeframe,
+    TradingRules,
+    epoch_ms,
+    exact,
+    instant,
+)
+
+NAME = re.compile(r"^([a-z0-9]+)_(spot|perp)_([A-Z0-9]+)_([0-9]+[mhdw])\.(parquet|csv|csv\.gz)$")
+FUNDING = "{exchange}_perp_{pair}_funding_*.parquet"
+COLUMNS = ("ts", "open", "high", "low", "close", "volume")
+# What most venues ask of most pairs; a tape does not record the rules of its day.
+QUANTITY_STEP, MIN_NOTIONAL_QUOTE, PRICE_DIGITS = Decimal("0.00001"), Decimal(5), 7
+
+
+class Tape:
+    """For each pair the candles of one venue, in every timeframe there is, finest first; nothing beyond `until` is told."""
+
+    def __init__(
+        self,
+        series: Mapping[Symbol, Mapping[Timeframe, Candles]],
+        *,
+        funding: Mapping[Symbol, tuple[FundingRate, ...]] | None = None,
+        rules: Mapping[Symbol, TradingRules] | None = None,
+        is_simulated: bool = False,
+    ) -> None:
+        self._series = {
+            symbol: {tf: tapes[tf] for tf in sorted(tapes, key=lambda tf: tf.ms) if len(tapes[tf])}
+            for symbol, tapes in series.items()
+        }
+        self._funding, self._rules = dict(funding or {}), dict(rules or {})
+        self.is_simulated = is_simulated
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        return tuple(self._series)
+
+    def tape(self, symbol: Symbol, timeframe: Timeframe) -> Candles:
+        """Everything there is of a pair; for the crank, which walks it, never for a step."""
+        return self._tapes(symbol)[timeframe]
+
+    def digest(self) -> str:
+        """SHA-256 over every column: two tapes with it are the same market."""
+        seal = sha256()
+        for symbol, tapes in sorted(self._series.items()):
+            for timeframe, tape in tapes.items():
+                seal.update(f"{symbol} {timeframe} {tape.source}\n".encode())
+                for column in (tape.opened_ms, tape.open, tape.high, tape.low, tape.close, tape.volume):
+                    seal.update(memoryview(column))  # type: ignore[arg-type]
+            seal.update(repr(self._funding.get(symbol)).encode())
+        return seal.hexdigest()
+
+    async def candles(self, symbol: Symbol, timeframe: Timeframe, *, until: datetime, limit: int) -> Candles:
+        tape = self._tapes(symbol)[timeframe]
+        end = bisect_right(tape.opened_ms, epoch_ms(until) - timeframe.ms)
+        return tape[max(0, end - limit) : end]
+
+    async def fine_candles(self, symbol: Symbol, *, since: datetime, until: datetime) -> Candles:
+        first, last = epoch_ms(since), epoch_ms(until)
+        tape = self._finest(symbol, first, last)
+        start = bisect_left(tape.opened_ms, first)
+        end = bisect_right(tape.opened_ms, last - tape.timeframe.ms)
+        return tape[start : max(start, end)]
+
+    async def first_open(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[datetime, float] | None:
+        first, last = epoch_ms(since), epoch_ms(until)
+        if instant(first) < since:
+            first += 1  # a bar that opened within the same millisecond but before
+        tape = self._finest(symbol, first, first)
+        row = bisect_left(tape.opened_ms, first)
+        if row == len(tape) or tape.opened_ms[row] > last:
+            return None
+        return instant(tape.opened_ms[row]), tape.open[row]
+
+    async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:
+        return tuple(rate for rate in self._funding.get(symbol, ()) if since < rate.paid_at <= until)
+
+    async def rules(self, symbol: Symbol) -> TradingRules:
+        """The venue's own where they are known; else a tick of seven digits of the tape's first price, fixed before
+        anything was decided."""
+        if symbol in self._rules:
+            return self._rules[symbol]
+        coarsest = list(self._tapes(symbol).values())[-1]
+        tick = Decimal(1).scaleb(floor(log10(coarsest.open[0])) + 1 - PRICE_DIGITS)
+        return TradingRules(tick, QUANTITY_STEP, MIN_NOTIONAL_QUOTE)
+
+    def _tapes(self, symbol: Symbol) -> dict[Timeframe, Candles]:
+        if symbol not in self._series:
+            raise InvalidSymbol(f"{symbol} is not on this tape, it holds {', '.join(map(str, self._series))}")
+        return self._series[symbol]
+
+    def _finest(self, symbol: Symbol, first_ms: int, last_ms: int) -> Candles:
+        """The finest tape that covers all of the span; the coarsest where none does."""
+        tapes = list(self._tapes(symbol).values())
+        for tape in tapes:
+            if tape.opened_ms[0] <= first_ms and last_ms <= tape.opened_ms[-1] + tape.timeframe.ms:
+                return tape
+        return tapes[-1]
+
+
+def load(folder: Path, symbols: Iterable[Symbol], timeframe: Timeframe, kind: MarketKind, exchange: str) -> Tape:
+    """Raises InvalidSymbol for a pair without candles here, InvalidCandle naming file and row, BadInput for a folder
+    that cannot be read."""
+    if not folder.is_dir():
+        raise BadInput(f"no such folder of candles, was {folder}")
+    series: dict[Symbol, dict[Timeframe, Candles]] = {}
+    funding: dict[Symbol, tuple[FundingRate, ...]] = {}
+    for symbol in symbols:
+        venue, files = _chosen(folder, symbol, timeframe, kind, exchange)
+        series[symbol] = {tf: read(path, symbol, tf, venue) for tf, path in files.items()}
+        if not len(series[symbol][timeframe]):
+            raise InvalidCandle(f"{files[timeframe].name}: holds no candle")
+        if kind is MarketKind.PERP:
+            funding[symbol] = _funding(folder, symbol, venue)
+    return Tape(series, funding=funding)
+
+
+def read(path: Path, symbol: Symbol, timeframe: Timeframe, source: str) -> Candles:
+    """One file as checked columns. Raises InvalidCandle that names the file and the row."""
+    frame = _frame(path)
+    missing = [column for column in COLUMNS if column not in frame.columns]
+    if missing:
+        raise InvalidCandle(f"{path.name}: columns {', '.join(missing)} are missing, was {', '.join(map(str, frame.columns))}")
+    columns: dict[str, Any] = {}
+    for name in COLUMNS:
+        try:
+            columns[name] = np.asarray(frame[name], dtype=np.float64)
+        except (TypeError, ValueError) as wrong:
+            raise InvalidCandle(f"{path.name}: column {name} holds more than numbers, was {wrong}") from wrong
+    _check(path.name, columns)
+    opened = memoryview(array("q", columns["ts"].astype(np.int64).tolist()))
+    prices = (memoryview(np.ascontiguousarray(columns[name])) for name in COLUMNS[1:])
+    return Candles(symbol, timeframe, source, opened, *prices)
+
+
+def _frame(path: Path) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (OSError, ValueError, UnicodeDecodeError) as wrong:
+        raise InvalidCandle(f"{path.name}: cannot be read as candles, was {wrong}") from wrong
+
+
+def _check(name: str, columns: dict[str, Any]) -> None:
+    """The rules of `Candles.check`, on whole columns: years of minutes in milliseconds."""
+    ts, volume = columns["ts"], columns["volume"]
+    prices = np.vstack([columns[column] for column in COLUMNS[1:5]])
+    steps = np.diff(ts, prepend=-np.inf)
+    faults = (
+        ("ts must be whole milliseconds", ~np.isfinite(ts) | (ts != np.floor(ts)) | (np.abs(ts) > 2**53)),
+        ("prices must be above zero and finite", ~(np.isfinite(prices) & (prices > 0)).all(axis=0)),
+        ("volume must be finite and not negative", ~(np.isfinite(volume) & (volume >= 0))),
+        ("high and low must bound open and close", (prices.max(axis=0) > prices[1]) | (prices.min(axis=0) < prices[2])),
+        ("a duplicate candle", steps == 0),
+        ("out of order", steps < 0),
+    )
+    for fault, where in faults:
+        rows = np.flatnonzero(where)
+        if len(rows):
+            row = int(rows[0])
+            was = ", ".join(f"{column} {columns[column][row]:.15g}" for column in COLUMNS)
+            raise InvalidCandle(f"{name}: row {row}: {fault}, was {was}")
+
+
+def _chosen(
+    folder: Path, symbol: Symbol, timeframe: Timeframe, kind: MarketKind, exchange: str
+) -> tuple[str, dict[Timeframe, Path]]:
+    """The files of one venue: the configured one where it has the pair, else the first by name."""
+    venues: dict[tuple[str, str], dict[Timeframe, Path]] = {}
+    pairs: set[str] = set()
+    for path in sorted(folder.iterdir()):
+        parts = NAME.match(path.name)
+        if not parts or parts[4] not in list(Timeframe):
+            continue
+        pairs.add(parts[3])
+        if parts[3] == symbol.joined:
+            venues.setdefault((parts[1], parts[2]), {}).setdefault(Timeframe(parts[4]), path)
+    having = [venue for venue, files in venues.items() if timeframe in files and venue[1] == kind]
+    if having:
+        venue = next((v for v in having if v[0] == exchange), having[0])
+        finer = {tf: path for tf, path in venues[venue].items() if tf.ms <= timeframe.ms}
+        return venue[0], finer
+    if not venues:
+        raise InvalidSymbol(f"no candles of {symbol} in {folder}; there are {', '.join(sorted(pairs)) or 'none'}")
+    there = ", ".join(sorted(f"{v[0]} {v[1]} {tf}" for v, files in venues.items() for tf in files))
+    raise InvalidSymbol(f"no {kind} {timeframe} candles of {symbol} in {folder}; there are {there}")
+
+
+def _funding(folder: Path, symbol: Symbol, exchange: str) -> tuple[FundingRate, ...]:
+    """Settlements beside the candles, or in a `funding` folder beside theirs. None recorded: none is charged."""
+    pattern = FUNDING.format(exchange=exchange, pair=symbol.joined)
+    paths = sorted([*folder.glob(pattern), *(folder.parent / "funding").glob(pattern)])
+    if not paths:
+        return ()
+    frame = _frame(paths[0])
+    return tuple(
+        FundingRate(symbol, instant(int(ts)), exact(rate)) for ts, rate in zip(frame["ts"], frame["rate"], strict=True)
+    )

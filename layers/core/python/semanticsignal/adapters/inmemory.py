@@ -1,0 +1,183 @@
+"""Every socket in memory: tests, replay, and the local run's memory index."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from ..domain.errors import LedgerConflict, ModelUnavailable
+from ..domain.learning import Conditions, Experience, SemanticRule
+from ..domain.ledger import Entry
+from ..domain.decision import Prompt, Reply
+from ..domain.market import Symbol
+from ..domain.trading import Portfolio
+from ..logic.decide.recall import vector
+from ..logic.execute.position import empty
+from decimal import Decimal
+
+
+class InMemoryLedger:
+    """A list and a portfolio; gone with the process."""
+
+    def __init__(self, start_quote: Decimal) -> None:
+        self._entries: list[Entry] = []
+        self._by_id: dict[str, Entry] = {}
+        self._portfolio = empty(start_quote)
+        self._told = 0
+
+    async def portfolio(self) -> Portfolio:
+        return self._portfolio
+
+    async def record(self, entry: Entry) -> Entry:
+        return self._by_id.get(entry.id) or self._append(entry)
+
+    async def settle(self, entry: Entry, before: Portfolio, after: Portfolio) -> Entry:
+        if entry.id in self._by_id:
+            return self._by_id[entry.id]
+        if before.version != self._portfolio.version:
+            raise LedgerConflict(f"the portfolio is at version {self._portfolio.version}, was read at {before.version}")
+        self._portfolio = after
+        return self._append(entry)
+
+    def _append(self, entry: Entry) -> Entry:
+        written = replace(entry, seq=len(self._entries) + 1)
+        self._entries.append(written)
+        self._by_id[written.id] = written
+        return written
+
+    async def entry(self, id: str) -> Entry | None:
+        return self._by_id.get(id)
+
+    async def entries(
+        self,
+        *,
+        kinds: Iterable[str] = (),
+        symbol: Symbol | None = None,
+        after: int = 0,
+        before: int | None = None,
+        until: datetime | None = None,
+        limit: int = 1000,
+        newest_first: bool = False,
+    ) -> tuple[Entry, ...]:
+        wanted = set(kinds)
+        found: list[Entry] = []
+        for entry in reversed(self._entries) if newest_first else self._entries:
+            if len(found) >= limit:
+                break
+            if entry.seq <= after or (before is not None and entry.seq >= before):
+                continue
+            if wanted and entry.kind not in wanted:
+                continue
+            if symbol is not None and getattr(entry.fact, "symbol", None) != symbol:
+                continue
+            if until is None or entry.fact.at <= until:
+                found.append(entry)
+        return tuple(found)
+
+    async def untold(self) -> tuple[Entry, ...]:
+        return tuple(self._entries[self._told :])
+
+    async def told(self, seq: int) -> None:
+        self._told = max(self._told, seq)
+
+    async def last_seq(self) -> int:
+        return len(self._entries)
+
+
+class InMemoryArchive:
+    """Keeps the newest `keep` items; None keeps everything."""
+
+    def __init__(self, keep: int | None = None) -> None:
+        self._items: OrderedDict[str, Any] = OrderedDict()
+        self._keep = keep
+
+    async def put(self, key: str, item: Any) -> Any:
+        stands = self._items.setdefault(key, item)
+        if self._keep is not None and len(self._items) > self._keep:
+            self._items.popitem(last=False)
+        return stands
+
+    async def get(self, key: str, kind: type) -> Any:
+        return self._items.get(key)
+
+
+class InMemoryMemory:
+    """An exact index: every experience is compared. Tens of thousands are fine; a vector store takes over beyond."""
+
+    def __init__(self) -> None:
+        self._experiences: dict[str, Experience] = {}
+        self._list: list[Experience] = []
+        self._points = np.empty((0, 0))
+        self._rules: dict[str, SemanticRule] = {}
+
+    async def remember(self, experience: Experience) -> None:
+        if experience.id in self._experiences:
+            return
+        self._experiences[experience.id] = experience
+        self._list = sorted(self._experiences.values(), key=lambda e: (e.closed_at, e.id))
+        points = np.array([vector(e.conditions) for e in self._list])
+        lengths = np.linalg.norm(points, axis=1, keepdims=True)
+        self._points = np.divide(points, lengths, out=np.zeros_like(points), where=lengths > 0)
+
+    async def similar(
+        self, conditions: Conditions, *, until: datetime, limit: int
+    ) -> tuple[tuple[Experience, float], ...]:
+        known = self._known(until)
+        if not known or limit <= 0:
+            return ()
+        point = np.array(vector(conditions))
+        length = float(np.linalg.norm(point))
+        cosines = self._points[:known] @ (point / length) if length else np.zeros(known)
+        likeness = (1 + cosines) / 2
+        order = sorted(range(known), key=lambda i: (-likeness[i], self._list[i].id))[:limit]
+        return tuple((self._list[i], float(likeness[i])) for i in order)
+
+    async def count(self, *, until: datetime) -> int:
+        return self._known(until)
+
+    def _known(self, until: datetime) -> int:
+        known = len(self._list)
+        while known and self._list[known - 1].closed_at > until:
+            known -= 1
+        return known
+
+    async def learn(self, rule: SemanticRule) -> None:
+        self._rules.setdefault(rule.id, rule)
+
+    async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
+        newest: dict[str, SemanticRule] = {}
+        for rule in self._rules.values():
+            if rule.formed_at <= until:
+                standing = newest.get(rule.pattern)
+                if standing is None or len(standing.trade_ids) < len(rule.trade_ids):
+                    newest[rule.pattern] = rule
+        return tuple(newest[name] for name in sorted(newest))
+
+
+class InMemoryNotifier:
+    """Keeps what it is told, or, unheard, lets nobody prepare anything."""
+
+    def __init__(self, *, is_heard: bool = True) -> None:
+        self.is_heard = is_heard
+        self.views: list[Any] = []
+
+    async def tell(self, view: Any) -> None:
+        self.views.append(view)
+
+
+class ScriptedModel:
+    """Replies in the order given, then is unavailable: a model for tests and demonstrations."""
+
+    def __init__(self, *texts: str, name: str = "scripted") -> None:
+        self._texts = list(texts)
+        self._name = name
+        self.prompts: list[Prompt] = []
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        self.prompts.append(prompt)
+        if not self._texts:
+            raise ModelUnavailable(f"the script has {len(self.prompts) - 1} replies, was asked once more")
+        return Reply(text=self._texts.pop(0), model=self._name)

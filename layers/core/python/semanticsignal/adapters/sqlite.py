@@ -1,0 +1,188 @@
+"""Ledger and outbox in one SQLite file: one transaction an entry, durable when the call returns."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ..codec import FACTS, SUBJECTS, dumps, loads
+from ..domain.errors import BadInput, LedgerConflict, LedgerUnavailable
+from ..domain.ledger import Entry
+from ..domain.market import EPOCH, Symbol
+from ..domain.trading import Portfolio
+from ..logic.execute.position import empty
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, symbol TEXT, at_us INTEGER NOT NULL,
+    fact BLOB NOT NULL, subject BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS entries_by_kind ON entries (kind, symbol, seq);
+CREATE TABLE IF NOT EXISTS portfolio (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+DECODED = 4096
+
+
+class SqliteLedger:
+    """`is_durable`: flush to the disk at every commit. Without it a power cut may lose the last entries (never a killed
+    process): right for a replay, which can be run again. Raises LedgerUnavailable when the file cannot be used."""
+
+    def __init__(self, path: Path, start_quote: Decimal, *, is_durable: bool = True) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=5, cached_statements=256)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
+            self._db.executescript(SCHEMA)
+            first = empty(start_quote)
+            self._db.execute("INSERT OR IGNORE INTO portfolio VALUES (1, ?, ?)", (first.version, dumps(first)))
+        except (sqlite3.Error, OSError) as wrong:
+            raise LedgerUnavailable(f"cannot open the ledger {path}, was {wrong}") from wrong
+        self._portfolio: Portfolio | None = None
+        self._decoded = lru_cache(maxsize=DECODED)(_decoded)
+
+    def close(self) -> None:
+        self._db.close()
+
+    async def portfolio(self) -> Portfolio:
+        with self._reading():
+            (version,) = self._db.execute("SELECT version FROM portfolio").fetchone()
+            if self._portfolio is None or self._portfolio.version != version:
+                (body,) = self._db.execute("SELECT body FROM portfolio").fetchone()
+                self._portfolio = loads(Portfolio, body)
+            return self._portfolio
+
+    async def record(self, entry: Entry) -> Entry:
+        with self._writing():
+            return self._standing(entry.id) or self._insert(entry)
+
+    async def settle(self, entry: Entry, before: Portfolio, after: Portfolio) -> Entry:
+        with self._writing():
+            standing = self._standing(entry.id)
+            if standing:
+                return standing
+            (version,) = self._db.execute("SELECT version FROM portfolio").fetchone()
+            if version != before.version:
+                raise LedgerConflict(f"the portfolio is at version {version}, was read at {before.version}")
+            self._db.execute("UPDATE portfolio SET version = ?, body = ?", (after.version, dumps(after)))
+            written = self._insert(entry)
+        self._portfolio = after
+        return written
+
+    async def entry(self, id: str) -> Entry | None:
+        with self._reading():
+            return self._standing(id)
+
+    async def entries(
+        self,
+        *,
+        kinds: Iterable[str] = (),
+        symbol: Symbol | None = None,
+        after: int = 0,
+        before: int | None = None,
+        until: datetime | None = None,
+        limit: int = 1000,
+        newest_first: bool = False,
+    ) -> tuple[Entry, ...]:
+        wanted = tuple(kinds)
+        where, values = ["seq > ?"], [after]
+        for clause, value in (("seq < ?", before), ("symbol = ?", symbol), ("at_us <= ?", until)):
+            if value is not None:
+                where.append(clause)
+                values.append(_value(value))
+        if wanted:
+            where.append(f"kind IN ({', '.join('?' * len(wanted))})")
+        query = f"SELECT seq FROM entries WHERE {' AND '.join(where)} ORDER BY seq {'DESC' if newest_first else ''} LIMIT ?"
+        with self._reading():
+            rows = self._db.execute(query, (*values, *wanted, limit)).fetchall()
+            return tuple(self._read(seq) for (seq,) in rows)
+
+    async def untold(self) -> tuple[Entry, ...]:
+        return await self.entries(after=int(self.note("told") or 0), limit=-1)
+
+    async def told(self, seq: int) -> None:
+        self.set_note("told", str(seq))
+
+    async def last_seq(self) -> int:
+        with self._reading():
+            (seq,) = self._db.execute("SELECT COALESCE(MAX(seq), 0) FROM entries").fetchone()
+            return int(seq)
+
+    def note(self, key: str) -> str | None:
+        """A word the crank left in this home, such as which replay it holds."""
+        with self._reading():
+            row = self._db.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
+            return row[0] if row else None
+
+    def set_note(self, key: str, value: str) -> None:
+        with self._writing():
+            self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, value))
+
+    def digest(self) -> str:
+        """SHA-256 over every entry in order and the portfolio they add up to: the identity of a run."""
+        seal = sha256()
+        with self._reading():
+            for id, fact, subject in self._db.execute("SELECT id, fact, subject FROM entries ORDER BY seq"):
+                seal.update(b"%d %d %d\n" % (len(id.encode()), len(fact), len(subject)) + id.encode() + fact + subject)
+            (body,) = self._db.execute("SELECT body FROM portfolio").fetchone()
+        seal.update(body)
+        return seal.hexdigest()
+
+    def _standing(self, id: str) -> Entry | None:
+        row = self._db.execute("SELECT seq FROM entries WHERE id = ?", (id,)).fetchone()
+        return self._read(row[0]) if row else None
+
+    def _read(self, seq: int) -> Entry:
+        return self._decoded(self._db, seq)
+
+    def _insert(self, entry: Entry) -> Entry:
+        symbol = getattr(entry.fact, "symbol", None)
+        cursor = self._db.execute(
+            "INSERT INTO entries (id, kind, symbol, at_us, fact, subject) VALUES (?, ?, ?, ?, ?, ?)",
+            (entry.id, entry.kind, _value(symbol), _value(entry.fact.at), dumps(entry.fact), dumps(entry.subject)),
+        )
+        return replace(entry, seq=int(cursor.lastrowid or 0))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as wrong:
+            raise LedgerUnavailable(f"cannot read the ledger {self._path}, was {wrong}") from wrong
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.Error as wrong:
+            raise LedgerUnavailable(f"cannot write the ledger {self._path}, was {wrong}") from wrong
+
+
+def _decoded(db: sqlite3.Connection, seq: int) -> Entry:
+    """Entries never change, so each is decoded once while it is remembered."""
+    kind, fact, subject = db.execute("SELECT kind, fact, subject FROM entries WHERE seq = ?", (seq,)).fetchone()
+    if kind not in FACTS:
+        raise BadInput(f"the ledger was written by a newer version: unknown kind {kind!r}")
+    return Entry(loads(FACTS[kind], fact), loads(SUBJECTS[kind], subject), seq)
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case datetime():
+            return (value - EPOCH) // timedelta(microseconds=1)
+        case Symbol():
+            return str(value)
+    return value

@@ -1,0 +1,40 @@
+"""Clocks: the machine's own, one that runs faster than real time, and one that is set by hand."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class SystemClock:
+    """Now, in UTC."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class FastClock:
+    """Stands at an instant until `start`, then runs `speed` times as fast as the machine's monotonic clock."""
+
+    def __init__(self, at: datetime, speed: float) -> None:
+        self.speed = speed
+        self._at = at
+        self._began: float | None = None
+
+    def start(self) -> None:
+        self._began = time.monotonic()
+
+    def now(self) -> datetime:
+        passed = 0.0 if self._began is None else time.monotonic() - self._began
+        return self._at + timedelta(seconds=passed * self.speed)
+
+
+class SetClock:
+    """Stands still until it is set: replay turns it by hand."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        return self._at
+
+    def set(self, at: datetime) -> None:
+        self._at = at

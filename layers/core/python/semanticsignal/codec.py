@@ -1,0 +1,162 @@
+"""Nouns ↔ JSON, once, for the bus, the archive, the ledger and the browser.
+
+Decimals are strings, instants ISO 8601 with offset, symbols `BASE/QUOTE`; a fact carries its `kind`."""
+
+import base64
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+from .domain import events, ledger
+from .domain.errors import BadInput
+from .domain.market import Symbol
+
+T = TypeVar("T")
+
+FACTS: dict[str, type] = {kind.__name__: kind for kind in get_args(events.Fact)}
+SUBJECTS: dict[str, type] = {
+    "DecisionMade": ledger.Decision,
+    "OrderPlaced": ledger.Order,
+    "OrderExpired": ledger.Expiry,
+    "PositionOpened": ledger.Opening,
+    "PositionUpdated": ledger.Amendment,
+    "PositionClosed": ledger.Closing,
+    "EquityMarked": ledger.EquityPoint,
+    "LessonLearned": ledger.Learned,
+    "RuleFormed": ledger.SemanticRule,
+}
+
+
+def dumps(noun: Any) -> bytes:
+    """Canonical bytes: the same noun gives the same bytes in every process."""
+    return orjson.dumps(plain(noun), option=orjson.OPT_SORT_KEYS)
+
+
+def loads(kind: type[T], content: bytes | str) -> T:
+    """Raises BadInput when the bytes are no such noun."""
+    try:
+        return decode(kind, orjson.loads(content))
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, ArithmeticError) as wrong:
+        raise BadInput(f"not a {kind.__name__}: {wrong!r}, was {content[:80]!r}") from wrong
+
+
+def dump_fact(fact: Any) -> dict[str, Any]:
+    return {"kind": type(fact).__name__, **plain(fact)}
+
+
+def load_fact(envelope: Mapping[str, Any]) -> Any:
+    """Raises BadInput for a kind of fact that we do not know."""
+    name = envelope.get("kind")
+    if not isinstance(name, str) or name not in FACTS:
+        raise BadInput(f"not a fact we know, kind was {name!r}")
+    try:
+        return decode(FACTS[name], envelope)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as wrong:
+        raise BadInput(f"not a {name}: {wrong!r}, was {envelope!r}") from wrong
+
+
+def plain(value: Any) -> Any:
+    """Any noun as what JSON knows."""
+    match value:
+        case None | bool() | int() | float() | str() if not isinstance(value, Enum):
+            return value
+        case Enum():
+            return value.value
+        case Decimal():
+            return str(value)
+        case datetime():
+            return value.isoformat()
+        case Symbol():
+            return str(value)
+        case bytes():
+            return base64.b64encode(value).decode()
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case array() | memoryview():
+            return value.tolist()
+        case _ if is_dataclass(value):
+            return {name: plain(getattr(value, name)) for name in _names(type(value))}
+        case Sequence() | set() | frozenset():
+            return [plain(item) for item in value]
+    raise TypeError(f"no way to write a {type(value).__name__}")
+
+
+def decode(kind: Any, data: Any) -> Any:
+    """The reverse of `plain`, led by the type hints of the nouns. Raises KeyError, TypeError or ValueError."""
+    return _decoder(kind)(data)
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+@cache
+def _decoder(kind: Any) -> Callable[[Any], Any]:
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return _optional(args)
+    if origin is tuple:
+        if args[-1] is Ellipsis:
+            item = _decoder(args[0])
+            return lambda data: tuple(item(x) for x in data)
+        items = [_decoder(arg) for arg in args]
+        return lambda data: tuple(read(x) for read, x in zip(items, data, strict=True))
+    if origin in (dict, Mapping):
+        value = _decoder(args[1])
+        return lambda data: {key: value(x) for key, x in data.items()}
+    if origin is Sequence:
+        return lambda data: array("q" if args[0] is int else "d", data)
+    if kind is Symbol:
+        return Symbol.parse
+    if kind is datetime:
+        return datetime.fromisoformat
+    if kind is Decimal:
+        return Decimal
+    if kind is bytes:
+        return base64.b64decode
+    if is_dataclass(kind):
+        return _of_dataclass(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    return _scalar(kind)
+
+
+def _optional(args: tuple[Any, ...]) -> Callable[[Any], Any]:
+    kinds = [arg for arg in args if arg is not NoneType]
+    if len(kinds) != 1:
+        raise TypeError(f"no way to read one of {kinds}")
+    read = _decoder(kinds[0])
+    return lambda data: None if data is None else read(data)
+
+
+def _of_dataclass(kind: Any) -> Callable[[Any], Any]:
+    hints = get_type_hints(kind)
+    known = {field.name for field in fields(kind)}
+    readers: dict[str, Callable[[Any], Any]] = {}
+
+    def read(data: Any) -> Any:
+        if not readers:
+            readers.update((name, _decoder(hints[name])) for name in known)
+        return kind(**{name: readers[name](item) for name, item in data.items() if name in known})
+
+    return read
+
+
+def _scalar(kind: Any) -> Callable[[Any], Any]:
+    def read(data: Any) -> Any:
+        if kind is float and type(data) is int:
+            return float(data)
+        if type(data) is not kind:
+            raise TypeError(f"expected {kind.__name__}, was {data!r}")
+        return data
+
+    return read

@@ -1,0 +1,1 @@
+"""Nouns: frozen dataclasses, enums and errors. They import nothing but the standard library."""

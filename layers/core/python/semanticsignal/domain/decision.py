@@ -1,0 +1,144 @@
+"""From the words to the act: Prompt → Reply → Signal → Decision."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from .analysis import Snapshot
+from .learning import Conditions, Recalled, SemanticRule
+from .market import MarketKind, Symbol, Timeframe
+from .trading import Portfolio
+
+
+class Action(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+    HOLD = "HOLD"
+    CLOSE = "CLOSE"
+    UPDATE = "UPDATE"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The words out. `version` names the template; `image` is a PNG or None."""
+
+    id: str
+    version: str
+    system: str
+    user: str
+    image: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The words back, as they came. Costs are None where the provider does not say."""
+
+    text: str
+    model: str
+    latency_s: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Probabilities stated at every cycle, HOLD included; resolved later by code alone.
+
+    `p_up`: next close above this one. `p_up_24h`: the close 24 hours on. `p_target`: target before stop."""
+
+    p_up: float | None
+    p_up_24h: float | None = None
+    p_target: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """The reply understood. Prices: quote per base. `size_ratio`: notional as a share of equity."""
+
+    action: Action
+    confidence_ratio: float
+    reasoning: str
+    forecast: Forecast
+    stop_price: Decimal | None = None
+    target_price: Decimal | None = None
+    size_ratio: float | None = None
+    trend: str | None = None
+    invalidation: str | None = None
+    factors: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something was not done, by which guard, and until when that stands (None: this time only)."""
+
+    guard: str
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked and answered, each under its hash. `reply` is None when no model answered: `failure` says why."""
+
+    prompt: Prompt
+    prompt_sha256: str
+    reply: Reply | None
+    reply_sha256: str | None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What will be done, what the model wanted (None: unreadable or not asked), and what spoke against it."""
+
+    action: Action
+    signal: Signal | None = None
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The Signal after the guards. `action` is what will be done: HOLD when refused, with the refusals kept.
+
+    `prompt_sha256` and `snapshot_sha256` seal what was asked and seen; `recalled` names the experiences shown.
+    `conditions` are frozen here, so that what is remembered later is what was known now."""
+
+    id: str
+    symbol: Symbol
+    timeframe: Timeframe
+    closed_at: datetime
+    decided_at: datetime
+    price: Decimal
+    action: Action
+    signal: Signal | None
+    refusals: tuple[Refusal, ...]
+    snapshot_id: str
+    snapshot_sha256: str
+    prompt_sha256: str | None
+    prompt_version: str | None
+    reply_sha256: str | None
+    model: str | None
+    recalled: tuple[str, ...]
+    rules: tuple[str, ...]
+    regime: str
+    conditions: Conditions
+    is_simulated: bool
+    is_forced: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """All that a prompt is made of. `price_tick` fixes its decimals; `stored` counts every experience there is."""
+
+    snapshot: Snapshot
+    portfolio: Portfolio
+    kind: MarketKind
+    price_tick: Decimal
+    recalled: tuple[Recalled, ...] = ()
+    stored: int = 0
+    rules: tuple[SemanticRule, ...] = ()
+    last: Decision | None = None

@@ -1,0 +1,73 @@
+"""The error tree. Every message says what was wrong and what it was.
+
+    SemanticSignalError
+    ├── BadInput            somebody gave us something we refuse; exit code 2, HTTP 422
+    │   ├── InvalidSetting    a key of config.toml, an environment variable or a flag
+    │   ├── InvalidSymbol     not BASE/QUOTE, or not traded here
+    │   ├── InvalidCandle     one bar, or a file of bars, that cannot be true
+    │   ├── InvalidReply      the model's words make no signal
+    │   └── InvalidOrder      the venue's own rules forbid it
+    ├── Unavailable         an outside system did not answer; try again later
+    │   ├── MarketUnavailable
+    │   ├── ModelUnavailable
+    │   ├── MemoryUnavailable
+    │   └── LedgerUnavailable   the disk is full, locked or broken: nothing was written
+    ├── LedgerConflict      somebody else moved the portfolio first; read again
+    └── AlreadyRunning      another process holds this home
+"""
+
+
+class SemanticSignalError(Exception):
+    """Everything this system raises on purpose."""
+
+
+class BadInput(SemanticSignalError):
+    """Input that is refused; the message names it."""
+
+
+class InvalidSetting(BadInput):
+    """A setting that is unknown, of the wrong type or out of range."""
+
+
+class InvalidSymbol(BadInput):
+    """A pair that is not BASE/QUOTE or that the venue does not list."""
+
+
+class InvalidCandle(BadInput):
+    """A bar whose prices contradict each other, or a series out of order."""
+
+
+class InvalidReply(BadInput):
+    """A model reply that cannot be read as a signal."""
+
+
+class InvalidOrder(BadInput):
+    """An order below the venue's minimum or off its steps."""
+
+
+class Unavailable(SemanticSignalError):
+    """An outside system did not answer."""
+
+
+class MarketUnavailable(Unavailable):
+    """The venue did not answer, or has not published what was asked for."""
+
+
+class ModelUnavailable(Unavailable):
+    """No model answered."""
+
+
+class MemoryUnavailable(Unavailable):
+    """The memory store did not answer."""
+
+
+class LedgerUnavailable(Unavailable):
+    """The ledger could not be read or written."""
+
+
+class LedgerConflict(SemanticSignalError):
+    """The portfolio changed between reading and writing."""
+
+
+class AlreadyRunning(SemanticSignalError):
+    """Another process holds this home."""

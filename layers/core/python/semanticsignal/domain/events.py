@@ -1,0 +1,159 @@
+"""The facts of the bus, in the order in which a candle makes them. Past tense; ids, not payloads."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .market import Symbol, Timeframe
+
+
+@dataclass(frozen=True, slots=True)
+class CandleClosed:
+    symbol: Symbol
+    timeframe: Timeframe
+    closed_at: datetime
+    schema: int = 1
+
+    @property
+    def id(self) -> str:
+        return f"{self.symbol}#{self.timeframe}#{self.closed_at.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRequested:
+    """Somebody wants an analysis now, between candles."""
+
+    symbol: Symbol
+    timeframe: Timeframe
+    requested_at: datetime
+    schema: int = 1
+
+    @property
+    def id(self) -> str:
+        return f"{self.symbol}#forced#{self.requested_at.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class MinutePassed:
+    """Time to look at resting stops and targets, and to mark equity."""
+
+    at: datetime
+    schema: int = 1
+
+    @property
+    def id(self) -> str:
+        return f"minute#{self.at.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class MarketCollected:
+    id: str
+    symbol: Symbol
+    timeframe: Timeframe
+    closed_at: datetime
+    is_forced: bool = False
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MarketAnalysed:
+    id: str
+    symbol: Symbol
+    timeframe: Timeframe
+    closed_at: datetime
+    is_forced: bool = False
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionMade:
+    id: str
+    symbol: Symbol
+    at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlaced:
+    """A market order waits for the first price after the decision."""
+
+    id: str
+    symbol: Symbol
+    at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OrderExpired:
+    """No price came, or none that the venue's rules allow: nothing was bought or sold."""
+
+    id: str
+    symbol: Symbol
+    at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PositionOpened:
+    id: str
+    symbol: Symbol
+    at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PositionUpdated:
+    id: str
+    symbol: Symbol
+    at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PositionClosed:
+    id: str
+    symbol: Symbol
+    at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class EquityMarked:
+    id: str
+    at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LessonLearned:
+    id: str
+    symbol: Symbol
+    at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFormed:
+    id: str
+    at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NewsGathered:
+    id: str
+    at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ContextGathered:
+    id: str
+    at: datetime
+    schema: int = 1
+
+
+Fact = (
+    CandleClosed | AnalysisRequested | MinutePassed | MarketCollected | MarketAnalysed | DecisionMade | OrderPlaced
+    | OrderExpired | PositionOpened | PositionUpdated | PositionClosed | EquityMarked | LessonLearned | RuleFormed
+    | NewsGathered | ContextGathered
+)  # fmt: skip

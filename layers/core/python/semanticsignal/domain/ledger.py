@@ -1,0 +1,83 @@
+"""One line of the ledger: a fact, and the noun it tells of."""
+
+from dataclasses import dataclass
+
+from .decision import Decision, Refusal
+from .events import (
+    DecisionMade,
+    EquityMarked,
+    LessonLearned,
+    OrderExpired,
+    OrderPlaced,
+    PositionClosed,
+    PositionOpened,
+    PositionUpdated,
+    RuleFormed,
+)
+from .learning import Experience, Lesson, SemanticRule
+from .trading import EquityPoint, Fill, Order, Position, Trade
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """An order that did not fill, and why."""
+
+    order: Order
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A position and the fill that made it."""
+
+    position: Position
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """A position with its levels moved by a decision."""
+
+    position: Position
+    decision_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A trade and the fill that ended it."""
+
+    trade: Trade
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What one trade left: the experience for memory, the lesson for people."""
+
+    experience: Experience
+    lesson: Lesson
+
+
+LedgerFact = (
+    DecisionMade | OrderPlaced | OrderExpired | PositionOpened | PositionUpdated | PositionClosed | EquityMarked
+    | LessonLearned | RuleFormed
+)  # fmt: skip
+Subject = Decision | Order | Expiry | Opening | Amendment | Closing | EquityPoint | Learned | SemanticRule
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`seq` is its place, counted from 1, given by the ledger when the entry is written."""
+
+    fact: LedgerFact
+    subject: Subject
+    seq: int = 0
+
+    @property
+    def id(self) -> str:
+        """One entry per fact, for ever: writing it again changes nothing."""
+        return f"{type(self.fact).__name__}:{self.fact.id}"
+
+    @property
+    def kind(self) -> str:
+        return type(self.fact).__name__

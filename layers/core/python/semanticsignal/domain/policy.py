@@ -1,0 +1,97 @@
+"""What differs between places and what is allowed, as plain values; `settings.py` reads and bounds them."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from .market import MarketKind, Symbol, Timeframe
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """Terms of the paper venue."""
+
+    start_quote: Decimal = Decimal(10_000)
+    fee_ratio: Decimal = Decimal("0.00075")
+    slippage_bps: Decimal = Decimal(2)
+    price_band_ratio: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """What guards enforce and sizing may spend."""
+
+    per_trade_ratio: Decimal = Decimal("0.01")
+    position_cap_ratio: Decimal = Decimal("0.10")
+    exposure_cap_ratio: Decimal = Decimal("0.50")
+    min_reward_risk: float = 1.5
+    min_reward_risk_chop: float = 1.2
+    min_stop_ratio: float = 0.005
+    max_stop_ratio: float = 0.10
+    min_confidence_ratio: float = 0.55
+    cooldown_bars: int = 2
+    losing_streak: int = 6
+    pause_bars: int = 12
+    daily_loss_ratio: float = 0.03
+    max_drawdown_ratio: float = 0.25
+    stale_ratio: float = 0.25
+    order_life_ratio: float = 0.25
+    tighten_progress_ratio: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """How the past is recalled and when it is reflected upon."""
+
+    k: int = 5
+    similarity_weight: float = 0.7
+    half_life_days: float = 90.0
+    reflect_every: int = 10
+    min_wins: int = 5
+    min_losses: int = 3
+    penalty_ratio: float = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Who decides."""
+
+    provider: str = "analyst"
+    base_url: str = "http://127.0.0.1:1234/v1"
+    name: str = "local-model"
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """The simulated market of `semsig run`."""
+
+    seed: int = 7
+    symbols: tuple[str, ...] = ("BTC/USDC", "ETH/USDC", "SOL/USDC")
+    history_days: int = 90
+    speed: float = 720.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, in force."""
+
+    exchange: str = "binance"
+    market_kind: MarketKind = MarketKind.SPOT
+    symbols: tuple[str, ...] = ("BTC/USDC",)
+    timeframe: Timeframe = Timeframe.H4
+    candle_limit: int = 999
+    min_bars: int = 200
+    min_completeness_ratio: float = 0.9
+    decision_delay_s: float = 0.0
+    home: str = ".semsig"
+    port: int = 8000
+    data: str = ""
+    paper: Paper = field(default_factory=Paper)
+    risk: Risk = field(default_factory=Risk)
+    memory: Memory = field(default_factory=Memory)
+    model: Model = field(default_factory=Model)
+    simulation: Simulation = field(default_factory=Simulation)
+
+    @property
+    def pairs(self) -> tuple[Symbol, ...]:
+        return tuple(Symbol.parse(symbol) for symbol in self.symbols)

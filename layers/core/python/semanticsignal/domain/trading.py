@@ -1,0 +1,231 @@
+"""Paper money: orders, fills, positions, trades, and the portfolio they add up to."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from .market import MarketKind, Symbol
+
+ZERO = Decimal(0)
+
+
+class Side(StrEnum):
+    LONG = "long"
+    SHORT = "short"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.LONG else -1
+
+
+class Purpose(StrEnum):
+    OPEN = "open"
+    CLOSE = "close"
+
+
+class ExitReason(StrEnum):
+    STOP = "stop"
+    TARGET = "target"
+    SIGNAL = "signal"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A market order that may fill at the first price from `created_at` on, until `expires_at`.
+
+    `id` is made from the decision it carries out, so a retry is the same order. `quantity`: base."""
+
+    id: str
+    decision_id: str
+    symbol: Symbol
+    kind: MarketKind
+    purpose: Purpose
+    side: Side
+    quantity: Decimal
+    created_at: datetime
+    expires_at: datetime
+    stop_price: Decimal | None = None
+    target_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What the paper venue gave: `price` after slippage, `quantity` base, `fee_quote`, and what slipping cost."""
+
+    order_id: str
+    filled_at: datetime
+    price: Decimal
+    quantity: Decimal
+    fee_quote: Decimal
+    slippage_quote: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Open exposure. The levels rest from `stop_from`; bars opened before it meet the `earlier_` ones, so no older
+    bar can touch a newer stop and none goes unguarded.
+
+    `initial_stop_price` fixes 1R for ever. `highest_price`, `lowest_price`: extremes since entry.
+    `checked_until`: every bar that closed by then has been looked at. `funding_quote`: paid so far."""
+
+    id: str
+    decision_id: str
+    symbol: Symbol
+    kind: MarketKind
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    entry_fee_quote: Decimal
+    opened_at: datetime
+    stop_price: Decimal
+    initial_stop_price: Decimal
+    target_price: Decimal | None
+    stop_from: datetime
+    earlier_stop_price: Decimal | None
+    earlier_target_price: Decimal | None
+    checked_until: datetime
+    highest_price: Decimal
+    lowest_price: Decimal
+    mark_price: Decimal
+    funding_quote: Decimal = ZERO
+
+    @property
+    def notional_quote(self) -> Decimal:
+        return self.entry_price * self.quantity
+
+    @property
+    def risk_quote(self) -> Decimal:
+        """1R: what the first stop would have lost, fees aside."""
+        return abs(self.entry_price - self.initial_stop_price) * self.quantity
+
+    @property
+    def unrealized_pnl_quote(self) -> Decimal:
+        """At the last mark, before the exit fee."""
+        return (self.mark_price - self.entry_price) * self.quantity * self.side.sign
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A resting level met its price: at `at` (the open of a bar that gapped, else the bar's last millisecond)."""
+
+    at: datetime
+    price: Decimal
+    reason: ExitReason
+    is_ambiguous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A closed round trip. `gross_pnl_quote − fees_quote − funding_quote = realized_pnl_quote`, exactly.
+
+    `mae_ratio ≤ 0 ≤ mfe_ratio`: worst and best excursion against entry. `r_multiple`: net result in 1R.
+    `is_ambiguous`: one finest bar held both stop and target; the stop was taken. `number`: counted from 1, all pairs."""
+
+    id: str
+    number: int
+    position_id: str
+    decision_id: str
+    symbol: Symbol
+    kind: MarketKind
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    opened_at: datetime
+    closed_at: datetime
+    stop_price: Decimal
+    initial_stop_price: Decimal
+    target_price: Decimal | None
+    gross_pnl_quote: Decimal
+    fees_quote: Decimal
+    funding_quote: Decimal
+    realized_pnl_quote: Decimal
+    return_ratio: float
+    r_multiple: float | None
+    mae_ratio: float
+    mfe_ratio: float
+    exit_reason: ExitReason
+    is_ambiguous: bool
+    close_decision_id: str | None = None
+
+    @property
+    def is_win(self) -> bool:
+        """Net of fees and funding; breaking even is no win."""
+        return self.realized_pnl_quote > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The sums of everything realized. `balance_quote = start + gross − fees − funding`, to the last digit.
+
+    Fees of an open position's entry are in `fees_quote` already; its price result is not in `gross_pnl_quote`."""
+
+    start_quote: Decimal
+    gross_pnl_quote: Decimal = ZERO
+    fees_quote: Decimal = ZERO
+    funding_quote: Decimal = ZERO
+
+    @property
+    def balance_quote(self) -> Decimal:
+        return self.start_quote + self.gross_pnl_quote - self.fees_quote - self.funding_quote
+
+    def book(self, *, gross: Decimal = ZERO, fees: Decimal = ZERO, funding: Decimal = ZERO) -> "Account":
+        return replace(
+            self,
+            gross_pnl_quote=self.gross_pnl_quote + gross,
+            fees_quote=self.fees_quote + fees,
+            funding_quote=self.funding_quote + funding,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """All money state at once, under one `version`: whoever writes names the version they read.
+
+    At most one position and one waiting order a pair. `peak_equity_quote`: highest mark so far.
+    `marked_until`: the last bar boundary at which equity was marked; None before the first."""
+
+    version: int
+    account: Account
+    positions: tuple[Position, ...] = ()
+    orders: tuple[Order, ...] = ()
+    closed_trades: int = 0
+    marked_until: datetime | None = None
+    peak_equity_quote: Decimal | None = None
+
+    def position(self, symbol: Symbol) -> Position | None:
+        return next((p for p in self.positions if p.symbol == symbol), None)
+
+    def order(self, symbol: Symbol) -> Order | None:
+        return next((o for o in self.orders if o.symbol == symbol), None)
+
+    @property
+    def unrealized_pnl_quote(self) -> Decimal:
+        return sum((p.unrealized_pnl_quote for p in self.positions), ZERO)
+
+    @property
+    def equity_quote(self) -> Decimal:
+        """Balance and open positions at their last mark."""
+        return self.account.balance_quote + self.unrealized_pnl_quote
+
+    @property
+    def cash_quote(self) -> Decimal:
+        """What is left to spend once the open positions are paid for."""
+        return self.account.balance_quote - sum((p.notional_quote for p in self.positions), ZERO)
+
+    @property
+    def exposure_quote(self) -> Decimal:
+        """Notional at entry of everything open or waiting to open at its quantity."""
+        return sum((p.notional_quote for p in self.positions), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """Equity marked to market at a bar boundary, quote."""
+
+    at: datetime
+    equity_quote: Decimal
+    balance_quote: Decimal
+    unrealized_pnl_quote: Decimal
+    open_positions: int

@@ -1,0 +1,1 @@
+"""Cranks: what turns the table of stages."""

@@ -1,0 +1,51 @@
+"""The table of stages in this process: facts in a queue, until no fact is left."""
+
+import logging
+from collections import deque
+from typing import Any, Protocol
+
+from ..domain.errors import Unavailable
+from ..domain.events import Fact
+from ..ports import Outbox, Sockets
+from ..stages import STAGES, Stage
+
+log = logging.getLogger(__name__)
+
+
+class LocalLedger(Outbox, Protocol):
+    async def last_seq(self) -> int: ...
+
+
+class Loop:
+    """Runs one fact at a time to its end, so that a run is a sequence and can be repeated.
+
+    `outbox`: which entries are fully told; after a crash `recover` tells the rest again."""
+
+    def __init__(self, on: Sockets, outbox: LocalLedger, stages: tuple[Stage, ...] = STAGES) -> None:
+        self._on, self._outbox = on, outbox
+        self._hearers: dict[type, list[Stage]] = {}
+        for stage in stages:
+            for kind in stage.hears:
+                self._hearers.setdefault(kind, []).append(stage)
+
+    async def run(self, fact: Fact) -> tuple[Fact, ...]:
+        """Everything that came of it, in order. Raises what a stage raises; what was written stands."""
+        queue: deque[Fact] = deque((fact,))
+        told: list[Any] = []
+        while queue:
+            heard = queue.popleft()
+            told.append(heard)
+            for stage in self._hearers.get(type(heard), ()):
+                queue.extend(await stage.run(heard, self._on))
+        await self._outbox.told(await self._outbox.last_seq())
+        return tuple(told)
+
+    async def recover(self) -> int:
+        """Tells again what a crash left untold; every stage answers a repetition with what it did before."""
+        entries = await self._outbox.untold()
+        for entry in entries:
+            try:
+                await self.run(entry.fact)
+            except Unavailable as wrong:
+                log.warning("told again in vain: %s: %s", entry.id, wrong)
+        return len(entries)

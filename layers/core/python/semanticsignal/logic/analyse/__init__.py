@@ -1,0 +1,1 @@
+"""From bars to a Snapshot."""

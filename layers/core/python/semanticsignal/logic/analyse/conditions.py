@@ -1,0 +1,58 @@
+"""The conditions memory compares: one function describes "then" and "now"."""
+
+from math import log
+
+from ...domain.analysis import Snapshot
+from ...domain.learning import Conditions
+
+ADX_WEAK, ADX_STRONG = 20.0, 25.0
+ATR_LOW, ATR_HIGH = 0.015, 0.03
+
+
+def conditions(snapshot: Snapshot) -> Conditions:
+    """Trend, ADX, volatility, RSI, MACD, volume, Bollinger and weekend as words and as numbers.
+
+    Sentiment and book pressure join when they are collected; absent they are left out, never neutral."""
+    now = snapshot.indicators
+    adx, rsi, ratio = now["adx_14"], now["rsi_14"], now["volume_ratio"]
+    atr, atr_ratio, band = now["atr_14"], now["atr_ratio"], now["bb_position_ratio"]
+    weekend = snapshot.closed_at.weekday() >= 5
+    histogram = _per(now["macd_histogram"], atr)
+    labels = {
+        "trend": str(snapshot.regime.trend),
+        "adx": _word(adx, (ADX_WEAK, "low"), (ADX_STRONG, "medium"), other="high"),
+        "volatility": _word(atr_ratio, (ATR_LOW, "low"), (ATR_HIGH, "medium"), other="high"),
+        "rsi": _word(rsi, (30, "oversold"), (45, "weak"), (55, "middle"), (70.000001, "strong"), other="overbought"),
+        "macd": _word(histogram, (0, "bearish"), other="bullish"),
+        "volume": _word(ratio, (0.5, "dry"), (1.5, "normal"), other="high"),
+        "bollinger": _word(band, (0.2, "near lower"), (0.8, "inside"), other="near upper"),
+        "weekend": "yes" if weekend else "no",
+    }
+    numbers = {
+        "di_difference": _minus(now["plus_di_14"], now["minus_di_14"]),
+        "sma_50_atr": _per(_minus(float(snapshot.price), now["sma_50"]), atr),
+        "sma_200_atr": _per(_minus(float(snapshot.price), now["sma_200"]), atr),
+        "adx": adx,
+        "atr_log": log(atr_ratio) if atr_ratio else None,
+        "atr_rank": now["atr_rank_ratio"],
+        "rsi": rsi,
+        "macd_atr": histogram,
+        "volume_log": log(ratio) if ratio else None,
+        "bollinger": band,
+        "weekend": float(weekend),
+    }
+    return Conditions({name: label for name, label in labels.items() if label}, numbers)
+
+
+def _word(value: float | None, *below: tuple[float, str], other: str) -> str:
+    if value is None:
+        return ""
+    return next((word for edge, word in below if value < edge), other)
+
+
+def _minus(left: float | None, right: float | None) -> float | None:
+    return None if left is None or right is None else left - right
+
+
+def _per(value: float | None, unit: float | None) -> float | None:
+    return None if value is None or not unit else value / unit

@@ -1,0 +1,27 @@
+"""Who stands behind the move."""
+
+import numpy as np
+import talib
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def obv(close: Array, volume: Array) -> Array:
+    """On-balance volume, base (Granville). Its level depends on the first bar; read its slope."""
+    return np.asarray(talib.OBV(close, volume))
+
+
+def obv_change_ratio(close: Array, volume: Array, bars: int) -> Array:
+    """Change of on-balance volume over `bars` as a share of what was traded in them, −1…1: free of OBV's arbitrary origin."""
+    change = np.full_like(close, np.nan)
+    total = np.asarray(talib.SUM(volume, bars))
+    flow = obv(close, volume)
+    change[bars:] = flow[bars:] - flow[:-bars]
+    return np.divide(change, total, out=np.full_like(close, np.nan), where=total > 0)
+
+
+def volume_ratio(volume: Array, period: int = 20) -> Array:
+    """Volume against its own mean over `period` bars; NaN where nothing was traded in all of them."""
+    mean = np.asarray(talib.SMA(volume, period))
+    return np.divide(volume, mean, out=np.full_like(volume, np.nan), where=mean > 0)

@@ -1,0 +1,1 @@
+"""From what a venue sent to bars that can be believed."""

@@ -1,0 +1,88 @@
+"""Signal + guards → Decision: what will be done, and everything that speaks for knowing why."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from ...domain.decision import Action, Asked, Briefing, Decision, Refusal, Signal, Verdict
+from ...domain.learning import Conditions, Recalled
+from ...domain.policy import Memory, Settings
+from ...domain.trading import Side, Trade
+from . import guards
+
+LOSING_BELOW = 0.5
+PRECEDENTS_NEEDED = 4
+
+
+def penalized(signal: Signal, recalled: Sequence[Recalled], memory: Memory) -> tuple[Signal, tuple[str, ...]]:
+    """Code, not the model, lowers the confidence of an entry whose neighborhood mostly lost."""
+    if len(recalled) < PRECEDENTS_NEEDED:
+        return signal, ()
+    won = sum(r.experience.is_win for r in recalled)
+    if won / len(recalled) >= LOSING_BELOW:
+        return signal, ()
+    lowered = max(0.0, signal.confidence_ratio - memory.penalty_ratio)
+    note = f"confidence {signal.confidence_ratio:.0%} lowered to {lowered:.0%}: {won} of {len(recalled)} precedents won"
+    return replace(signal, confidence_ratio=lowered), (note,)
+
+
+def judged(
+    signal: Signal, briefing: Briefing, past: tuple[Sequence[Trade], datetime | None], settings: Settings
+) -> Verdict:
+    """What will be done, and what was refused. An opposite signal closes; it does not flip."""
+    position = briefing.portfolio.position(briefing.snapshot.symbol)
+    order = briefing.portfolio.order(briefing.snapshot.symbol)
+    action = signal.action
+    if action is Action.HOLD:
+        return Verdict(Action.HOLD, signal)
+    if order is not None:
+        return _held(signal, Refusal("order_waiting", f"an order waits until {order.expires_at.isoformat()}"))
+    if position is None:
+        if action in (Action.CLOSE, Action.UPDATE):
+            return _held(signal, Refusal("no_position", f"there is nothing to {action.lower()}"))
+        signal, notes = penalized(signal, briefing.recalled, settings.memory)
+        refusals = guards.entry_refusals(signal, briefing.snapshot, briefing.portfolio, past, settings)
+        return Verdict(Action.HOLD if refusals else action, signal, refusals, notes)
+    if action is Action.UPDATE:
+        refusal = guards.update_refusal(signal, position, briefing.snapshot.price, settings.risk)
+        return _held(signal, refusal) if refusal else Verdict(Action.UPDATE, signal)
+    if action is Action.CLOSE or (action is Action.BUY) != (position.side is Side.LONG):
+        return Verdict(Action.CLOSE, signal)
+    return _held(signal, Refusal("already_open", f"the {position.side} is open already"))
+
+
+def _held(signal: Signal, refusal: Refusal) -> Verdict:
+    return Verdict(Action.HOLD, signal, (refusal,))
+
+
+def decision(
+    briefing: Briefing, conditions: Conditions, verdict: Verdict, asked: Asked | None, sealed: tuple[str, datetime]
+) -> Decision:
+    """`sealed`: the snapshot's hash, and the instant of the decision."""
+    seen = briefing.snapshot
+    snapshot_sha256, decided_at = sealed
+    return Decision(
+        id=seen.id,
+        symbol=seen.symbol,
+        timeframe=seen.timeframe,
+        closed_at=seen.closed_at,
+        decided_at=decided_at,
+        price=seen.price,
+        action=verdict.action,
+        signal=verdict.signal,
+        refusals=verdict.refusals,
+        snapshot_id=seen.id,
+        snapshot_sha256=snapshot_sha256,
+        prompt_sha256=asked.prompt_sha256 if asked else None,
+        prompt_version=asked.prompt.version if asked else None,
+        reply_sha256=asked.reply_sha256 if asked else None,
+        model=asked.reply.model if asked and asked.reply else None,
+        recalled=tuple(r.experience.id for r in briefing.recalled),
+        rules=tuple(rule.id for rule in briefing.rules),
+        regime=str(seen.regime),
+        conditions=conditions,
+        is_simulated=seen.is_simulated,
+        notes=verdict.notes,
+    )
+
+

@@ -1,0 +1,160 @@
+"""Briefing → Prompt: compact sections with units and as-of times."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+
+from ...domain.decision import Briefing, Decision, Prompt
+from ...domain.learning import Recalled, RuleStatus
+from ...domain.market import MarketKind
+from ...domain.policy import Memory, Risk
+from ...domain.trading import Position
+
+VERSION = "trader_v1"
+INSIGHT_LENGTH = 160
+# Indicators on the scale of the price: shown with the pair's own decimals.
+PRICES = {"sma_20", "sma_50", "sma_200", "bb_upper", "bb_middle", "bb_lower", "atr_14", "macd", "macd_signal",
+          "macd_histogram"}  # fmt: skip
+
+
+def prompt(briefing: Briefing, risk: Risk, memory: Memory) -> Prompt:
+    """The same briefing gives the same words, byte for byte."""
+    sections = (
+        _market(briefing), _indicators(briefing), _regime(briefing), _position(briefing), _account(briefing),
+        _memory(briefing, memory), _rules(briefing), _last(briefing.last),
+    )  # fmt: skip
+    user = "\n\n".join("\n".join(lines) for lines in sections)
+    return Prompt(id=briefing.snapshot.id, version=VERSION, system=system(risk, memory), user=user)
+
+
+@cache
+def system(risk: Risk, memory: Memory) -> str:
+    """The standing instructions, with the very constants that the guards enforce."""
+    template = (files(__package__) / "prompts" / f"{VERSION}.txt").read_text(encoding="utf-8")
+    return template.format(
+        min_reward_risk=f"{risk.min_reward_risk:g}",
+        min_reward_risk_chop=f"{risk.min_reward_risk_chop:g}",
+        min_stop_percent=f"{risk.min_stop_ratio * 100:g}",
+        max_stop_percent=f"{risk.max_stop_ratio * 100:g}",
+        min_confidence=f"{risk.min_confidence_ratio * 100:g}",
+        tighten_percent=f"{risk.tighten_progress_ratio * 100:g}",
+        penalty=f"{memory.penalty_ratio * 100:g}",
+    )
+
+
+def _market(briefing: Briefing) -> Iterator[str]:
+    seen = briefing.snapshot
+    origin = f"{seen.source} (simulated market)" if seen.is_simulated else seen.source
+    yield "[market]"
+    yield f"pair: {seen.symbol} ({briefing.kind}; {'long or short' if briefing.kind is MarketKind.PERP else 'long only'})"
+    yield f"timeframe: {seen.timeframe}"
+    yield f"as_of: {seen.closed_at.isoformat()} {seen.closed_at:%A}, seen {seen.seen_at.isoformat()}"
+    yield f"source: {origin}; {seen.bars} bars, {seen.gaps} missing"
+    yield f"price: {seen.price} {seen.symbol.quote} per {seen.symbol.base}"
+    yield f"closes: {' '.join(str(price) for price in seen.closes)} (oldest first)"
+
+
+def _indicators(briefing: Briefing) -> Iterator[str]:
+    seen, tick = briefing.snapshot, briefing.price_tick
+    yield "[indicators]"
+    for name, value in seen.indicators.items():
+        before = seen.earlier.get(name)
+        yield f"{name}: {_figure(name, value, tick)}" + (f" ({_figure(name, before, tick)})" if before is not None else "")
+    for pattern in seen.patterns:
+        yield f"pattern: {pattern.name}, {pattern.bars[-1]} bars ago, confidence {pattern.confidence_ratio:.2f}"
+    for level in seen.levels:
+        price = _figure("sma_20", level.price, tick)
+        yield f"{level.kind}: {price}, touched {level.touches} times, last {level.bars_ago} bars ago"
+
+
+def _regime(briefing: Briefing) -> Iterator[str]:
+    regime = briefing.snapshot.regime
+    yield "[regime]"
+    yield f"trend: {regime.trend}"
+    yield f"phase: {regime.phase}"
+    yield f"evidence: {'; '.join(regime.evidence)}"
+    if briefing.snapshot.closed_at.weekday() >= 5:
+        yield "weekend: yes; thin liquidity, moves are easier to push and to fake"
+
+
+def _position(briefing: Briefing) -> Iterator[str]:
+    position = briefing.portfolio.position(briefing.snapshot.symbol)
+    yield "[position]"
+    if position is None:
+        yield "side: none"
+        return
+    price = briefing.snapshot.price
+    yield f"side: {position.side}"
+    yield f"entry_price: {position.entry_price}"
+    yield f"stop_price: {position.stop_price} (first {position.initial_stop_price})"
+    yield f"target_price: {position.target_price if position.target_price is not None else 'none'}"
+    yield f"r_now: {_r_now(position, price):.2f}"
+    yield f"held_bars: {int((briefing.snapshot.closed_at - position.opened_at) / briefing.snapshot.timeframe.span)}"
+
+
+def _r_now(position: Position, price: Decimal) -> float:
+    risk = abs(position.entry_price - position.initial_stop_price)
+    return float((price - position.entry_price) * position.side.sign / risk) if risk else 0.0
+
+
+def _account(briefing: Briefing) -> Iterator[str]:
+    portfolio = briefing.portfolio
+    yield "[account]"
+    yield f"equity: {portfolio.equity_quote:.2f} {briefing.snapshot.symbol.quote}"
+    yield f"start: {portfolio.account.start_quote:.2f}"
+    yield f"exposure: {portfolio.exposure_quote:.2f} in {len(portfolio.positions)} positions"
+
+
+def _memory(briefing: Briefing, memory: Memory) -> Iterator[str]:
+    recalled = briefing.recalled
+    yield "[memory]"
+    if not recalled:
+        yield "verdict: unknown, no closed trade yet"
+        return
+    won = sum(r.experience.is_win for r in recalled)
+    mean = sum(r.experience.return_ratio for r in recalled) / len(recalled)
+    yield f"verdict: {won} of {len(recalled)} won, mean return {mean * 100:+.2f} %"
+    yield (
+        f"chosen: the nearest of {briefing.stored} by {memory.similarity_weight:g} similarity and "
+        f"{1 - memory.similarity_weight:.2g} recency, half-life {memory.half_life_days:g} days"
+    )
+    for one in recalled:
+        yield _precedent(one)
+
+
+def _precedent(recalled: Recalled) -> str:
+    lived = recalled.experience
+    r = "" if lived.r_multiple is None else f" ({lived.r_multiple:+.2f} R)"
+    return (
+        f"- {recalled.similarity_ratio:.2f} similar, {lived.opened_at:%Y-%m-%d} {lived.symbol} {lived.side}, {lived.regime}: "
+        f"{'won' if lived.is_win else 'lost'} {lived.return_ratio * 100:+.2f} %{r} by {lived.exit_reason}; "
+        f"it was thought: {lived.insight[:INSIGHT_LENGTH]}"
+    )
+
+
+def _rules(briefing: Briefing) -> Iterator[str]:
+    standing = [rule for rule in briefing.rules if rule.status is not RuleStatus.RETIRED]
+    yield "[rules]"
+    if not standing:
+        yield "none yet"
+    for rule in standing:
+        yield f"- {rule.kind.upper()} {rule.pattern}: {rule.text}"
+
+
+def _last(last: Decision | None) -> Iterator[str]:
+    yield "[last decision]"
+    if last is None:
+        yield "none yet"
+        return
+    yield f"action: {last.action} at {last.price}, {last.closed_at.isoformat()}"
+    for refusal in last.refusals:
+        yield f"refused: {refusal.guard}: {refusal.reason}"
+
+
+def _figure(name: str, value: float | None, tick: Decimal) -> str:
+    if value is None:
+        return "unknown"
+    if name in PRICES:
+        return f"{value:.{max(0, -int(tick.as_tuple().exponent))}f}"
+    return f"{value:.4f}" if name.endswith("_ratio") else f"{value:.2f}"

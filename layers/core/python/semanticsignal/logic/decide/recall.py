@@ -1,0 +1,59 @@
+"""Rank Experiences for the conditions of now: similarity × age. Blind to their outcome."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from math import sqrt
+
+from ...domain.learning import Conditions, Experience, Recalled
+
+# Center and spread of each number, so that one unit means the same in all of them. ATR% counts four times
+# (its z doubled): in the measurement behind this choice it alone carried what neighbors share with the present.
+SCALE: dict[str, tuple[float, float]] = {
+    "di_difference": (0.0, 15.0),
+    "sma_50_atr": (0.0, 4.0),
+    "sma_200_atr": (0.0, 9.0),
+    "adx": (25.0, 11.0),
+    "atr_log": (-4.2, 0.25),
+    "atr_rank": (0.5, 0.3),
+    "rsi": (50.0, 13.0),
+    "macd_atr": (0.0, 0.3),
+    "volume_log": (-0.15, 0.6),
+    "bollinger": (0.5, 0.33),
+    "weekend": (0.29, 0.45),
+}
+CLIP = 4.0
+
+
+def vector(conditions: Conditions) -> tuple[float, ...]:
+    """The conditions as one point. What is not known stands at the center: it pulls nowhere."""
+    point: list[float] = []
+    for name, (center, spread) in SCALE.items():
+        value = conditions.numbers.get(name)
+        z = 0.0 if value is None else (value - center) / spread
+        point.append(max(-2 * CLIP, min(2 * CLIP, z)) if name == "atr_log" else max(-CLIP, min(CLIP, z)))
+    return tuple(point)
+
+
+def similarity(left: Iterable[float], right: Iterable[float]) -> float:
+    """Cosine of two points, moved from −1…1 to 0…1, so that its weight means what it says. 0 when a point has no length."""
+    pairs = list(zip(left, right, strict=True))
+    length = sqrt(sum(a * a for a, _ in pairs)) * sqrt(sum(b * b for _, b in pairs))
+    return (1 + sum(a * b for a, b in pairs) / length) / 2 if length else 0.0
+
+
+def recency_ratio(closed_at: datetime, now: datetime, half_life_days: float) -> float:
+    """2^(−age / half-life), 1 for what just happened."""
+    age_days = max(0.0, (now - closed_at).total_seconds() / 86_400)
+    return float(2 ** (-age_days / half_life_days))
+
+
+def ranked(
+    found: Iterable[tuple[Experience, float]], now: datetime, *, weight: float, half_life_days: float, k: int
+) -> tuple[Recalled, ...]:
+    """The best `k` by `weight · similarity + (1 − weight) · recency`; ties by id, so the order is always the same."""
+    scored = []
+    for experience, similar in found:
+        recency = recency_ratio(experience.closed_at, now, half_life_days)
+        scored.append(Recalled(experience, similar, recency, weight * similar + (1 - weight) * recency))
+    scored.sort(key=lambda r: (-r.score, r.experience.id))
+    return tuple(scored[:k])

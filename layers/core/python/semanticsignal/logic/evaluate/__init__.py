@@ -1,0 +1,1 @@
+"""Is it skill? Baselines and calibration."""

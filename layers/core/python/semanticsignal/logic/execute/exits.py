@@ -1,0 +1,67 @@
+"""Position + finest bars → the first touch of stop or target, or nothing.
+
+Stop and target are resting orders. A gap past one fills at the open; the stop is touched, the target must be traded
+through; where one finest bar holds both, the stop counts and the trade is flagged (rules 3, 4, 6 and 11 of the fills)."""
+
+from decimal import Decimal
+
+from ...domain.market import Candles, epoch_ms, exact, instant
+from ...domain.trading import ExitReason, Position, Side, Touch
+
+
+def first_touch(position: Position, bars: Candles, band_ratio: float) -> Touch | None:
+    """`bars`: opened at or after entry, oldest first. A bar outside the band around the last believed price moves no
+    money until the next bar confirms it: one wrong print is not a market."""
+    since, stop_from = epoch_ms(position.opened_at), epoch_ms(position.stop_from)
+    believed = float(position.mark_price)
+    doubted: float | None = None
+    for row in range(len(bars)):
+        opened = bars.opened_ms[row]
+        if opened < since:
+            continue
+        if _is_wild(bars, row, believed, band_ratio) and not (doubted and _near(bars.open[row], doubted, band_ratio)):
+            doubted = bars.close[row]
+            continue
+        believed, doubted = bars.close[row], None
+        is_new = opened >= stop_from
+        stop = position.stop_price if is_new else position.earlier_stop_price
+        target = position.target_price if is_new else position.earlier_target_price
+        if _may_touch(position.side, bars, row, (stop, target)):
+            touch = _touch(position.side, bars, row, (stop, target))
+            if touch:
+                return touch
+    return None
+
+
+def _may_touch(side: Side, bars: Candles, row: int, levels: tuple[Decimal | None, Decimal | None]) -> bool:
+    """In floats, for speed: order is kept from decimal to float, so this can only let too many through."""
+    below, above = levels if side is Side.LONG else levels[::-1]
+    return (below is not None and bars.low[row] <= float(below)) or (above is not None and bars.high[row] >= float(above))
+
+
+def _touch(side: Side, bars: Candles, row: int, levels: tuple[Decimal | None, Decimal | None]) -> Touch | None:
+    stop, target = levels
+    opened = exact(bars.open[row])
+    at, last = instant(bars.opened_ms[row]), instant(bars.opened_ms[row] + bars.timeframe.ms - 1)
+    high, low = exact(bars.high[row]), exact(bars.low[row])
+    worst, best = (low, high) if side is Side.LONG else (high, low)
+    sign = side.sign
+    if stop is not None and (opened - stop) * sign <= 0:
+        return Touch(at, opened, ExitReason.STOP, False)
+    if target is not None and (opened - target) * sign > 0:
+        return Touch(at, opened, ExitReason.TARGET, False)
+    stopped = stop is not None and (worst - stop) * sign <= 0
+    reached = target is not None and (best - target) * sign > 0
+    if stop is not None and stopped:
+        return Touch(last, stop, ExitReason.STOP, reached)
+    if target is not None and reached:
+        return Touch(last, target, ExitReason.TARGET, False)
+    return None
+
+
+def _is_wild(bars: Candles, row: int, believed: float, band_ratio: float) -> bool:
+    return not (_near(bars.low[row], believed, band_ratio) and _near(bars.high[row], believed, band_ratio))
+
+
+def _near(price: float, other: float, band_ratio: float) -> bool:
+    return other / (1 + band_ratio) <= price <= other * (1 + band_ratio)

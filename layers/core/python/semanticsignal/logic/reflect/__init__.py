@@ -1,0 +1,1 @@
+"""From trades to lessons, rules and statistics."""

@@ -1,0 +1,58 @@
+"""Trade + what was known at its entry → the experience for memory and the lesson for people."""
+
+from ...domain.decision import Decision
+from ...domain.learning import Experience, Lesson
+from ...domain.ledger import Learned
+from ...domain.trading import ExitReason, Trade
+
+INSIGHT_LENGTH = 500
+
+
+def learned(trade: Trade, entry: Decision) -> Learned:
+    """Frozen at entry: the conditions, the regime and the reasoning are those of the decision that opened it."""
+    signal = entry.signal
+    insight = " ".join((signal.reasoning if signal else "").split())[:INSIGHT_LENGTH]
+    experience = Experience(
+        id=f"{trade.id}#experience",
+        trade_id=trade.id,
+        symbol=trade.symbol,
+        side=trade.side,
+        opened_at=trade.opened_at,
+        closed_at=trade.closed_at,
+        conditions=entry.conditions,
+        regime=entry.regime,
+        confidence_ratio=signal.confidence_ratio if signal else 0.0,
+        insight=insight,
+        return_ratio=trade.return_ratio,
+        r_multiple=trade.r_multiple,
+        is_win=trade.is_win,
+        exit_reason=trade.exit_reason,
+        mae_ratio=trade.mae_ratio,
+        mfe_ratio=trade.mfe_ratio,
+    )
+    lesson = Lesson(f"{trade.id}#lesson", trade.id, trade.symbol, trade.closed_at, _verdict(trade), _text(trade, entry))
+    return Learned(experience, lesson)
+
+
+def _verdict(trade: Trade) -> str:
+    """One phrase: what kind of trade it was, by its path and its end."""
+    r = trade.r_multiple
+    if trade.is_win:
+        return "target reached" if trade.exit_reason is ExitReason.TARGET else "profit kept"
+    if trade.exit_reason is not ExitReason.STOP:
+        return "left before the stop"
+    initial = abs(trade.entry_price - trade.initial_stop_price) / trade.entry_price
+    if trade.mfe_ratio >= float(initial):
+        return "gave back a gain of 1 R and more"
+    return "never worked" if r is not None and trade.mfe_ratio < 0.25 * float(initial) else "stopped out"
+
+
+def _text(trade: Trade, entry: Decision) -> str:
+    held = (trade.closed_at - trade.opened_at).total_seconds() / 3600
+    r = "" if trade.r_multiple is None else f" ({trade.r_multiple:+.2f} R)"
+    labels = ", ".join(f"{name} {word}" for name, word in entry.conditions.labels.items())
+    return (
+        f"{trade.side.capitalize()} {trade.symbol} in a {entry.regime} market ended by {trade.exit_reason} after {held:.0f} h: "
+        f"{trade.return_ratio * 100:+.2f} %{r}, at best {trade.mfe_ratio * 100:+.2f} %, at worst {trade.mae_ratio * 100:+.2f} %. "
+        f"At entry: {labels}."
+    )

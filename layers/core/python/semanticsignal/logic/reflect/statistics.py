@@ -1,0 +1,70 @@
+"""Trades and marked equity → figures. Computed here and nowhere else; undefined is None, never 0."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...domain.trading import ZERO, Trade
+
+Array = NDArray[np.float64]
+
+
+def win_rate_ratio(trades: Sequence[Trade]) -> float | None:
+    """Share of trades that made money after fees and funding."""
+    return sum(t.is_win for t in trades) / len(trades) if trades else None
+
+
+def profit_factor(trades: Sequence[Trade]) -> float | None:
+    """Net gains over net losses; None while nothing was lost: it would be infinite."""
+    gained = sum((t.realized_pnl_quote for t in trades if t.is_win), ZERO)
+    lost = -sum((t.realized_pnl_quote for t in trades if not t.is_win), ZERO)
+    return float(gained / lost) if lost > 0 else None
+
+
+def expectancy_quote(trades: Sequence[Trade]) -> Decimal | None:
+    """Mean net result of a trade."""
+    return sum((t.realized_pnl_quote for t in trades), ZERO) / len(trades) if trades else None
+
+
+def mean_r(trades: Sequence[Trade]) -> float | None:
+    multiples = [t.r_multiple for t in trades if t.r_multiple is not None]
+    return sum(multiples) / len(multiples) if multiples else None
+
+
+def returns(equity: Array) -> Array:
+    """Simple returns from mark to mark."""
+    return np.diff(equity) / equity[:-1] if len(equity) > 1 else np.empty(0)
+
+
+def sharpe_annualized(equity: Array, bars_per_year: float) -> float | None:
+    """Mean over sample deviation of the marked returns, times √(bars a year); risk-free rate 0 (Sharpe 1994)."""
+    changes = returns(equity)
+    if len(changes) < 2:
+        return None
+    deviation = float(np.std(changes, ddof=1))
+    return float(np.mean(changes)) / deviation * sqrt(bars_per_year) if deviation > 0 else None
+
+
+def sortino_annualized(equity: Array, bars_per_year: float) -> float | None:
+    """Mean over downside deviation against 0, all bars counted (Sortino and Price 1994); None with no loss."""
+    changes = returns(equity)
+    if len(changes) < 2:
+        return None
+    downside = float(np.sqrt(np.mean(np.minimum(changes, 0.0) ** 2)))
+    return float(np.mean(changes)) / downside * sqrt(bars_per_year) if downside > 0 else None
+
+
+def max_drawdown_ratio(equity: Array) -> float | None:
+    """Largest fall from a peak, as a share of it, 0…1; None without a mark."""
+    if not len(equity):
+        return None
+    peaks = np.maximum.accumulate(equity)
+    return float(np.max((peaks - equity) / peaks))
+
+
+def exposure_ratio(in_market: Sequence[bool]) -> float | None:
+    """Share of marks at which something was open."""
+    return sum(in_market) / len(in_market) if in_market else None

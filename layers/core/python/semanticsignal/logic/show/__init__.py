@@ -1,0 +1,1 @@
+"""From nouns to what a panel shows."""

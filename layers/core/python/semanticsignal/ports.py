@@ -1,0 +1,155 @@
+"""Sockets: what a step may ask of the world. Every read is bounded by `until`; every write is first-write-wins."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from .domain.decision import Prompt, Reply
+from .domain.events import Fact
+from .domain.learning import Conditions, Experience, SemanticRule
+from .domain.ledger import Entry
+from .domain.market import Candles, FundingRate, Symbol, Timeframe, TradingRules
+from .domain.news import Article
+from .domain.trading import Portfolio
+from .domain.policy import Settings
+
+
+class MarketData(Protocol):
+    """A venue. Raises MarketUnavailable when it does not answer, InvalidSymbol for a pair it does not list."""
+
+    @property
+    def is_simulated(self) -> bool: ...
+
+    async def candles(self, symbol: Symbol, timeframe: Timeframe, *, until: datetime, limit: int) -> Candles:
+        """At most `limit` bars closed at or before `until`, oldest first."""
+        ...
+
+    async def fine_candles(self, symbol: Symbol, *, since: datetime, until: datetime) -> Candles:
+        """The finest bars there are, opened at or after `since` and closed at or before `until`, oldest first."""
+        ...
+
+    async def first_open(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[datetime, float] | None:
+        """The first bar opening in [since, until]: when, and at what price. An opening price is known as it opens."""
+        ...
+
+    async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:
+        """Settlements in (since, until], oldest first; empty for spot."""
+        ...
+
+    async def rules(self, symbol: Symbol) -> TradingRules: ...
+
+
+class NewsFeed(Protocol):
+    async def articles(self, symbol: Symbol, *, until: datetime, limit: int) -> tuple[Article, ...]:
+        """First seen at or before `until`, newest first."""
+        ...
+
+
+class LanguageModel(Protocol):
+    """Raises ModelUnavailable. Whatever text comes back is untrusted."""
+
+    async def complete(self, prompt: Prompt) -> Reply: ...
+
+
+class MemoryStore(Protocol):
+    """An index that can be rebuilt from the ledger. Raises MemoryUnavailable."""
+
+    async def remember(self, experience: Experience) -> None: ...
+
+    async def similar(
+        self, conditions: Conditions, *, until: datetime, limit: int
+    ) -> tuple[tuple[Experience, float], ...]:
+        """Experiences closed at or before `until` with their similarity 0…1, most similar first."""
+        ...
+
+    async def count(self, *, until: datetime) -> int:
+        """Experiences closed at or before `until`."""
+        ...
+
+    async def learn(self, rule: SemanticRule) -> None: ...
+
+    async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
+        """The newest edition of each pattern formed at or before `until`, by pattern."""
+        ...
+
+
+class Ledger(Protocol):
+    """The truth. One transaction an entry, durable when the call returns."""
+
+    async def portfolio(self) -> Portfolio: ...
+
+    async def record(self, entry: Entry) -> Entry:
+        """Writes an entry that moves no money; returns the one that stands under its id."""
+        ...
+
+    async def settle(self, entry: Entry, before: Portfolio, after: Portfolio) -> Entry:
+        """Writes the entry and the new portfolio together. An entry that already stands changes nothing.
+        Raises LedgerConflict when the portfolio is no longer `before`."""
+        ...
+
+    async def entry(self, id: str) -> Entry | None: ...
+
+    async def entries(
+        self,
+        *,
+        kinds: Iterable[str] = (),
+        symbol: Symbol | None = None,
+        after: int = 0,
+        before: int | None = None,
+        until: datetime | None = None,
+        limit: int = 1000,
+        newest_first: bool = False,
+    ) -> tuple[Entry, ...]:
+        """By `seq`, strictly between `after` and `before`; `until` bounds the facts' own time."""
+        ...
+
+
+class Outbox(Protocol):
+    """Kept by ledgers that live beside the loop: which entries still have to be told after a crash."""
+
+    async def untold(self) -> tuple[Entry, ...]: ...
+
+    async def told(self, seq: int) -> None: ...
+
+
+class Archive(Protocol):
+    """What was seen, asked and answered, by key."""
+
+    async def put(self, key: str, item: Any) -> Any:
+        """First write wins: returns what stands."""
+        ...
+
+    async def get(self, key: str, kind: type) -> Any:
+        """None when nothing is kept under that key."""
+        ...
+
+
+class Notifier(Protocol):
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens: nothing is prepared for nobody."""
+        ...
+
+    async def tell(self, view: Any) -> None: ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """All a step is given."""
+
+    settings: Settings
+    clock: Clock
+    market: MarketData
+    model: LanguageModel
+    memory: MemoryStore
+    ledger: Ledger
+    archive: Archive
+    notifier: Notifier
+
+
+Facts = tuple[Fact, ...]

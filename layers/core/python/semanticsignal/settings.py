@@ -1,0 +1,190 @@
+"""Settings, read once: defaults, then config.toml, then SEMSIG_… variables, then flags; each key bounded here."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from .domain.errors import InvalidSetting, InvalidSymbol
+from .domain.market import Symbol
+from .domain.policy import Settings
+
+# key: (what it is, bounds). Numbers are inclusive bounds unless `gt`.
+KEYS: dict[str, tuple[str, dict[str, Any]]] = {
+    "exchange": ("ccxt id of the venue", {"pattern": r"^[a-z0-9]{2,20}$"}),
+    "market_kind": ("spot, or perp with shorts and funding", {}),
+    "symbols": ("pairs, BASE/QUOTE", {"min_length": 1, "max_length": 200}),
+    "timeframe": ("length of a bar", {}),
+    "candle_limit": ("bars analysed", {"ge": 250, "le": 5000}),
+    "min_bars": ("bars below which nothing is decided", {"ge": 50, "le": 5000}),
+    "min_completeness_ratio": ("share of expected bars below which nothing is decided", {"ge": 0, "le": 1}),
+    "decision_delay_s": ("replay: seconds from a bar's close to its decision", {"ge": 0, "le": 600}),
+    "home": ("folder of ledger and archive", {"min_length": 1, "max_length": 4000}),
+    "port": ("dashboard and API, on loopback only", {"ge": 1, "le": 65_535}),
+    "data": ("folder of recorded data for tests and benchmarks", {"max_length": 4000}),
+    "paper.start_quote": ("starting capital, quote", {"gt": 0, "le": Decimal("1e12")}),
+    "paper.fee_ratio": ("taker fee of each side", {"ge": 0, "le": Decimal("0.05")}),
+    "paper.slippage_bps": ("half spread and impact on market and stop fills, basis points", {"ge": 0, "le": 500}),
+    "paper.price_band_ratio": ("a finest bar this far from the last is not believed", {"gt": 0, "le": 10}),
+    "risk.per_trade_ratio": ("most of equity that one stop may lose", {"gt": 0, "le": 1}),
+    "risk.position_cap_ratio": ("largest notional of one position, share of equity", {"gt": 0, "le": 1}),
+    "risk.exposure_cap_ratio": ("largest notional of all positions together, share of equity", {"gt": 0, "le": 1}),
+    "risk.min_reward_risk": ("reward/risk that an entry needs", {"ge": 0, "le": 20}),
+    "risk.min_reward_risk_chop": ("the same in a ranging market", {"ge": 0, "le": 20}),
+    "risk.min_stop_ratio": ("nearest stop, share of price", {"ge": 0, "le": 1}),
+    "risk.max_stop_ratio": ("farthest stop, share of price", {"ge": 0, "lt": 1}),
+    "risk.min_confidence_ratio": ("confidence that an entry needs", {"ge": 0, "le": 1}),
+    "risk.cooldown_bars": ("bars between entries of a pair", {"ge": 0, "le": 1000}),
+    "risk.losing_streak": ("losses in a row, all pairs, that pause entries", {"ge": 1, "le": 1000}),
+    "risk.pause_bars": ("how long streak and drawdown breakers pause entries, bars", {"ge": 1, "le": 10_000}),
+    "risk.daily_loss_ratio": ("loss of a UTC day that pauses entries to its end", {"gt": 0, "le": 1}),
+    "risk.max_drawdown_ratio": ("fall from the peak of equity that pauses entries", {"gt": 0, "le": 1}),
+    "risk.stale_ratio": ("age at which a closed bar is too old to enter on, bars", {"gt": 0, "le": 10}),
+    "risk.order_life_ratio": ("how long a market order waits for a price, bars", {"gt": 0, "le": 1}),
+    "risk.tighten_progress_ratio": ("way to the target before a stop may tighten", {"ge": 0, "le": 1}),
+    "memory.k": ("experiences shown to the model", {"ge": 0, "le": 100}),
+    "memory.similarity_weight": ("weight of similarity; the rest is recency", {"ge": 0, "le": 1}),
+    "memory.half_life_days": ("age at which recency halves, days", {"gt": 0, "le": 10_000}),
+    "memory.reflect_every": ("closed trades between reflections", {"ge": 1, "le": 1000}),
+    "memory.min_wins": ("wins that make a rule to favor", {"ge": 1, "le": 1000}),
+    "memory.min_losses": ("losses that make a rule to avoid", {"ge": 1, "le": 1000}),
+    "memory.penalty_ratio": ("confidence taken off on a losing neighborhood", {"ge": 0, "le": 1}),
+    "model.provider": ("analyst (built in), or openai_compatible", {"pattern": "^(analyst|openai_compatible)$"}),
+    "model.base_url": ("OpenAI-compatible server", {"pattern": r"^https?://", "max_length": 500}),
+    "model.name": ("model asked for", {"min_length": 1, "max_length": 200}),
+    "model.timeout_s": ("time for a whole answer, seconds", {"gt": 0, "le": 600}),
+    "simulation.seed": ("makes the simulated market", {"ge": 0, "le": 2**31}),
+    "simulation.symbols": ("pairs of the simulated market", {"min_length": 1, "max_length": 50}),
+    "simulation.history_days": ("simulated days lived through at start", {"ge": 0, "le": 3650}),
+    "simulation.speed": ("simulated seconds a second: 720 is 4 h in 20 s", {"gt": 0, "le": 1_000_000}),
+}
+# Variables that name the settings' own place, not a setting.
+RESERVED = {"SEMSIG_CONFIG"}
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """Settings and, for each dotted key that is not a default, where its value came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(
+    flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None, file: Path | None = None
+) -> Sourced:
+    """`flags`: dotted key → value, None meaning not given. Raises InvalidSetting that says key, value and range."""
+    variables = os.environ if environ is None else environ
+    origins: dict[str, str] = {}
+    merged: dict[str, Any] = {}
+    path = file or Path(variables.get("SEMSIG_CONFIG", "config.toml"))
+    if file or "SEMSIG_CONFIG" in variables or path.exists():
+        _merge(merged, _toml(path), "", path.name, origins)
+    for name in sorted(variables):
+        if name.startswith("SEMSIG_") and name not in RESERVED:
+            key = name.removeprefix("SEMSIG_").lower().replace("__", ".")
+            _merge(merged, _nested(key, _parsed(key, variables[name])), "", name, origins)
+    for key, value in (flags or {}).items():
+        if value is not None:
+            _merge(merged, _nested(key, value), "", "flag", origins)
+    return Sourced(_validated(merged, origins), origins)
+
+
+def rows(settings: Settings) -> Iterator[tuple[str, Any, str]]:
+    """Every key with its value in force and what it is, in order."""
+    for key, (meaning, _) in KEYS.items():
+        value: Any = settings
+        for part in key.split("."):
+            value = getattr(value, part)
+        yield key, value, meaning
+
+
+def _validated(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
+    try:
+        settings = _build(Settings, _MODEL.model_validate(merged))
+    except ValidationError as wrong:
+        raise InvalidSetting(_said(wrong, origins)) from wrong
+    for key, pairs in (("symbols", settings.symbols), ("simulation.symbols", settings.simulation.symbols)):
+        try:
+            names = [str(Symbol.parse(pair)) for pair in pairs]
+        except InvalidSymbol as wrong:
+            raise InvalidSetting(f"{key}: {wrong}") from wrong
+        if len(set(names)) != len(names):
+            raise InvalidSetting(f"{key}: each pair once, was {', '.join(pairs)}")
+    if settings.min_bars > settings.candle_limit:
+        raise InvalidSetting(f"min_bars must be at most candle_limit {settings.candle_limit}, was {settings.min_bars}")
+    if settings.risk.min_stop_ratio > settings.risk.max_stop_ratio:
+        raise InvalidSetting(
+            f"risk.min_stop_ratio must be at most risk.max_stop_ratio {settings.risk.max_stop_ratio}, "
+            f"was {settings.risk.min_stop_ratio}"
+        )
+    return settings
+
+
+def _model(kind: Any, prefix: str = "") -> type[BaseModel]:
+    """A strict model of one dataclass of the policy, with the bounds of KEYS."""
+    hints = get_type_hints(kind)
+    shape: dict[str, Any] = {}
+    for field in fields(kind):
+        key, hint = f"{prefix}{field.name}", hints[field.name]
+        if is_dataclass(hint):
+            inner = _model(hint, f"{key}.")
+            shape[field.name] = (inner, Field(default_factory=inner))
+        else:
+            meaning, bounds = KEYS[key]
+            default = field.default if field.default is not MISSING else ...
+            extra: dict[str, Any] = {"allow_inf_nan": False} if hint in (float, Decimal) else {}
+            shape[field.name] = (hint, Field(default, description=meaning, **bounds, **extra))
+    return create_model(f"{kind.__name__}Model", __config__=ConfigDict(extra="forbid"), **shape)
+
+
+def _build(kind: Any, model: BaseModel) -> Any:
+    values = {}
+    for field in fields(kind):
+        value = getattr(model, field.name)
+        hint = get_type_hints(kind)[field.name]
+        values[field.name] = _build(hint, value) if isinstance(value, BaseModel) else value
+    return kind(**values)
+
+
+_MODEL = _model(Settings)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
+        raise InvalidSetting(f"cannot read settings from {path}, was {wrong}") from wrong
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _parsed(key: str, text: str) -> Any:
+    return [part.strip() for part in text.split(",") if part.strip()] if key.endswith("symbols") else text
+
+
+def _merge(into: dict[str, Any], new: Mapping[str, Any], prefix: str, origin: str, origins: dict[str, str]) -> None:
+    for key, value in new.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key, {}), dict):
+            _merge(into.setdefault(key, {}), value, f"{prefix}{key}.", origin, origins)
+        else:
+            into[key] = value
+            origins[f"{prefix}{key}"] = origin
+
+
+def _said(wrong: ValidationError, origins: Mapping[str, str]) -> str:
+    first = wrong.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    origin = next((where for dotted, where in origins.items() if key.startswith(dotted)), "config.toml")
+    if first["type"] == "extra_forbidden":
+        return f"{key} is no setting (from {origin}), was {first['input']!r}; `semsig config` lists them all"
+    return f"{key}: {first['msg']} (from {origin}), was {first['input']!r}; `semsig config` shows every key"

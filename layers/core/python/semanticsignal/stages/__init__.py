@@ -1,0 +1,33 @@
+"""STAGES: the whole flow in one table. Every crank (Lambda, local loop, replay) turns these rows and no others."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, get_args
+
+from ..domain import events
+from ..ports import Facts, Sockets
+from .analyse import analyse
+from .collect import collect
+from .decide import decide
+from .execute import execute
+from .reflect import reflect
+from .show import show
+from .watch import watch
+
+
+class Stage(NamedTuple):
+    """One step: the facts it hears, and what it does with each. `run` returns the facts it tells in turn."""
+
+    name: str
+    hears: tuple[type, ...]
+    run: Callable[[Any, Sockets], Awaitable[Facts]]
+
+
+STAGES = (
+    Stage("collect", (events.CandleClosed, events.AnalysisRequested), collect),
+    Stage("analyse", (events.MarketCollected,), analyse),
+    Stage("decide", (events.MarketAnalysed,), decide),
+    Stage("execute", (events.DecisionMade,), execute),
+    Stage("watch", (events.MinutePassed,), watch),
+    Stage("reflect", (events.PositionClosed,), reflect),
+    Stage("show", get_args(events.Fact), show),
+)

@@ -1,0 +1,106 @@
+"""MarketAnalysed → DecisionMade."""
+
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+
+from ..codec import dumps
+from ..domain.analysis import Snapshot
+from ..domain.decision import Action, Asked, Briefing, Decision, Refusal, Reply, Verdict
+from ..domain.errors import InvalidReply, MarketUnavailable, ModelUnavailable
+from ..domain.events import DecisionMade, MarketAnalysed
+from ..domain.ledger import Closing, Entry, Opening
+from ..domain.trading import Trade
+from ..logic.analyse.conditions import conditions
+from ..logic.decide import guards, judge
+from ..logic.decide.prompt import prompt
+from ..logic.decide.recall import ranked
+from ..logic.decide.reply import signal
+from ..ports import Facts, Sockets
+
+# Enough closed trades to see a losing streak and a day's loss.
+RECENT = 50
+# Recalled before re-ranking by age: with fewer, age could not change the choice.
+OVER_FETCH = 10
+
+
+async def decide(fact: MarketAnalysed, on: Sockets) -> Facts:
+    """A retry tells the first answer again, even if the model has changed its mind since."""
+    standing = await on.ledger.entry(f"DecisionMade:{fact.id}")
+    if standing is None:
+        decision = replace(await _decided(fact, on), is_forced=fact.is_forced)
+        standing = await on.ledger.record(Entry(DecisionMade(fact.id, fact.symbol, decision.decided_at), decision))
+    return (standing.fact,)
+
+
+async def _decided(fact: MarketAnalysed, on: Sockets) -> Decision:
+    seen: Snapshot | None = await on.archive.get(f"snapshot/{fact.id}", Snapshot)
+    if seen is None:
+        raise MarketUnavailable(f"nothing was analysed under {fact.id}")
+    briefing = await _briefing(seen, on)
+    now_as = conditions(seen)
+    missing = guards.completeness(seen, on.settings)
+    if missing:
+        asked, verdict = None, Verdict(Action.HOLD, refusals=(missing,))
+    else:
+        asked = await _asked(briefing, on)
+        verdict = await _verdict(briefing, asked, on)
+    return judge.decision(briefing, now_as, verdict, asked, (sha256(dumps(seen)).hexdigest(), on.clock.now()))
+
+
+async def _briefing(seen: Snapshot, on: Sockets) -> Briefing:
+    memory = on.settings.memory
+    found = await on.memory.similar(conditions(seen), until=seen.seen_at, limit=memory.k * OVER_FETCH)
+    last = await on.ledger.entries(
+        kinds=("DecisionMade",), symbol=seen.symbol, until=seen.seen_at, limit=1, newest_first=True
+    )
+    rules = await on.market.rules(seen.symbol)
+    return Briefing(
+        snapshot=seen,
+        portfolio=await on.ledger.portfolio(),
+        kind=on.settings.market_kind,
+        price_tick=rules.price_tick,
+        recalled=ranked(
+            found, seen.seen_at, weight=memory.similarity_weight, half_life_days=memory.half_life_days, k=memory.k
+        ),
+        stored=await on.memory.count(until=seen.seen_at),
+        rules=await on.memory.rules(until=seen.seen_at),
+        last=last[0].subject if last and isinstance(last[0].subject, Decision) else None,
+    )
+
+
+async def _asked(briefing: Briefing, on: Sockets) -> Asked:
+    """The reply is kept under the cycle's id before anybody reads it: a retry neither pays nor asks twice."""
+    words = prompt(briefing, on.settings.risk, on.settings.memory)
+    words = await on.archive.put(f"prompt/{words.id}", words)
+    sealed = sha256(f"{words.version}\0{words.system}\0{words.user}".encode()).hexdigest()
+    reply: Reply | None = await on.archive.get(f"reply/{words.id}", Reply)
+    if reply is None:
+        try:
+            reply = await on.archive.put(f"reply/{words.id}", await on.model.complete(words))
+        except ModelUnavailable as wrong:
+            return Asked(words, sealed, None, None, str(wrong))
+    return Asked(words, sealed, reply, sha256(reply.text.encode()).hexdigest())
+
+
+async def _verdict(briefing: Briefing, asked: Asked, on: Sockets) -> Verdict:
+    if asked.reply is None:
+        return Verdict(Action.HOLD, refusals=(Refusal("model", asked.failure or "no model answered"),))
+    try:
+        read = signal(asked.reply, briefing.snapshot.price, on.settings.market_kind)
+    except InvalidReply as wrong:
+        return Verdict(Action.HOLD, refusals=(Refusal("reply", str(wrong)),))
+    is_entry = read.action in (Action.BUY, Action.SELL) and not briefing.portfolio.position(briefing.snapshot.symbol)
+    past = await _past(briefing.snapshot, on) if is_entry else ((), None)
+    return judge.judged(read, briefing, past, on.settings)
+
+
+async def _past(seen: Snapshot, on: Sockets) -> tuple[tuple[Trade, ...], datetime | None]:
+    """Recent trades of all pairs, newest first, and when this pair was last entered."""
+    closed = await on.ledger.entries(kinds=("PositionClosed",), until=seen.seen_at, limit=RECENT, newest_first=True)
+    opened = await on.ledger.entries(
+        kinds=("PositionOpened",), symbol=seen.symbol, until=seen.seen_at, limit=1, newest_first=True
+    )
+    trades = tuple(entry.subject.trade for entry in closed if isinstance(entry.subject, Closing))
+    first = opened[0].subject if opened else None
+    return trades, first.position.opened_at if isinstance(first, Opening) else None

@@ -1,0 +1,101 @@
+"""DecisionMade → OrderPlaced, and what became of it: PositionOpened | PositionClosed | PositionUpdated | OrderExpired."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from ..domain.decision import Action, Decision, Refusal
+from ..domain.errors import InvalidOrder, LedgerConflict, MarketUnavailable
+from ..domain.events import DecisionMade, OrderExpired, OrderPlaced, PositionUpdated
+from ..domain.ledger import Amendment, Entry, Expiry
+from ..domain.market import TradingRules
+from ..domain.trading import ZERO, Order, Portfolio, Purpose, Side
+from ..logic.execute import position as fold
+from ..logic.execute import sizing
+from ..logic.execute.paper import level
+from ..ports import Facts, Sockets
+from .watch import settled
+
+OUTCOMES = ("OrderPlaced", "PositionUpdated", "OrderExpired", "PositionOpened")
+
+
+async def execute(fact: DecisionMade, on: Sockets) -> Facts:
+    """Whatever a first run already wrote is told again, and done no second time."""
+    entry = await on.ledger.entry(f"DecisionMade:{fact.id}")
+    if entry is None or not isinstance(entry.subject, Decision):
+        raise LedgerConflict(f"no decision {fact.id} in the ledger")
+    if entry.subject.action is Action.HOLD:
+        return ()
+    if not await _outcomes(fact.id, on):
+        await _carry_out(entry.subject, on)
+    try:
+        told = await settled(on.clock.now(), on)
+    except MarketUnavailable:
+        told = ()  # the order waits; the next watch fills it or lets it expire
+    outcomes = await _outcomes(fact.id, on)
+    return tuple(dict.fromkeys((*outcomes, *told)))
+
+
+async def _carry_out(decision: Decision, on: Sockets) -> None:
+    while True:
+        before = await on.ledger.portfolio()
+        entry, after = await _change(decision, before, on)
+        try:
+            await on.ledger.settle(entry, before, after)
+            return
+        except LedgerConflict:
+            continue
+
+
+async def _change(decision: Decision, before: Portfolio, on: Sockets) -> tuple[Entry, Portfolio]:
+    position = before.position(decision.symbol)
+    rules = await on.market.rules(decision.symbol)
+    order = _order(decision, before, rules, on)
+    if decision.action is Action.UPDATE and position:
+        levels = decision.signal or order
+        amended = fold.amended(
+            position, level(levels.stop_price, rules), level(levels.target_price, rules), decision.decided_at
+        )
+        fact = PositionUpdated(order.id, decision.symbol, decision.decided_at)
+        return Entry(fact, Amendment(amended, decision.id)), fold.with_amended(before, amended)
+    is_entry = order.purpose is Purpose.OPEN
+    if is_entry == (position is not None) or before.order(decision.symbol):
+        refusal = Refusal("overtaken", f"the {decision.symbol} position changed after the decision")
+        return _unplaced(order, before, refusal)
+    if is_entry:
+        try:
+            order = replace(order, quantity=sizing.quantity(decision, before, rules, on.settings))
+        except InvalidOrder as wrong:
+            return _unplaced(order, before, Refusal("size", str(wrong)))
+    return Entry(OrderPlaced(order.id, order.symbol, order.created_at), order), fold.with_order(before, order)
+
+
+def _unplaced(order: Order, before: Portfolio, refusal: Refusal) -> tuple[Entry, Portfolio]:
+    entry = Entry(OrderExpired(order.id, order.symbol, order.created_at), Expiry(order, refusal))
+    return entry, fold.without_order(before, order)
+
+
+def _order(decision: Decision, portfolio: Portfolio, rules: TradingRules, on: Sockets) -> Order:
+    """Named for the decision it carries out, so that a retry is the same order. An entry has no quantity yet."""
+    position = portfolio.position(decision.symbol)
+    closes = decision.action in (Action.CLOSE, Action.UPDATE)
+    signal, settings = decision.signal, on.settings
+    life = timedelta(seconds=settings.timeframe.seconds * settings.risk.order_life_ratio)
+    wanted = Side.SHORT if decision.action is Action.SELL else Side.LONG
+    return Order(
+        id=f"{decision.id}#order",
+        decision_id=decision.id,
+        symbol=decision.symbol,
+        kind=settings.market_kind,
+        purpose=Purpose.CLOSE if closes else Purpose.OPEN,
+        side=position.side if position and closes else wanted,
+        quantity=position.quantity if position and closes else ZERO,
+        created_at=decision.decided_at,
+        expires_at=decision.decided_at + life,
+        stop_price=None if closes or signal is None else level(signal.stop_price, rules),
+        target_price=None if closes or signal is None else level(signal.target_price, rules),
+    )
+
+
+async def _outcomes(decision_id: str, on: Sockets) -> Facts:
+    found = [await on.ledger.entry(f"{kind}:{decision_id}#order") for kind in OUTCOMES]
+    return tuple(entry.fact for entry in found if entry)

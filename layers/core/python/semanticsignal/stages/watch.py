@@ -1,0 +1,201 @@
+"""MinutePassed → PositionOpened | PositionClosed | OrderExpired | EquityMarked | PositionClosed again if nobody learned.
+
+Everything since the last mark is walked in order of time on the finest bars there are, so a tick that comes late, twice
+or not at all changes nothing in what is found."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from ..domain.decision import Decision, Refusal
+from ..domain.errors import LedgerConflict, MarketUnavailable
+from ..domain.events import EquityMarked, Fact, MinutePassed, OrderExpired, PositionClosed, PositionOpened
+from ..domain.ledger import Closing, Entry, Expiry, Opening
+from ..domain.market import Candles, MarketKind, Symbol, epoch_ms, exact
+from ..domain.trading import ZERO, ExitReason, Fill, Order, Portfolio, Position, Purpose, Touch
+from ..logic.execute import exits, paper
+from ..logic.execute import position as fold
+from ..ports import Facts, Sockets
+
+UNTAUGHT = 20
+
+
+async def watch(fact: MinutePassed, on: Sockets) -> Facts:
+    """Raises MarketUnavailable after all other pairs were served; nothing is marked before every pair was seen."""
+    told: list[Fact] = []
+    for until in _steps((await on.ledger.portfolio()).marked_until, fact.at, on):
+        told += await settled(until, on)
+        if until == on.settings.timeframe.floor(until):
+            told += await _marked(until, on)
+    return tuple(dict.fromkeys((*told, *await _untaught(on))))
+
+
+async def settled(until: datetime, on: Sockets) -> Facts:
+    """Waiting orders and resting levels up to `until`, one transaction each, the earliest first."""
+    told: list[Fact] = []
+    while True:
+        portfolio = await on.ledger.portfolio()
+        nexts, silent = [], None
+        for symbol in sorted({o.symbol for o in portfolio.orders} | {p.symbol for p in portfolio.positions}):
+            try:
+                found = await _next(symbol, portfolio, until, on)
+            except MarketUnavailable as wrong:
+                silent = wrong
+                continue
+            if found:
+                nexts.append(found)
+        if not nexts:
+            if silent:
+                raise silent
+            return tuple(told)
+        first = min(nexts, key=lambda happening: (happening.at, str(happening.symbol)))
+        try:
+            told.append((await on.ledger.settle(first.entry, portfolio, first.after)).fact)
+        except LedgerConflict:
+            continue
+
+
+class Happening(NamedTuple):
+    """What the ledger would be told next about a pair."""
+
+    at: datetime
+    symbol: Symbol
+    entry: Entry
+    after: Portfolio
+
+
+async def _next(symbol: Symbol, portfolio: Portfolio, until: datetime, on: Sockets) -> Happening | None:
+    position, order = portfolio.position(symbol), portfolio.order(symbol)
+    found = [
+        await _order_next(order, portfolio, until, on) if order else None,
+        await _position_next(position, portfolio, until, on) if position else None,
+    ]
+    # At the same instant the order comes first: it filled at the open, before anything else of that bar.
+    return min((happening for happening in found if happening), key=lambda h: h.at, default=None)
+
+
+async def _order_next(order: Order, portfolio: Portfolio, until: datetime, on: Sockets) -> Happening | None:
+    limit = min(until, order.expires_at)
+    price = await on.market.first_open(order.symbol, since=order.created_at, until=limit)
+    if price is None:
+        if until < order.expires_at:
+            return None
+        return _expired(order, portfolio, order.expires_at, Refusal("no_price", "no price came while the order lived"))
+    at, opened = price
+    terms = (on.settings.paper, await on.market.rules(order.symbol))
+    is_opening = order.purpose is Purpose.OPEN
+    fill = paper.fill(
+        order.id, order.quantity, at, exact(opened), terms, is_buy=paper.bought(order.side, is_opening)
+    )  # fmt: skip
+    decision = await on.ledger.entry(f"DecisionMade:{order.decision_id}")
+    if decision is None or not isinstance(decision.subject, Decision):
+        raise LedgerConflict(f"order {order.id} has no decision {order.decision_id}")
+    refusal = paper.refusal(order, fill, decision.subject.price, portfolio, on.settings.paper)
+    if refusal:
+        return _expired(order, portfolio, at, refusal)
+    if is_opening:
+        return _opened(order, fill, portfolio)
+    position = portfolio.position(order.symbol)
+    if position is None:
+        return _expired(order, portfolio, at, Refusal("no_position", "the position had closed before"))
+    bars = await on.market.fine_candles(order.symbol, since=position.checked_until, until=at)
+    return await _closed(position, portfolio, (fill, Touch(at, fill.price, ExitReason.SIGNAL, False)), bars, on)
+
+
+async def _position_next(position: Position, portfolio: Portfolio, until: datetime, on: Sockets) -> Happening | None:
+    bars = await on.market.fine_candles(position.symbol, since=position.checked_until, until=until)
+    touch = exits.first_touch(position, bars, on.settings.paper.price_band_ratio)
+    if touch is None:
+        return None
+    order_id = f"{position.id}#{touch.reason}"
+    if touch.reason is ExitReason.TARGET:
+        fill = paper.resting_fill(order_id, position.quantity, touch.at, touch.price, on.settings.paper)
+    else:
+        terms = (on.settings.paper, await on.market.rules(position.symbol))
+        is_buy = paper.bought(position.side, is_opening=False)
+        fill = paper.fill(order_id, position.quantity, touch.at, touch.price, terms, is_buy=is_buy)
+    return await _closed(position, portfolio, (fill, touch), bars, on)
+
+
+def _opened(order: Order, fill: Fill, portfolio: Portfolio) -> Happening:
+    position = fold.opened(order, fill)
+    fact = PositionOpened(order.id, order.symbol, fill.filled_at)
+    after = fold.with_opened(portfolio, position, fill)
+    return Happening(fill.filled_at, order.symbol, Entry(fact, Opening(position, fill)), after)
+
+
+def _expired(order: Order, portfolio: Portfolio, at: datetime, refusal: Refusal) -> Happening:
+    entry = Entry(OrderExpired(order.id, order.symbol, at), Expiry(order, refusal))
+    return Happening(at, order.symbol, entry, fold.without_order(portfolio, order))
+
+
+async def _closed(
+    position: Position, portfolio: Portfolio, end: tuple[Fill, Touch], bars: Candles, on: Sockets
+) -> Happening:
+    fill, touch = end
+    order = portfolio.order(position.symbol)
+    decision_id = order.decision_id if order and touch.reason is ExitReason.SIGNAL else None
+    seen = fold.watched(position, _before(bars, touch.at), touch.at)
+    paid = await _funding(position, touch.at, on)
+    held = replace(seen, funding_quote=position.funding_quote + paid, mark_price=fill.price)
+    trade = fold.closed(held, fill, touch, portfolio.closed_trades + 1, decision_id)
+    entry = Entry(PositionClosed(trade.id, trade.symbol, trade.closed_at), Closing(trade, fill))
+    return Happening(touch.at, trade.symbol, entry, fold.with_closed(portfolio, trade, fill, paid))
+
+
+async def _marked(at: datetime, on: Sockets) -> Facts:
+    """Equity at a bar boundary: positions at their newest close, funding booked, extremes kept."""
+    while True:
+        portfolio = await on.ledger.portfolio()
+        if portfolio.marked_until is not None and portfolio.marked_until >= at:
+            return ()
+        positions = []
+        for position in portfolio.positions:
+            bars = await on.market.fine_candles(position.symbol, since=position.checked_until, until=at)
+            paid = await _funding(position, at, on)
+            positions.append(replace(fold.watched(position, bars, at), funding_quote=position.funding_quote + paid))
+        after, point = fold.with_mark(portfolio, positions, at)
+        entry = Entry(EquityMarked(at.isoformat(), at), point)
+        try:
+            return ((await on.ledger.settle(entry, portfolio, after)).fact,)
+        except LedgerConflict:
+            continue
+
+
+async def _funding(position: Position, until: datetime, on: Sockets) -> Decimal:
+    if position.kind is MarketKind.SPOT:
+        return ZERO
+    rates = await on.market.funding(position.symbol, since=position.checked_until, until=until)
+    return fold.funding_quote(position, rates, until)
+
+
+async def _untaught(on: Sockets) -> Facts:
+    """Closed trades that nobody learned from yet: told again, in case a crash swallowed the first telling."""
+    closed = await on.ledger.entries(kinds=("PositionClosed",), limit=UNTAUGHT, newest_first=True)
+    facts: list[Fact] = []
+    for entry in closed:
+        if await on.ledger.entry(f"LessonLearned:{entry.fact.id}"):
+            break
+        facts.append(entry.fact)
+    return tuple(reversed(facts))
+
+
+def _before(bars: Candles, at: datetime) -> Candles:
+    """Bars that had closed when it happened; the bar of the touch itself is known only by its level."""
+    keep = len(bars)
+    while keep and bars.opened_ms[keep - 1] + bars.timeframe.ms - 1 >= epoch_ms(at):
+        keep -= 1
+    return bars[:keep]
+
+
+def _steps(marked: datetime | None, at: datetime, on: Sockets) -> Iterable[datetime]:
+    """Each bar boundary since the last mark, then the instant itself."""
+    timeframe = on.settings.timeframe
+    boundary = timeframe.floor(at) if marked is None else timeframe.floor(marked) + timeframe.span
+    while boundary <= at:
+        yield boundary
+        boundary += timeframe.span
+    if timeframe.floor(at) != at:
+        yield at
