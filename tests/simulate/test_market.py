@@ -1,9 +1,10 @@
 """The simulated market: the same in every process, sound in every bar, and nothing before its time."""
 
+import os
 import subprocess
 import sys
 from decimal import Decimal
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from semanticsignal.domain.errors import InvalidSymbol
 from semanticsignal.domain.market import Symbol, Timeframe
-from semanticsignal.simulate.market import DAY, EPOCH_MS, MINUTE_MS, Row, SimulatedMarket
+from semanticsignal.simulate.market import DAY, EPOCH_MS, MINUTE_MS, Floats, Row, SimulatedMarket
 
 BTC, ETH, SOL = (Symbol.parse(text) for text in ("BTC/USDC", "ETH/USDC", "SOL/USDC"))
 DAY_MS = DAY * MINUTE_MS
@@ -24,7 +25,10 @@ def bars(market: SimulatedMarket, symbol: Symbol, timeframe: Timeframe, now_ms: 
     return market.klines(symbol, timeframe, EPOCH_MS - 7 * DAY_MS, None, 1_000_000, now_ms)
 
 
-def numbers(rows: list[Row]) -> np.ndarray:
+MINUTES = bars(MARKET, BTC, Timeframe.M1, EPOCH_MS + 16 * DAY_MS - 90_001)
+
+
+def numbers(rows: list[Row]) -> Floats:
     """open, high, low, close, volume."""
     return np.array([[float(value) for value in row[1:6]] for row in rows])
 
@@ -37,7 +41,8 @@ def test_a_restarted_process_makes_exactly_the_same_bytes() -> None:
         f"print(SimulatedMarket(7, (btc,)).klines(btc, Timeframe.M1, None, None, 1000, {NOW}))"
     )
 
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    there = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=there).stdout
 
     assert told.strip() == str(MARKET.klines(BTC, Timeframe.M1, None, None, 1000, NOW))
 
@@ -66,12 +71,13 @@ def test_every_minute_bounds_its_prices_and_opens_where_the_last_one_closed(symb
 
 @pytest.mark.parametrize("timeframe", list(Timeframe))
 def test_a_bar_of_any_length_is_made_of_its_minutes(timeframe: Timeframe) -> None:
-    minutes = bars(MARKET, BTC, Timeframe.M1)
+    minutes = [list(rows) for _, rows in groupby(MINUTES, key=lambda row: timeframe.floor_ms(int(row[0])))]
 
-    for row in bars(MARKET, BTC, timeframe):
-        inside = numbers([minute for minute in minutes if timeframe.floor_ms(int(minute[0])) == row[0]])
-        opened, high, low, close, volume = (float(value) for value in row[1:6])
+    made = bars(MARKET, BTC, timeframe, EPOCH_MS + 16 * DAY_MS - 90_001)
 
+    assert len(made) == len(minutes)
+    for row, inside in zip(numbers(made), map(numbers, minutes), strict=True):
+        opened, high, low, close, volume = row
         assert (opened, close) == (inside[0, 0], inside[-1, 3])
         assert (high, low) == (inside[:, 1].max(), inside[:, 2].min())
         assert volume == pytest.approx(inside[:, 4].sum(), abs=1e-6)
@@ -87,7 +93,9 @@ def test_bars_stand_on_the_grid_without_a_gap(timeframe: Timeframe) -> None:
 
 
 @given(st.integers(0, 60 * DAY_MS), st.sampled_from(list(Timeframe)))
-def test_what_is_told_now_never_changes_later_but_for_the_bar_still_forming(elapsed_ms: int, timeframe: Timeframe) -> None:
+def test_what_is_told_now_never_changes_later_but_for_the_bar_still_forming(
+    elapsed_ms: int, timeframe: Timeframe
+) -> None:
     now = EPOCH_MS + elapsed_ms
 
     then = MARKET.klines(BTC, timeframe, None, now, 20, now)
@@ -134,7 +142,9 @@ def test_limit_counts_from_the_start_or_without_one_from_the_end() -> None:
 
 
 @given(st.integers(0, 60 * DAY_MS), st.integers(1, 60), st.sampled_from([BTC, ETH, SOL]))
-def test_the_price_lies_between_bids_and_asks_a_few_basis_points_apart(elapsed_ms: int, limit: int, pair: Symbol) -> None:
+def test_the_price_lies_between_bids_and_asks_a_few_basis_points_apart(
+    elapsed_ms: int, limit: int, pair: Symbol
+) -> None:
     now = EPOCH_MS + elapsed_ms
 
     book, price = MARKET.book(pair, now, limit), MARKET.price(pair, now)
@@ -171,7 +181,7 @@ def test_the_newest_trades_are_the_last_before_now() -> None:
 
 def test_it_moves_as_such_markets_do() -> None:
     now = EPOCH_MS + 300 * DAY_MS
-    opened, high, low, close, _ = numbers(bars(MARKET, BTC, Timeframe.H4, now)).T
+    _, high, low, close, _ = numbers(bars(MARKET, BTC, Timeframe.H4, now)).T
     hours = [np.diff(np.log(numbers(bars(MARKET, pair, Timeframe.H1, now))[:, 3])) for pair in (BTC, ETH, SOL)]
     days = numbers(bars(MARKET, BTC, Timeframe.D1, now))[:, 3]
 

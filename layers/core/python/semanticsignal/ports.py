@@ -33,6 +33,10 @@ class MarketData(Protocol):
         """The first bar opening in [since, until]: when, and at what price. An opening price is known as it opens."""
         ...
 
+    async def last_price(self, symbol: Symbol, *, until: datetime) -> float | None:
+        """The newest price known at `until`; None before the first. For showing: no money moves on it."""
+        ...
+
     async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:
         """Settlements in (since, until], oldest first; empty for spot."""
         ...

@@ -82,13 +82,16 @@ def load(
     variables = os.environ if environ is None else environ
     origins: dict[str, str] = {}
     merged: dict[str, Any] = {}
+    # Validated layer by layer: a wrong value is said even where a later layer would have hidden it.
     path = file or Path(variables.get("SEMSIG_CONFIG", "config.toml"))
     if file or "SEMSIG_CONFIG" in variables or path.exists():
         _merge(merged, _toml(path), "", path.name, origins)
+        _validated(merged, origins)
     for name in sorted(variables):
         if name.startswith("SEMSIG_") and name not in RESERVED:
             key = name.removeprefix("SEMSIG_").lower().replace("__", ".")
             _merge(merged, _nested(key, _parsed(key, variables[name])), "", name, origins)
+    _validated(merged, origins)
     for key, value in (flags or {}).items():
         if value is not None:
             _merge(merged, _nested(key, value), "", "flag", origins)

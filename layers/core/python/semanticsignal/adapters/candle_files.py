@@ -92,6 +92,12 @@ class Tape:
             return None
         return instant(tape.opened_ms[row]), tape.open[row]
 
+    async def last_price(self, symbol: Symbol, *, until: datetime) -> float | None:
+        last = epoch_ms(until)
+        tape = self._finest(symbol, last, last)
+        row = bisect_right(tape.opened_ms, last - tape.timeframe.ms) - 1
+        return tape.close[row] if row >= 0 else None
+
     async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:
         return tuple(rate for rate in self._funding.get(symbol, ()) if since < rate.paid_at <= until)
 

@@ -1,5 +1,7 @@
 """Any venue that ccxt knows, and the simulated one: public market data only, no keys."""
 
+import asyncio
+import importlib
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
@@ -45,23 +47,34 @@ class CcxtMarket:
         kind: MarketKind = MarketKind.SPOT,
         clock: Callable[[], datetime],
     ) -> None:
-        import ccxt.async_support
-
-        if exchange not in ccxt.async_support.exchanges:
-            raise InvalidSetting(f"exchange must be a venue that ccxt knows, was {exchange!r}")
-        self._errors = ccxt.async_support
+        self._exchange, self._base_url = exchange, base_url
         self._kind, self._clock, self._is_simulated = kind, clock, is_simulated
         self._source = f"simulated {exchange}" if is_simulated else exchange
-        self._venue = getattr(ccxt.async_support, exchange)({
-            "enableRateLimit": base_url is None,
-            "options": {"defaultType": "swap" if kind is MarketKind.PERP else "spot"},
+        self._opening = asyncio.Lock()
+        self._venue: Any = None
+        self._errors: Any = None
+
+    async def open(self) -> None:
+        """Loads ccxt, which takes seconds: beside whatever else this process does. Raises InvalidSetting."""
+        async with self._opening:
+            if self._venue is None:
+                self._errors = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
+                self._venue = self._built()
+
+    def _built(self) -> Any:
+        if self._exchange not in self._errors.exchanges:
+            raise InvalidSetting(f"exchange must be a venue that ccxt knows, was {self._exchange!r}")
+        venue = getattr(self._errors, self._exchange)({
+            "enableRateLimit": self._base_url is None,
+            "options": {"defaultType": "swap" if self._kind is MarketKind.PERP else "spot"},
         })  # fmt: skip
-        _narrow(self._venue.options, LISTED[kind])
+        _narrow(venue.options, LISTED[self._kind])
         # currencies need keys on some venues and another request on all; nothing here reads them
-        self._venue.has["fetchCurrencies"] = False
-        if base_url is not None:
-            self._venue.urls["api"] = _moved(self._venue.urls["api"], base_url.rstrip("/"))
-            self._venue.timeout_on_exit = 0  # ms it waits for TLS to wind down; there is none here
+        venue.has["fetchCurrencies"] = False
+        if self._base_url is not None:
+            venue.urls["api"] = _moved(venue.urls["api"], self._base_url.rstrip("/"))
+            venue.timeout_on_exit = 0  # ms it waits for TLS to wind down; there is none here
+        return venue
 
     @property
     def is_simulated(self) -> bool:
@@ -79,10 +92,16 @@ class CcxtMarket:
             return instant(page[0][0]), float(page[0][1])
         return None
 
+    async def last_price(self, symbol: Symbol, *, until: datetime) -> float | None:
+        end = epoch_ms(until)
+        rows = [row async for page in self._pages(symbol, FINEST, FINEST.floor_ms(end) - FINEST.ms, end) for row in page]
+        return float(_in_order(rows)[-1][4]) if rows else None
+
     async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:
         if self._kind is MarketKind.SPOT:
             return ()
-        market, start, end = await self._market(symbol), epoch_ms(since) + 1, epoch_ms(until)
+        market = await self._market(symbol)
+        start, end = epoch_ms(since) + 1, epoch_ms(until)
         rates: dict[int, FundingRate] = {}
         while start <= end:
             page = await self._ask(self._venue.fetch_funding_rate_history(market["symbol"], start, PAGE))
@@ -104,7 +123,8 @@ class CcxtMarket:
         return TradingRules(exact(precision["price"]), exact(precision["amount"]), least)
 
     async def close(self) -> None:
-        await self._venue.close()
+        if self._venue is not None:
+            await self._venue.close()
 
     async def _closed(self, symbol: Symbol, timeframe: Timeframe, start: int, end: int) -> Candles:
         # the bar that opens at `end` is asked for too: that it opened proves that the one before has closed
@@ -131,7 +151,10 @@ class CcxtMarket:
             start = rows[-1][0] + timeframe.ms if rows else max(later, start + timeframe.ms)
 
     async def _market(self, symbol: Symbol) -> dict[str, Any]:
-        markets = await self._ask(self._venue.load_markets())
+        await self.open()
+        markets = await self._ask(self._venue.load_markets(not self._venue.markets))
+        if not markets:
+            raise MarketUnavailable(f"{self._source} published no pairs at all, was {markets!r}")
         name = f"{symbol}:{symbol.quote}" if self._kind is MarketKind.PERP else str(symbol)
         if name not in markets:
             raise InvalidSymbol(f"{self._source} does not list this pair as {self._kind}, was {symbol}")
@@ -151,6 +174,9 @@ class CcxtMarket:
             raise InvalidSymbol(f"{self._source}: {wrong!s:.{SAID}}") from wrong
         except self._errors.BaseError as wrong:
             raise MarketUnavailable(f"{self._source}: {type(wrong).__name__} {wrong!s:.{SAID}}") from wrong
+        except (LookupError, TypeError, ValueError, AttributeError) as wrong:
+            # what ccxt's parsers stumble over when a body is not what the venue documents
+            raise MarketUnavailable(f"{self._source}: unreadable answer, {wrong!r:.{SAID}}") from wrong
 
 
 def _narrow(options: dict[str, Any], names: tuple[str, ...]) -> None:

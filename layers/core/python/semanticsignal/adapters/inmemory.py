@@ -1,7 +1,7 @@
 """Every socket in memory: tests, replay, and the local run's memory index."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from ..domain.ledger import Entry
 from ..domain.decision import Prompt, Reply
 from ..domain.market import Symbol
 from ..domain.trading import Portfolio
+from ..ports import Archive
 from ..logic.decide.recall import vector
 from ..logic.execute.position import empty
 from decimal import Decimal
@@ -102,6 +103,19 @@ class InMemoryArchive:
 
     async def get(self, key: str, kind: type) -> Any:
         return self._items.get(key)
+
+
+class SplitArchive:
+    """Keys by their first part to different archives, the rest to one."""
+
+    def __init__(self, parts: Mapping[str, Archive], rest: Archive) -> None:
+        self._parts, self._rest = dict(parts), rest
+
+    async def put(self, key: str, item: Any) -> Any:
+        return await self._parts.get(key.partition("/")[0], self._rest).put(key, item)
+
+    async def get(self, key: str, kind: type) -> Any:
+        return await self._parts.get(key.partition("/")[0], self._rest).get(key, kind)
 
 
 class InMemoryMemory:

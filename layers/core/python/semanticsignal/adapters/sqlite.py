@@ -48,6 +48,12 @@ class SqliteLedger:
         self._portfolio: Portfolio | None = None
         self._decoded = lru_cache(maxsize=DECODED)(_decoded)
 
+    def make_durable(self) -> None:
+        """From now on every commit is flushed to the disk, and what came before with it."""
+        with self._reading():
+            self._db.execute("PRAGMA wal_checkpoint(FULL)")
+            self._db.execute("PRAGMA synchronous=FULL")
+
     def close(self) -> None:
         self._db.close()
 

@@ -17,12 +17,13 @@ class LocalLedger(Outbox, Protocol):
 
 
 class Loop:
-    """Runs one fact at a time to its end, so that a run is a sequence and can be repeated.
+    """Runs a fact to its end, so that a run is a sequence and can be repeated. Several facts may be under way at once.
 
     `outbox`: which entries are fully told; after a crash `recover` tells the rest again."""
 
     def __init__(self, on: Sockets, outbox: LocalLedger, stages: tuple[Stage, ...] = STAGES) -> None:
         self._on, self._outbox = on, outbox
+        self._running = 0
         self._hearers: dict[type, list[Stage]] = {}
         for stage in stages:
             for kind in stage.hears:
@@ -32,12 +33,18 @@ class Loop:
         """Everything that came of it, in order. Raises what a stage raises; what was written stands."""
         queue: deque[Fact] = deque((fact,))
         told: list[Any] = []
-        while queue:
-            heard = queue.popleft()
-            told.append(heard)
-            for stage in self._hearers.get(type(heard), ()):
-                queue.extend(await stage.run(heard, self._on))
-        await self._outbox.told(await self._outbox.last_seq())
+        self._running += 1
+        try:
+            while queue:
+                heard = queue.popleft()
+                told.append(heard)
+                for stage in self._hearers.get(type(heard), ()):
+                    queue.extend(await stage.run(heard, self._on))
+        finally:
+            self._running -= 1
+        # Only when nobody else is under way is everything in the ledger also told.
+        if not self._running:
+            await self._outbox.told(await self._outbox.last_seq())
         return tuple(told)
 
     async def recover(self) -> int:

@@ -174,7 +174,7 @@ class SimulatedMarket:
         ticks = np.interp(elapsed / MINUTE_MS, (0, *TURNS, 1), _corners(_bars(path, minute, minute + 1)[:, 0]))
         return Decimal(round(float(ticks))).scaleb(-path.decimals)
 
-    def klines(  # noqa: PLR0913 - Binance's own parameters, and when it is
+    def klines(  # noqa: PLR0913, PLR0917 - Binance's own parameters, and when it is
         self, symbol: Symbol, timeframe: Timeframe, start_ms: int | None, end_ms: int | None, limit: int, now_ms: int
     ) -> list[Row]:
         """Bars opened in [start, end] and by now, as Binance writes them; the newest may be unfinished.
@@ -202,15 +202,13 @@ class SimulatedMarket:
         # row by row, so that a deeper book begins with the shallower one
         levels = draws.random((limit, 4))
         gaps = np.floor(levels[:, :2] * max(3, middle * 2e-5)).astype(np.int64) + 1
-        away = half - 1 + np.cumsum(gaps, axis=0)
+        away = half + np.cumsum(gaps, axis=0) - gaps[0]
         lots = np.ceil(-np.log1p(-levels[:, 2:]) * path.lot_scale / path.start * path.scale * 5e4).astype(np.int64) + 1
         bids = [(middle - int(a), int(q)) for a, q in zip(away[:, 0], lots[:, 0], strict=True) if a < middle]
         asks = [(middle + int(a), int(q)) for a, q in zip(away[:, 1], lots[:, 1], strict=True)]
         return OrderBook(symbol, instant(now_ms), _levels(path, bids), _levels(path, asks))
 
-    def trades(
-        self, symbol: Symbol, start_ms: int | None, end_ms: int | None, limit: int, now_ms: int
-    ) -> list[Print]:
+    def trades(self, symbol: Symbol, start_ms: int | None, end_ms: int | None, limit: int, now_ms: int) -> list[Print]:
         """(id, at ms, price, quantity, is the buyer the maker) on the minute's own path, oldest first.
         The first `limit` from start, or without a start the last `limit`."""
         end = now_ms if end_ms is None else min(end_ms, now_ms)

@@ -1,7 +1,7 @@
 """Any fact → the dashboards that listen."""
 
 from ..domain.events import Fact, MinutePassed
-from ..domain.market import Timeframe, exact
+from ..domain.market import exact
 from ..logic.show import views
 from ..ports import Facts, Sockets
 
@@ -11,12 +11,9 @@ async def show(fact: Fact, on: Sockets) -> Facts:
     if not on.notifier.is_heard:
         return ()
     if isinstance(fact, MinutePassed):
-        prices = []
-        for symbol in on.settings.pairs:
-            newest = await on.market.candles(symbol, Timeframe.M1, until=fact.at, limit=1)
-            if len(newest):
-                prices.append(views.PriceView(str(symbol), exact(newest.close[-1])))
-        await on.notifier.tell(views.minute(fact.at, await on.ledger.portfolio(), tuple(prices)))
+        found = {symbol: await on.market.last_price(symbol, until=fact.at) for symbol in on.settings.pairs}
+        prices = {symbol: exact(price) for symbol, price in found.items() if price is not None}
+        await on.notifier.tell(views.minute(fact.at, await on.ledger.portfolio(), prices))
         return ()
     entry = await on.ledger.entry(f"{type(fact).__name__}:{fact.id}")
     if entry:

@@ -3,7 +3,8 @@
 Money and prices that moved money are decimals (strings on the wire); ratios are 0…1 numbers; candles for
 drawing are plain numbers. The socket sends the `EventView` union, and `GET /api/events` returns the very same."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 from ...domain.decision import Decision
 from ...domain.learning import SemanticRule
 from ...domain.ledger import Amendment, Closing, Entry, Expiry, Learned, Opening
+from ...domain.market import Symbol
 from ...domain.trading import EquityPoint, Order, Portfolio, Position, Trade
 
 
@@ -309,6 +311,18 @@ class StatisticsView:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationView:
+    """How good the stated probabilities were. `brier_skill` above 0: better than the base rate known at the time."""
+
+    horizon: str
+    forecasts: int
+    up_ratio: float | None
+    brier: float | None
+    brier_skill: float | None
+    log_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class HealthView:
     """`status`: starting (reading history), running, or degraded with the `problem` in words."""
 
@@ -379,6 +393,62 @@ class QueuedView:
     id: str
     symbol: str
     waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    events: tuple[EventView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    decisions: tuple[DecisionView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trades:
+    trades: tuple[TradeView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    positions: tuple[PositionView, ...]
+    orders: tuple[OrderView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Equity:
+    equity: tuple[EquityView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiences:
+    experiences: tuple[ExperienceView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    rules: tuple[RuleView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    refusals: tuple[RefusedView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrations:
+    calibrations: tuple[CalibrationView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
 
 
 def decision(noun: Decision, seq: int = 0) -> DecisionView:
@@ -556,12 +626,14 @@ def event(entry: Entry) -> EventView:
             return RuleFormedView("RuleFormed", *base, rule(told))
 
 
-def minute(at: datetime, portfolio: Portfolio, prices: tuple[PriceView, ...]) -> MinutePassedView:
+def minute(at: datetime, portfolio: Portfolio, prices: Mapping[Symbol, Decimal]) -> MinutePassedView:
+    """The portfolio at the newest prices; a pair without one keeps its last mark."""
+    positions = tuple(replace(p, mark_price=prices.get(p.symbol, p.mark_price)) for p in portfolio.positions)
     return MinutePassedView(
         "MinutePassed",
         f"minute#{at.isoformat()}",
         at,
-        prices,
-        tuple(position(p) for p in portfolio.positions),
-        portfolio.equity_quote,
+        tuple(PriceView(str(symbol), price) for symbol, price in prices.items()),
+        tuple(position(p) for p in positions),
+        replace(portfolio, positions=positions).equity_quote,
     )

@@ -1,0 +1,382 @@
+"""The HTTP face, the same here and behind API Gateway. `python -m semanticsignal.drivers.api` prints its OpenAPI document."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Annotated, Any, Literal, Protocol
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from .. import __version__
+from ..codec import dumps
+from ..domain.decision import Decision, Prompt, Reply
+from ..domain.errors import BadInput, InvalidSymbol, SemanticSignalError, Unavailable
+from ..domain.ledger import Amendment, Entry, Learned, Opening
+from ..domain.analysis import Snapshot
+from ..domain.learning import SemanticRule
+from ..domain.market import Market, Symbol
+from ..domain.trading import Position
+from ..logic.analyse.snapshot import snapshot as seen_in
+from ..logic.show import views
+from ..ports import Sockets
+from .figures import Figures
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+DRAWN = 1200
+STARTING = 50
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": (
+        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+        "connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+class Room(Protocol):
+    """What the API needs of the crank that serves it."""
+
+    on: Sockets
+    figures: Figures
+
+    def health(self) -> views.HealthView: ...
+
+    async def request_analysis(self, symbol: Symbol) -> views.QueuedView: ...
+
+
+class AnalysisWanted(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    symbol: str
+
+
+def said(content: Any, status: int = 200) -> Response:
+    """The codec writes every answer, so page and socket read the same words."""
+    return Response(dumps(content), status, media_type="application/json")
+
+
+def problem(status: int, detail: str) -> Response:
+    body = views.Problem("about:blank", HTTPStatus(status).phrase, status, detail)
+    return Response(dumps(body), status, media_type="application/problem+json")
+
+
+def app(room: Room) -> FastAPI:
+    api = FastAPI(title="Semantic Signal", version=__version__, docs_url=None, redoc_url=None)
+    _errors(api)
+    _now(api, room)
+    _past(api, room)
+    _one_decision(api, room)
+    _learned(api, room)
+    return api
+
+
+def _errors(api: FastAPI) -> None:
+    @api.exception_handler(RequestValidationError)
+    async def invalid(_: Request, wrong: RequestValidationError) -> Response:
+        first = wrong.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return problem(422, f"{where}: {first['msg']}, was {str(first.get('input'))[:80]!r}")
+
+    @api.exception_handler(HTTPException)
+    async def refused(_: Request, wrong: HTTPException) -> Response:
+        return problem(wrong.status_code, str(wrong.detail))
+
+    @api.exception_handler(SemanticSignalError)
+    async def ours(_: Request, wrong: SemanticSignalError) -> Response:
+        status = 422 if isinstance(wrong, BadInput) else 503 if isinstance(wrong, Unavailable) else 409
+        return problem(404 if isinstance(wrong, InvalidSymbol) else status, str(wrong))
+
+    @api.middleware("http")
+    async def headers(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+        answer = await call(request)
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        return answer
+
+
+def _now(api: FastAPI, room: Room) -> None:
+    ledger = room.on.ledger
+
+    @api.get("/api/health", response_model=views.HealthView)
+    async def health() -> Response:
+        return said(room.health())
+
+    @api.get("/api/state", response_model=views.StateView)
+    async def state() -> Response:
+        return said(await _state(room))
+
+    @api.get("/api/position", response_model=views.Positions)
+    async def position() -> Response:
+        portfolio = await ledger.portfolio()
+        positions = tuple(views.position(p) for p in portfolio.positions)
+        return said(views.Positions(positions, tuple(views.order(o) for o in portfolio.orders)))
+
+    @api.get("/api/statistics", response_model=views.StatisticsView)
+    async def statistics() -> Response:
+        return said(await room.figures.statistics())
+
+    @api.get("/api/calibration", response_model=views.Calibrations)
+    async def calibration() -> Response:
+        return said(views.Calibrations(await room.figures.calibration()))
+
+    @api.get("/api/market", response_model=views.MarketView)
+    async def market(symbol: str, limit: Limit = 300) -> Response:
+        return said(await _market(room, _known(room, symbol), limit))
+
+    @api.post("/api/analyses", response_model=views.QueuedView, status_code=202)
+    async def analyse(wanted: AnalysisWanted) -> Response:
+        return said(await room.request_analysis(_known(room, wanted.symbol)), 202)
+
+
+def _past(api: FastAPI, room: Room) -> None:
+    ledger = room.on.ledger
+
+    @api.get("/api/events", response_model=views.Events)
+    async def events(after: str = "", limit: Limit = 1000) -> Response:
+        seq = 0
+        if after:
+            entry = await ledger.entry(after)
+            if entry is None:
+                return problem(404, f"no such event, was {after!r}; read /api/state again")
+            seq = entry.seq
+        return said(views.Events(tuple(views.event(e) for e in await ledger.entries(after=seq, limit=limit))))
+
+    @api.get("/api/decisions", response_model=views.Decisions)
+    async def decisions(limit: Limit = 100, symbol: str = "", before: str = "") -> Response:
+        edge = await ledger.entry(f"DecisionMade:{before}") if before else None
+        if before and edge is None:
+            return problem(404, f"no such decision, was {before!r}")
+        found = await ledger.entries(
+            kinds=("DecisionMade",),
+            symbol=_known(room, symbol) if symbol else None,
+            before=edge.seq if edge else None,
+            limit=limit,
+            newest_first=True,
+        )
+        return said(views.Decisions(_decisions(found)))
+
+    @api.get("/api/trades", response_model=views.Trades)
+    async def trades(limit: Limit = 100) -> Response:
+        await room.figures.refresh()
+        return said(views.Trades(tuple(views.trade(t) for t in reversed(room.figures.trades[-limit:]))))
+
+    @api.get("/api/equity", response_model=views.Equity)
+    async def equity(limit: Limit = 1000) -> Response:
+        await room.figures.refresh()
+        return said(views.Equity(tuple(views.equity(point) for point in reversed(room.figures.equity[-limit:]))))
+
+    @api.get("/api/refusals", response_model=views.Refusals)
+    async def refusals(limit: Limit = 100) -> Response:
+        return said(views.Refusals(await _refusals(room, limit)))
+
+
+def _one_decision(api: FastAPI, room: Room) -> None:
+    @api.get("/api/decisions/{id:path}/chart.png", responses={200: {"content": {"image/png": {}}}}, response_class=Response)
+    async def picture(id: str) -> Response:
+        decision = await _decision(room, id)
+        if decision is None:
+            return problem(404, f"no such decision, was {id!r}")
+        return Response(await _chart(room, decision.subject), media_type="image/png")
+
+    @api.get("/api/decisions/{id:path}", response_model=views.WhyView)
+    async def why(id: str) -> Response:
+        decision = await _decision(room, id)
+        return said(await _why(room, decision)) if decision else problem(404, f"no such decision, was {id!r}")
+
+
+def _learned(api: FastAPI, room: Room) -> None:
+    @api.get("/api/memory", response_model=views.Experiences)
+    async def memory(
+        query: str = "", sort: Literal["date", "similarity", "pnl", "confidence", "outcome"] = "date",
+        order: Literal["asc", "desc"] = "desc", limit: Limit = 100,
+    ) -> Response:  # fmt: skip
+        return said(views.Experiences(await _experiences(room, query, (sort, order), limit)))
+
+    @api.get("/api/rules", response_model=views.Rules)
+    async def rules(limit: Limit = 100) -> Response:
+        found = await room.on.memory.rules(until=room.on.clock.now())
+        newest = sorted(found, key=lambda rule: (rule.formed_at, rule.id), reverse=True)
+        return said(views.Rules(tuple(views.rule(rule) for rule in newest[:limit])))
+
+
+async def _state(room: Room) -> views.StateView:
+    ledger, on = room.on.ledger, room.on
+    # First, so that what happens while the rest is read is asked for again rather than missed.
+    newest = await ledger.entries(limit=1, newest_first=True)
+    decisions = await ledger.entries(kinds=("DecisionMade",), limit=STARTING, newest_first=True)
+    statistics = await room.figures.statistics()
+    portfolio = await ledger.portfolio()
+    rules = await on.memory.rules(until=on.clock.now())
+    equity = room.figures.equity
+    step = max(1, len(equity) // DRAWN)
+    drawn = [*equity[:-1:step], *equity[-1:]]
+    return views.StateView(
+        health=room.health(),
+        statistics=statistics,
+        positions=tuple(views.position(p) for p in portfolio.positions),
+        orders=tuple(views.order(o) for o in portfolio.orders),
+        decisions=_decisions(decisions),
+        trades=tuple(views.trade(t) for t in reversed(room.figures.trades[-1000:])),
+        equity=tuple(views.equity(point) for point in drawn),
+        experiences=await _experiences(room, "", ("date", "desc"), STARTING),
+        rules=tuple(views.rule(rule) for rule in sorted(rules, key=lambda r: (r.formed_at, r.id), reverse=True)),
+        last_event_id=newest[0].id if newest else None,
+    )
+
+
+def _decisions(entries: tuple[Entry, ...]) -> tuple[views.DecisionView, ...]:
+    return tuple(views.decision(e.subject, e.seq) for e in entries if isinstance(e.subject, Decision))
+
+
+async def _market(room: Room, symbol: Symbol, limit: int) -> views.MarketView:
+    on, timeframe = room.on, room.on.settings.timeframe
+    now = on.clock.now()
+    candles = await on.market.candles(symbol, timeframe, until=now, limit=limit)
+    rows = zip(candles.opened_ms, candles.open, candles.high, candles.low, candles.close, candles.volume, strict=True)
+    drawn = tuple(views.CandleView(at // 1000, *prices) for at, *prices in rows)
+    return views.MarketView(str(symbol), str(symbol), timeframe, candles.source, on.market.is_simulated, now, drawn)
+
+
+async def _refusals(room: Room, limit: int) -> tuple[views.RefusedView, ...]:
+    found: list[views.RefusedView] = []
+    before: int | None = None
+    while len(found) < limit:
+        page = await room.on.ledger.entries(
+            kinds=("DecisionMade", "OrderExpired"), before=before, limit=1000, newest_first=True
+        )
+        for entry in page:
+            found += views.refused(entry)
+        if len(page) < 1000:
+            break
+        before = page[-1].seq
+    return tuple(found[:limit])
+
+
+async def _decision(room: Room, id: str) -> Entry | None:
+    return await room.on.ledger.entry(f"DecisionMade:{id}")
+
+
+async def _why(room: Room, entry: Entry) -> views.WhyView:
+    on, decision = room.on, entry.subject
+    assert isinstance(decision, Decision)
+    prompt: Prompt | None = await on.archive.get(f"prompt/{decision.id}", Prompt)
+    reply: Reply | None = await on.archive.get(f"reply/{decision.id}", Reply)
+    snapshot: Snapshot | None = await on.archive.get(f"snapshot/{decision.id}", Snapshot)
+    lived = [await on.ledger.entry(f"LessonLearned:{id.removesuffix('#experience')}") for id in decision.recalled]
+    rules = [await on.ledger.entry(f"RuleFormed:{id}") for id in decision.rules]
+    return views.WhyView(
+        decision=views.decision(decision, entry.seq),
+        snapshot=dumps(snapshot).decode() if snapshot else None,
+        system_prompt=prompt.system if prompt else None,
+        user_prompt=prompt.user if prompt else None,
+        reply=reply.text if reply else None,
+        prompt_sha256=decision.prompt_sha256,
+        snapshot_sha256=decision.snapshot_sha256,
+        recalled=tuple(views.experience(e.subject) for e in lived if e and isinstance(e.subject, Learned)),
+        rules=tuple(views.rule(e.subject) for e in rules if e and isinstance(e.subject, SemanticRule)),
+        events=await _came_of(room, decision),
+    )
+
+
+async def _came_of(room: Room, decision: Decision) -> tuple[views.EventView, ...]:
+    """What the decision led to, found by the ids that are made from its own."""
+    order = f"{decision.id}#order"
+    ids = (f"OrderPlaced:{order}", f"OrderExpired:{order}", f"PositionOpened:{order}", f"PositionUpdated:{order}",
+           f"PositionClosed:{order}#closed", f"LessonLearned:{order}#closed")  # fmt: skip
+    found = [await room.on.ledger.entry(id) for id in ids]
+    return tuple(views.event(entry) for entry in found if entry)
+
+
+async def _chart(room: Room, decision: Any) -> bytes:
+    """The bars of the archive where they were kept, else the venue's own up to that close: they are the same bars."""
+    from ..logic.analyse.chart import chart
+
+    on = room.on
+    market: Market | None = await on.archive.get(f"market/{decision.id}", Market)
+    if market is None:
+        candles = await on.market.candles(
+            decision.symbol, decision.timeframe, until=decision.closed_at, limit=on.settings.candle_limit
+        )
+        market = Market(
+            decision.id, decision.symbol, decision.timeframe, decision.decided_at, candles,
+            await on.market.rules(decision.symbol), decision.is_simulated,
+        )  # fmt: skip
+    seen = await on.archive.get(f"snapshot/{decision.id}", Snapshot) or seen_in(market, decision.decided_at)
+    return chart(market, seen, await _position_at(room, decision))
+
+
+async def _position_at(room: Room, decision: Decision) -> Position | None:
+    """What was open when it was decided: the newest opening before it, unless it had closed by then."""
+    opened = await room.on.ledger.entries(
+        kinds=("PositionOpened", "PositionUpdated", "PositionClosed"), symbol=decision.symbol,
+        until=decision.decided_at, limit=1, newest_first=True,
+    )  # fmt: skip
+    subject = opened[0].subject if opened else None
+    return subject.position if isinstance(subject, Opening | Amendment) else None
+
+
+async def _experiences(
+    room: Room, query: str, order: tuple[str, str], limit: int
+) -> tuple[views.ExperienceView, ...]:
+    """Everything lived; `query` names a decision or words. Similarity is to that decision, else to the newest one."""
+    on = room.on
+    learned = {e.subject.experience.id: e.subject for e in await _lessons(room) if isinstance(e.subject, Learned)}
+    decision = await on.ledger.entry(f"DecisionMade:{query}") if query else None
+    if decision is None:
+        newest = await on.ledger.entries(kinds=("DecisionMade",), limit=1, newest_first=True)
+        decision = newest[0] if newest else None
+        words = query.lower().split()
+    else:
+        words = []
+    likeness: dict[str, float] = {}
+    if decision and isinstance(decision.subject, Decision):
+        found = await on.memory.similar(decision.subject.conditions, until=on.clock.now(), limit=len(learned))
+        likeness = {experience.id: similar for experience, similar in found}
+    shown = [views.experience(one, likeness.get(id)) for id, one in learned.items()]
+    shown = [one for one in shown if all(word in f"{one.symbol} {one.regime} {one.lesson} {one.insight}".lower() for word in words)]
+    keys: dict[str, Callable[[views.ExperienceView], Any]] = {
+        "date": lambda one: (one.closed_at, one.id),
+        "similarity": lambda one: (one.similarity_ratio or 0.0, one.id),
+        "pnl": lambda one: (one.return_ratio, one.id),
+        "confidence": lambda one: (one.confidence_ratio, one.id),
+        "outcome": lambda one: (one.is_win, one.id),
+    }
+    return tuple(sorted(shown, key=keys[order[0]], reverse=order[1] == "desc")[:limit])
+
+
+async def _lessons(room: Room) -> list[Entry]:
+    found: list[Entry] = []
+    while page := await room.on.ledger.entries(kinds=("LessonLearned",), after=found[-1].seq if found else 0, limit=1000):
+        found += page
+    return found
+
+
+def _known(room: Room, text: str) -> Symbol:
+    symbol = Symbol.parse(text)
+    if symbol not in room.on.settings.pairs:
+        raise InvalidSymbol(f"{symbol} is not traded here, only {', '.join(room.on.settings.symbols)}")
+    return symbol
+
+
+class _Nobody:
+    """A room without a house: enough to write the document down."""
+
+    on: Any = None
+    figures: Any = None
+
+
+def document() -> dict[str, Any]:
+    nobody: Any = _Nobody()
+    nobody.on = type("On", (), {"ledger": None})()
+    return app(nobody).openapi()
+
+
+if __name__ == "__main__":
+    import json
+
+    sys.stdout.write(json.dumps(document(), indent=1, sort_keys=True) + "\n")

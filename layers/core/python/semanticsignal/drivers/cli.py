@@ -1,0 +1,281 @@
+"""`semsig …`: exit code 0 done, 1 failed, 2 wrong use; one line for a user's mistake, never a traceback."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import __version__
+from ..codec import plain
+from ..domain.errors import AlreadyRunning, BadInput, SemanticSignalError
+from ..domain.policy import Settings
+from ..settings import Sourced, load, rows
+
+cli = typer.Typer(
+    add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="Semantic Signal: autonomous crypto paper trading. Educational; no real order is ever placed.",
+)  # fmt: skip
+
+Home = Annotated[str | None, typer.Option("--home", help="Folder of ledger and archive.", metavar="DIR")]
+Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and API, on loopback.", metavar="P")]
+
+
+def main() -> None:
+    with _plainly():
+        cli()
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """A mistake of the user exits with 2, a failure with 1, each in one line."""
+    try:
+        yield
+    except (BadInput, AlreadyRunning) as wrong:
+        _fail(str(wrong), 2)
+    except SemanticSignalError as wrong:
+        _fail(str(wrong), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except OSError as wrong:
+        _fail(f"{wrong.strerror or wrong}, was {wrong.filename or 'no file'}", 1)
+
+
+def _fail(reason: str, code: int) -> None:
+    line = " ".join(reason.split())
+    sys.stderr.write(f"semsig: {line}\n")
+    sys.exit(code)
+
+
+def _load(flags: dict[str, Any]) -> Sourced:
+    return load(flags)
+
+
+@cli.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if show:
+        typer.echo(f"semsig {__version__}")
+        raise typer.Exit
+
+
+@cli.command()
+def run(
+    market: Annotated[
+        str, typer.Option("--market", help="simulated, live, or a folder of recorded candles.", metavar="WHERE")
+    ] = "simulated",
+    speed: Annotated[
+        str | None, typer.Option("--speed", help="Simulated seconds a second, or max.", metavar="N")
+    ] = None,
+    symbols: Annotated[str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", metavar="A,B")] = None,
+    port: Port = None,
+    home: Home = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Never ask.")] = False,
+) -> None:
+    """Everything in one process: market, decisions, paper money, dashboard.
+
+    Keys: a forces an analysis, h helps, q quits.
+
+    Example: semsig run --market simulated --speed 720 --symbols BTC/USDC,ETH/USDC"""
+    from . import host
+
+    sourced = _load({"symbols": _listed(symbols), "port": port, "home": home})
+    settings = _pairs(sourced, market, symbols)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    for noisy in ("httpx", "httpx2", "openai", "ccxt", "asyncio", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    asyncio.run(_run(host, settings, (market, speed), yes=yes))
+
+
+def _pairs(sourced: Sourced, market: str, symbols: str | None) -> Settings:
+    """The simulated market trades its own pairs unless somebody asked for others."""
+    from dataclasses import replace
+
+    settings = sourced.settings
+    if market == "simulated" and symbols is None and "symbols" not in sourced.origins:
+        return replace(settings, symbols=settings.simulation.symbols)
+    return settings
+
+
+async def _run(host: Any, settings: Settings, market: tuple[str, str | None], *, yes: bool) -> None:
+    from . import keys
+
+    listening: list[asyncio.Task[None]] = []
+
+    def ready(room: Any, address: str) -> None:
+        label = "SIMULATED market" if room.on.market.is_simulated else market[0]
+        typer.echo(f"Semantic Signal {__version__}: {address}  ({label}, paper money only; a analyze, h help, q quit)")
+        listening.append(asyncio.create_task(keys.listen(_Keys(room, address, yes=yes))))
+
+    try:
+        await host.run(settings, *market, ready)
+    finally:
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+
+
+class _Keys:
+    """What the keys of the terminal do."""
+
+    def __init__(self, room: Any, address: str, *, yes: bool) -> None:
+        self._room, self._address, self._yes = room, address, yes
+        self._asking = False
+
+    async def __call__(self, key: str) -> None:
+        if self._asking:
+            self._asking = False
+            if key == "y":
+                self._room.stop.set()
+            else:
+                typer.echo("going on")
+        elif key == "a":
+            for symbol in self._room.settings.pairs:
+                queued = await self._room.request_analysis(symbol)
+                typer.echo(f"analysis of {symbol} {'queued behind the one that runs' if queued.waits else 'started'}")
+        elif key == "h":
+            typer.echo(f"a: analyze now · h: this help · q: quit · dashboard: {self._address}")
+        elif key == "q":
+            await self._quit()
+
+    async def _quit(self) -> None:
+        portfolio = await self._room.on.ledger.portfolio()
+        if portfolio.positions and not self._yes:
+            self._asking = True
+            typer.echo(f"{len(portfolio.positions)} positions are open and stay so in the ledger. Quit? y/n")
+        else:
+            self._room.stop.set()
+
+
+@cli.command()
+def analyze(
+    symbol: Annotated[str, typer.Argument(help="Pair, like BTC/USDC.")],
+    port: Port = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision and print it.")] = False,
+) -> None:
+    """Forces an analysis on the running instance.
+
+    Example: semsig analyze BTC/USDC --wait"""
+    from . import remote
+
+    settings = _load({"port": port}).settings
+    answer = asyncio.run(remote.analyze(f"http://127.0.0.1:{settings.port}", symbol, wait=wait))
+    typer.echo(json.dumps(answer, indent=2))
+
+
+@cli.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(help="Folder of recorded candles.", metavar="DIR")],
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Pairs, A/B,C/D.", metavar="S[,S…]")] = None,
+    timeframe: Annotated[str | None, typer.Option("--timeframe", help="Length of a bar.", metavar="TF")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="First close decided on, UTC.", metavar="D")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="End, exclusive, UTC.", metavar="D")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="analyst, or a model name of the configured server.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", help="Keep the ledger here; run again to go on.", metavar="DIR")] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="Write the report here.", metavar="FILE")] = None,
+) -> None:
+    """The whole agent over recorded candles, with baselines.
+
+    Example: semsig replay candles/ --symbol BTC/USDT --timeframe 4h --from 2023-01-01 --to 2024-01-01 --json out.json"""
+    from .replay import Plan, replay
+
+    flags: dict[str, Any] = {"symbols": _listed(symbol), "timeframe": timeframe}
+    if model is not None and model != "analyst":
+        flags |= {"model.provider": "openai_compatible", "model.name": model}
+    settings = _load(flags).settings
+    start = _instant("--from", since, "2000-01-01")
+    end = _instant("--to", until, "2100-01-01")
+    if start >= end:
+        raise BadInput(f"--from must lie before --to, was {start.isoformat()} and {end.isoformat()}")
+    if out is not None and not out.resolve().parent.is_dir():
+        raise BadInput(f"--json needs a folder that is there, was {out}")
+    with _bar() as progress:
+        report = asyncio.run(replay(folder, Plan(settings, start, end), home, progress))
+    if out is not None:
+        out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    _print_report(report)
+
+
+def _listed(symbols: str | None) -> list[str] | None:
+    return None if symbols is None else [part.strip() for part in symbols.split(",") if part.strip()]
+
+
+def _instant(option: str, text: str | None, default: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text or default)
+    except ValueError:
+        raise BadInput(f"{option} is a date or an instant, like 2023-01-31 or 2023-01-31T12:00, was {text}") from None
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """A progress bar on a terminal; silence elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("replaying", total=None)
+
+        async def tell(done: int, of: int) -> None:
+            if done % 20 == 0 or done == of:
+                progress.update(task, completed=done, total=of)
+
+        yield tell
+
+
+SHOWN = (
+    "symbols", "timeframe", "from", "to", "candles", "missing_candles", "decisions", "actions", "refusals", "trades",
+    "start_equity_quote", "end_equity_quote", "gross_pnl_quote", "fees_quote", "funding_quote", "net_pnl_quote",
+    "win_rate_ratio", "profit_factor", "sharpe_annualized", "sortino_annualized", "max_drawdown_ratio",
+    "exposure_ratio", "ambiguous_exits", "ledger_sha256", "seconds", "decisions_per_s",
+)  # fmt: skip
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    for key in SHOWN:
+        value = report[key]
+        if isinstance(value, dict):
+            value = ", ".join(f"{name} {count}" for name, count in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(value)
+        elif isinstance(value, float):
+            value = f"{value:.4g}" if key != "seconds" else f"{value:.1f}"
+        typer.echo(f"{key:22} {'undefined' if value is None else value}")
+    for name, baseline in report["baselines"].items():
+        typer.echo(f"{'baseline ' + name:22} {baseline['end_equity_quote']} ({baseline['return_ratio']:+.1%})")
+
+
+@cli.command()
+def config(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+    """Every setting in force, where it came from, and what it is."""
+    sourced = _load({})
+    found = [
+        {"key": key, "value": plain(value), "from": sourced.origins.get(key, "default"), "meaning": meaning}
+        for key, value, meaning in rows(sourced.settings)
+    ]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for row in found:
+        typer.echo(f"{row['key']:30} {row['value']!s:32} {row['from']:12} {row['meaning']}")
+
+
+@cli.command()
+def doctor(home: Home = None, port: Port = None) -> None:
+    """What is missing before `semsig run`, one line a problem with its mend; exit 1 when something is."""
+    from . import remote
+
+    settings = _load({"home": home, "port": port}).settings
+    problems = asyncio.run(remote.problems(settings))
+    for line in problems:
+        typer.echo(line)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo("everything is there")

@@ -1,0 +1,122 @@
+"""The figures of one ledger, computed once for page, socket, command line and report; each entry is read once."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from ..domain.decision import Decision
+from ..domain.ledger import Closing, Entry, Expiry
+from ..domain.market import Symbol, Timeframe
+from ..domain.trading import EquityPoint, Trade
+from ..logic.evaluate import calibration
+from ..logic.reflect import statistics
+from ..logic.show.views import CalibrationView, StatisticsView
+from ..ports import Ledger
+
+PAGE = 2000
+DAY = timedelta(days=1)
+
+
+class Figures:
+    """Follows a ledger. `refresh` reads what is new; everything else answers from memory."""
+
+    def __init__(self, ledger: Ledger, timeframe: Timeframe) -> None:
+        self._ledger, self._timeframe = ledger, timeframe
+        self._seq = 0
+        self.trades: list[Trade] = []
+        self.equity: list[EquityPoint] = []
+        self.actions: Counter[str] = Counter()
+        self.guards: Counter[str] = Counter()
+        self.decisions = 0
+        self.refused = 0
+        self._stated: dict[Symbol, list[tuple[datetime, Decimal, float | None, float | None]]] = {}
+
+    async def refresh(self) -> None:
+        while page := await self._ledger.entries(after=self._seq, limit=PAGE):
+            for entry in page:
+                self._read(entry)
+            self._seq = page[-1].seq
+
+    def _read(self, entry: Entry) -> None:
+        match entry.subject:
+            case Decision() as told:
+                self._decided(told)
+            case Closing() as told:
+                self.trades.append(told.trade)
+            case EquityPoint() as told:
+                self.equity.append(told)
+            case Expiry() as told:
+                self.refused += 1
+                self.guards[told.refusal.guard] += 1
+
+    def _decided(self, told: Decision) -> None:
+        self.decisions += 1
+        self.actions[told.action] += 1
+        self.refused += bool(told.refusals)
+        self.guards.update(refusal.guard for refusal in told.refusals)
+        if told.signal and not told.is_forced:
+            forecast = told.signal.forecast
+            stated = (told.closed_at, told.price, forecast.p_up, forecast.p_up_24h)
+            self._stated.setdefault(told.symbol, []).append(stated)
+
+    async def statistics(self) -> StatisticsView:
+        await self.refresh()
+        portfolio = await self._ledger.portfolio()
+        account, trades = portfolio.account, self.trades
+        curve = np.array([float(point.equity_quote) for point in self.equity])
+        wins = sum(t.is_win for t in trades)
+        return StatisticsView(
+            trades=len(trades),
+            wins=wins,
+            losses=len(trades) - wins,
+            win_rate_ratio=statistics.win_rate_ratio(trades),
+            profit_factor=statistics.profit_factor(trades),
+            expectancy_quote=statistics.expectancy_quote(trades),
+            mean_r=statistics.mean_r(trades),
+            sharpe_annualized=statistics.sharpe_annualized(curve, self._timeframe.bars_per_year),
+            sortino_annualized=statistics.sortino_annualized(curve, self._timeframe.bars_per_year),
+            max_drawdown_ratio=statistics.max_drawdown_ratio(curve),
+            exposure_ratio=statistics.exposure_ratio([point.open_positions > 0 for point in self.equity]),
+            start_quote=account.start_quote,
+            equity_quote=portfolio.equity_quote,
+            gross_pnl_quote=account.gross_pnl_quote + portfolio.unrealized_pnl_quote,
+            fees_quote=account.fees_quote,
+            funding_quote=account.funding_quote,
+            net_pnl_quote=portfolio.equity_quote - account.start_quote,
+            unrealized_pnl_quote=portfolio.unrealized_pnl_quote,
+            ambiguous_exits=sum(t.is_ambiguous for t in trades),
+            decisions=self.decisions,
+            refused=self.refused,
+        )
+
+    async def calibration(self) -> tuple[CalibrationView, ...]:
+        """Forecasts over one bar and over 24 hours, resolved by the closes that later decisions saw."""
+        await self.refresh()
+        return (
+            _calibration("next bar", self._resolved(self._timeframe.span, 2)),
+            _calibration("24 h", self._resolved(DAY, 3)),
+        )
+
+    def _resolved(self, ahead: timedelta, column: int) -> list[tuple[float, bool]]:
+        """(stated, went up) in order of time; unresolved where that close was never seen."""
+        found: list[tuple[datetime, float, bool]] = []
+        for rows in self._stated.values():
+            closes = {row[0]: row[1] for row in rows}
+            for row in rows:
+                stated, later = row[column], closes.get(row[0] + ahead)
+                if isinstance(stated, float) and later is not None:
+                    found.append((row[0], stated, later > row[1]))
+        return [(stated, up) for _, stated, up in sorted(found, key=lambda f: f[0])]
+
+
+def _calibration(horizon: str, forecasts: list[tuple[float, bool]]) -> CalibrationView:
+    return CalibrationView(
+        horizon=horizon,
+        forecasts=len(forecasts),
+        up_ratio=sum(up for _, up in forecasts) / len(forecasts) if forecasts else None,
+        brier=calibration.brier(forecasts),
+        brier_skill=calibration.brier_skill(forecasts),
+        log_loss=calibration.log_loss(forecasts),
+    )

@@ -1,0 +1,309 @@
+"""`semsig run`: loop, schedules, API, socket and dashboard in one process."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .. import __version__, wiring
+from ..domain.errors import BadInput, SemanticSignalError, Unavailable
+from ..domain.events import AnalysisRequested, CandleClosed, Fact, MinutePassed
+from ..domain.market import Symbol, Timeframe, epoch_ms, instant
+from ..domain.policy import Settings
+from ..logic.show import views
+from ..ports import LanguageModel, MarketData, Sockets
+from . import web
+from .figures import Figures
+from .loop import Loop
+from .replay import Plan, closes, walk
+
+log = logging.getLogger("semsig")
+
+# A venue may publish a bar some seconds after it closed; then the bar is given up.
+PUBLISHED_WITHIN_S = 30.0
+TICK_S = 1.0
+# Bars between the start of the simulated world and its first decision, beyond those that are analysed.
+MARGIN_BARS = 3
+HISTORY_FINE = Timeframe.M1
+
+
+class World(NamedTuple):
+    """Where candles come from: the venue, its clock, who decides, and the days lived through before it starts."""
+
+    market: MarketData
+    clock: Any
+    mind: LanguageModel
+    speed: float
+    lived_from: datetime | None = None
+    lived_until: datetime | None = None
+
+
+class Host:
+    """The room of the API, and the crank of everything in it."""
+
+    def __init__(self, settings: Settings, held: wiring.Home, world: World) -> None:
+        self.world, self.settings = world, settings
+        self.notifier = wiring.websocket()
+        self.held = held
+        self.on: Sockets = wiring.local(settings, held, world.market, world.clock, self.notifier, world.mind)
+        self.figures = Figures(held.ledger, settings.timeframe)
+        self._loop = Loop(self.on, held.ledger)
+        self._status, self._problem, self._history_done = "starting", "", 0.0
+        self._next: datetime | None = None
+        self._forced: dict[Symbol, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.stop = asyncio.Event()
+
+    def health(self) -> views.HealthView:
+        return views.HealthView(
+            status="degraded" if self._problem and self._status == "running" else self._status,  # type: ignore[arg-type]
+            problem=self._problem or None,
+            version=__version__,
+            now=self.on.clock.now(),
+            is_simulated=self.on.market.is_simulated,
+            speed=self.world.speed,
+            symbols=self.settings.symbols,
+            timeframe=self.settings.timeframe,
+            market_source=f"simulated {self.settings.exchange}" if self.on.market.is_simulated else self.settings.exchange,
+            model="rules-analyst" if self.settings.model.provider == "analyst" else self.settings.model.name,
+            history_done_ratio=self._history_done,
+            next_candle_at=self._next,
+        )
+
+    async def request_analysis(self, symbol: Symbol) -> views.QueuedView:
+        """Queued behind what runs for the pair; never lost while the process lives."""
+        fact = AnalysisRequested(symbol, self.settings.timeframe, self.on.clock.now())
+        waits = self._lock(symbol).locked() or self._status == "starting"
+        self._spawn(self._analysed(fact))
+        return views.QueuedView(fact.id, str(symbol), waits)
+
+    async def live(self) -> None:
+        """History first, then candle after candle until `stop`."""
+        await wiring.remember(self.held.ledger, self.on.memory)
+        if self.world.lived_from and self.world.lived_until:
+            await self._live_history(self.world.lived_from, self.world.lived_until)
+        self.held.ledger.make_durable()
+        if hasattr(self.world.clock, "start"):
+            self.world.clock.start()
+        await self._loop.recover()
+        self._history_done, self._status = 1.0, "running"
+        log.info("running: %s, %s", ", ".join(self.settings.symbols), self.health().market_source)
+        await self._schedule()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _live_history(self, since: datetime, until: datetime) -> None:
+        """The days before now, on the venue's own candles, at full speed and by the same stages."""
+        marked = (await self.held.ledger.portfolio()).marked_until
+        if since >= until or (marked is not None and marked >= until):
+            return
+        log.info("living through %d days of history", (until - since).days)
+        tape = await wiring.backfilled(self.on.market, self.settings, since=since, until=until, fine=HISTORY_FINE)
+        past, clock = wiring.replayed(self.settings, tape, self.held.ledger, since)
+        past = replace(past, memory=self.on.memory, archive=wiring.past_archive(self.on.archive))
+        plan = Plan(self.settings, since, until)
+        await walk(past, clock, self.held.ledger, plan, closes(tape, plan), self._progressed)
+
+    async def _progressed(self, done: int, of: int) -> None:
+        self._history_done = done / of
+        # Everything else in this process (the page above all) gets its turn between two candles.
+        await asyncio.sleep(0)
+        if self.stop.is_set():
+            raise Stopped
+
+    async def _schedule(self) -> None:
+        """Each tick: what rested is looked at; at each close first that, then the pairs, each on its own."""
+        clock, span = self.on.clock, self.settings.timeframe.span
+        marked = (await self.held.ledger.portfolio()).marked_until
+        now = clock.now()
+        boundary = marked if marked and now - marked < span else self.settings.timeframe.floor(now)
+        while not self.stop.is_set():
+            now = clock.now()
+            while boundary <= now:
+                await self._minute(boundary)
+                if now - boundary <= span * self.settings.risk.stale_ratio:
+                    for symbol in self.settings.pairs:
+                        self._spawn(self._candle(CandleClosed(symbol, self.settings.timeframe, boundary)))
+                else:
+                    log.warning("the bar closed at %s came too late to decide on", boundary.isoformat())
+                boundary += span
+            self._next = boundary
+            await self._minute(Timeframe.M1.floor(now))
+            await self._wait(min(TICK_S, max(0.01, (boundary - now).total_seconds() / self.world.speed)))
+
+    async def _minute(self, at: datetime) -> None:
+        await self._run(MinutePassed(at))
+
+    async def _candle(self, fact: CandleClosed) -> None:
+        deadline = asyncio.get_running_loop().time() + PUBLISHED_WITHIN_S
+        async with self._lock(fact.symbol):
+            while not self.stop.is_set():
+                if await self._run(fact) or asyncio.get_running_loop().time() > deadline:
+                    return
+                await self._wait(1.0)
+
+    async def _analysed(self, fact: AnalysisRequested) -> None:
+        while self._status == "starting" and not self.stop.is_set():
+            await self._wait(0.2)
+        async with self._lock(fact.symbol):
+            await self._run(fact)
+
+    async def _run(self, fact: Fact) -> bool:
+        """Whether it went through. What an outside system refuses is said on the page and tried again by the next tick."""
+        try:
+            await self._loop.run(fact)
+        except Unavailable as wrong:
+            self._said(str(wrong))
+            return False
+        except SemanticSignalError as wrong:
+            log.error("%s: %s", fact.id, wrong)
+            self._said(str(wrong))
+            return True
+        self._said("")
+        return True
+
+    def _said(self, problem: str) -> None:
+        if problem and problem != self._problem:
+            log.warning("%s", problem)
+        self._problem = problem
+
+    def _lock(self, symbol: Symbol) -> asyncio.Lock:
+        return self._forced.setdefault(symbol, asyncio.Lock())
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            log.error("a defect: %r", task.exception())
+            self._said(f"a defect: {task.exception()!r}")
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self.stop.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+class Stopped(Exception):
+    """The stop came in the middle of the history; it goes on from there at the next start."""
+
+
+async def run(settings: Settings, market: str, speed: str | None, ready: Callable[[Host, str], Any]) -> None:
+    """Everything until SIGINT or SIGTERM. `ready` is told the address. Raises BadInput, AlreadyRunning."""
+    listener = web.bound(settings.port)
+    async with AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        settings = _for(settings, market)
+        held = wiring.home(Path(settings.home), settings, _holds(settings, market), is_durable=False)
+        stack.callback(held.close)
+        world = await _world(stack, settings, market, speed, held)
+        host = Host(settings, held, world)
+        _stop_on_signals(host)
+        address = await stack.enter_async_context(web.served(web.site(host, host.notifier), listener))
+        stack.callback(host.notifier.close)
+        ready(host, address)
+        try:
+            await host.live()
+        except Stopped:
+            log.info("stopped in the middle of the history")
+        held.ledger.set_note("clock", world.clock.now().isoformat())
+
+
+def _for(settings: Settings, market: str) -> Settings:
+    """The simulated market speaks as Binance spot, in its own pairs unless others are asked for."""
+    return replace(settings, exchange="binance") if market == "simulated" else settings
+
+
+def _holds(settings: Settings, market: str) -> str:
+    what = f"simulated market {settings.simulation.seed}" if market == "simulated" else market
+    return f"run {what} {settings.market_kind} {settings.timeframe}"
+
+
+async def _world(
+    stack: AsyncExitStack, settings: Settings, market: str, speed: str | None, held: wiring.Home
+) -> World:
+    factor = _speed(settings, speed)
+    if market == "simulated":
+        return await _simulated(stack, settings, factor, held)
+    if market == "live":
+        clock = wiring.system_clock()
+        venue = wiring.venue(settings, clock.now)
+        stack.push_async_callback(venue.close)
+        await venue.open()
+        return World(venue, clock, wiring.model(settings), 1.0)
+    tape = wiring.tape(Path(market), settings)
+    bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
+    first = max(series.candle(0).opened_at for series in bars)
+    lived_from = first + settings.timeframe.span * settings.candle_limit
+    until = min(lived_from + timedelta(days=settings.simulation.history_days), min(series.closed_at for series in bars))
+    clock = wiring.fast_clock(await _resumed(held, until), factor)
+    return World(tape, clock, wiring.model(settings), factor, lived_from, until)
+
+
+async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, held: wiring.Home) -> World:
+    """The simulated venue and the analyst, each behind HTTP on loopback, read through the real plugs."""
+    from ..simulate import exchange, model
+    from ..simulate.market import EPOCH_MS, SimulatedMarket
+
+    market = SimulatedMarket(settings.simulation.seed, settings.pairs)
+    span = settings.timeframe.span
+    lived_from = settings.timeframe.floor(instant(EPOCH_MS) + span * (settings.candle_limit + MARGIN_BARS))
+    until = settings.timeframe.floor(lived_from + timedelta(days=settings.simulation.history_days))
+    clock = wiring.fast_clock(await _resumed(held, until), factor)
+
+    def now_ms() -> int:
+        return epoch_ms(clock.now())
+
+    venue_url = await stack.enter_async_context(web.served(exchange.app(market, now_ms), web.bound(0)))
+    mind_url = await stack.enter_async_context(web.served(model.app(), web.bound(0)))
+    venue = wiring.venue(settings, clock.now, venue_url, is_simulated=True)
+    stack.push_async_callback(venue.close)
+    if settings.model.provider == "analyst":
+        mind = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
+    else:
+        mind = wiring.model(settings)
+    return World(venue, clock, mind, factor, lived_from, until)
+
+
+async def _resumed(held: wiring.Home, begin: datetime) -> datetime:
+    """Where the clock stood when this home was last in use; time never runs back."""
+    marked = (await held.ledger.portfolio()).marked_until
+    newest = await held.ledger.entries(limit=1, newest_first=True)
+    stood = held.ledger.note("clock")
+    seen = [begin, *([marked] if marked else []), *(entry.fact.at for entry in newest)]
+    return max([*seen, datetime.fromisoformat(stood)] if stood else seen).astimezone(UTC)
+
+
+def _speed(settings: Settings, speed: str | None) -> float:
+    if speed is None:
+        return settings.simulation.speed
+    try:
+        factor = FASTEST if speed == "max" else float(speed)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor <= FASTEST:
+        raise BadInput(f"--speed is a number above 0 up to {FASTEST:g}, or max, was {speed}")
+    return factor
+
+
+# One 4h candle in about two thirds of a second: what one core decides on, with the page still answering.
+FASTEST = 21_600.0
+
+
+def _stop_on_signals(host: Host) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, host.stop.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(host.stop.set))

@@ -1,0 +1,101 @@
+"""Talking to a running instance, and looking at what it would need."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from .. import wiring
+from ..domain.errors import BadInput, SemanticSignalError, Unavailable
+from ..domain.policy import Settings
+from . import web
+
+WAIT_S, POLL_S, PROBE_S = 120.0, 0.5, 10.0
+
+
+async def analyze(base: str, symbol: str, *, wait: bool) -> dict[str, Any]:
+    """What the instance answered: the queued analysis, or with `wait` its decision. Raises Unavailable or BadInput."""
+    async with httpx.AsyncClient(base_url=base, timeout=10, trust_env=False) as web_client:
+        queued = await _asked(web_client, "POST", "/api/analyses", {"symbol": symbol})
+        if not wait:
+            return queued
+        for _ in range(int(WAIT_S / POLL_S)):
+            answer = await web_client.get(f"/api/decisions/{quote(queued['id'], safe='')}")
+            if answer.status_code == httpx.codes.OK:
+                decision: dict[str, Any] = answer.json()["decision"]
+                return decision
+            await asyncio.sleep(POLL_S)
+    raise Unavailable(f"no decision within {WAIT_S:g} s, asked as {queued['id']}")
+
+
+async def _asked(client: httpx.AsyncClient, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        answer = await client.request(method, path, json=body)
+    except httpx.HTTPError as wrong:
+        raise Unavailable(f"no running instance at {client.base_url}, was {wrong!r}; start it with `semsig run`") from wrong
+    content: dict[str, Any] = answer.json()
+    if answer.is_client_error:
+        raise BadInput(str(content.get("detail", content)))
+    if answer.is_error:
+        raise Unavailable(str(content.get("detail", content)))
+    return content
+
+
+async def problems(settings: Settings) -> list[str]:
+    """One line each: what is wrong, and its mend."""
+    found: list[str] = []
+    if not (web.SITE / "index.html").exists():
+        found.append("dashboard: not built; mend: make setup")
+    found += _home(settings)
+    try:
+        web.bound(settings.port).close()
+    except BadInput as wrong:
+        found.append(f"port: {wrong}")
+    found += await _venue(settings)
+    found += await _model(settings)
+    return found
+
+
+def _home(settings: Settings) -> list[str]:
+    path = Path(settings.home)
+    there = next(parent for parent in (path.resolve(), *path.resolve().parents) if parent.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        return []
+    return [f"home: cannot be written, was {path}; mend: choose another with --home or SEMSIG_HOME"]
+
+
+async def _venue(settings: Settings) -> list[str]:
+    clock = wiring.system_clock()
+    market = wiring.venue(settings, clock.now)
+    found = []
+    try:
+        for symbol in settings.pairs:
+            until = settings.timeframe.floor(clock.now())
+            async with asyncio.timeout(PROBE_S):
+                await market.candles(symbol, settings.timeframe, until=until, limit=2)
+    except (SemanticSignalError, TimeoutError) as wrong:
+        reason = str(wrong) or f"no answer in {PROBE_S:g} s"
+        found.append(f"live market: {settings.exchange} cannot be read: {reason}; mend: another `exchange`, or --market simulated")
+    finally:
+        await market.close()
+    return found
+
+
+async def _model(settings: Settings) -> list[str]:
+    if settings.model.provider == "analyst":
+        return []
+    url = settings.model.base_url.rstrip("/") + "/models"
+    try:
+        async with httpx.AsyncClient(timeout=PROBE_S) as client:
+            answer = await client.get(url)
+        if answer.is_success:
+            return []
+        reason = f"status {answer.status_code}"
+    except httpx.HTTPError as wrong:
+        reason = repr(wrong)
+    return [f"model: no answer from {url}, was {reason}; mend: start the server or set model.base_url"]
+
+

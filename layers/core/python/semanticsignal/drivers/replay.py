@@ -1,0 +1,207 @@
+"""Recorded candles through the loop: the whole agent over years, and a report that adds up."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import wiring
+from ..codec import plain
+from ..domain.errors import BadInput
+from ..domain.events import CandleClosed, MinutePassed
+from ..domain.market import Candles, Symbol, epoch_ms, instant
+from ..domain.policy import Settings
+from ..logic.evaluate import baselines
+from ..logic.reflect import statistics
+from ..ports import Sockets
+from ..stages import STAGES
+from .figures import Figures
+from .loop import Loop
+
+if TYPE_CHECKING:
+    from ..adapters.candle_files import Tape
+    from ..adapters.sqlite import SqliteLedger
+    from ..adapters.system_clock import SetClock
+
+Progress = Callable[[int, int], Awaitable[None]]
+
+
+async def _unseen(done: int, of: int) -> None:
+    """Nobody watches the progress."""
+
+
+# Nobody listens to a replay, and a report reads the ledger.
+REPLAYED = tuple(stage for stage in STAGES if stage.name != "show")
+
+
+class Plan(NamedTuple):
+    """Which bars to decide on: those that close in [since, until)."""
+
+    settings: Settings
+    since: datetime
+    until: datetime
+
+    def holds(self, tape: "Tape") -> str:
+        """What makes two replays the same: a home is continued only by its own."""
+        same = asdict(self.settings) | {"home": "", "port": 0, "data": ""}
+        words = {"since": self.since, "until": self.until, "tape": tape.digest(), "settings": plain(same)}
+        return "replay " + json.dumps(plain(words), sort_keys=True)
+
+
+class Ran(NamedTuple):
+    """What this process did: bars walked and seconds taken (a resumed run walks only what was left)."""
+
+    decisions: int
+    seconds: float
+
+
+def closes(tape: "Tape", plan: Plan) -> dict[datetime, list[Symbol]]:
+    """Each instant of the plan at which bars closed, and of which pairs, in order. Raises BadInput when there is none."""
+    found: dict[datetime, list[Symbol]] = {}
+    timeframe = plan.settings.timeframe
+    for symbol in sorted(plan.settings.pairs):
+        for opened in tape.tape(symbol, timeframe).opened_ms:
+            at = instant(opened + timeframe.ms)
+            if plan.since <= at < plan.until:
+                found.setdefault(at, []).append(symbol)
+    if not found:
+        raise BadInput(f"no candle closes between {plan.since.isoformat()} and {plan.until.isoformat()}")
+    return dict(sorted(found.items()))
+
+
+async def walk(
+    on: Sockets, clock: "SetClock", ledger: "SqliteLedger", plan: Plan, instants: dict[datetime, list[Symbol]],
+    progress: Progress = _unseen,
+) -> Ran:  # fmt: skip
+    """Turns the crank from where the ledger stands: at the last mark everything is told again, and nothing twice.
+
+    At each close: first what rested fills or closes, then equity is marked, then each pair decides, in order of name."""
+    await wiring.remember(ledger, on.memory)
+    loop = Loop(on, ledger, REPLAYED)
+    marked = (await ledger.portfolio()).marked_until
+    left = {at: symbols for at, symbols in instants.items() if marked is None or at >= marked}
+    delay = timedelta(seconds=plan.settings.decision_delay_s)
+    began, decisions = time.perf_counter(), 0
+    for done, (at, symbols) in enumerate(left.items()):
+        clock.set(at)
+        await loop.run(MinutePassed(at))
+        clock.set(at + delay)
+        for symbol in symbols:
+            await loop.run(CandleClosed(symbol, plan.settings.timeframe, at))
+            decisions += 1
+        await progress(len(instants) - len(left) + done + 1, len(instants))
+    clock.set(plan.until)
+    await loop.run(MinutePassed(plan.until))
+    return Ran(decisions, time.perf_counter() - began)
+
+
+async def replay(
+    folder: Path, plan: Plan, home: Path | None, progress: Progress = _unseen
+) -> dict[str, Any]:
+    """The report of one run, as `--json` writes it. Without a home the ledger lives in a temporary folder.
+
+    Raises BadInput for anything about the tape or the plan that cannot be, AlreadyRunning for a home in use."""
+    tape = wiring.tape(folder, plan.settings)
+    instants = closes(tape, plan)
+    with TemporaryDirectory(prefix="semsig-replay-") as temporary:
+        held = wiring.home(home or Path(temporary), plan.settings, plan.holds(tape), is_durable=False)
+        try:
+            on, clock = wiring.replayed(plan.settings, tape, held.ledger, plan.since)
+            ran = await walk(on, clock, held.ledger, plan, instants, progress)
+            return await report(held.ledger, tape, plan, instants, ran)
+        finally:
+            held.close()
+
+
+async def report(
+    ledger: "SqliteLedger", tape: "Tape", plan: Plan, instants: dict[datetime, list[Symbol]], ran: Ran
+) -> dict[str, Any]:
+    """Money as decimal strings; undefined is None. `gross` holds the open positions' result at the last mark."""
+    settings = plan.settings
+    figures = Figures(ledger, settings.timeframe)
+    found = await figures.statistics()
+    windows = {symbol: _window(tape.tape(symbol, settings.timeframe), plan) for symbol in settings.pairs}
+    actions = {name: figures.actions.get(name, 0) for name in ("BUY", "SELL", "HOLD", "CLOSE", "UPDATE")}
+    body = {
+        "symbols": list(settings.symbols),
+        "timeframe": settings.timeframe,
+        "from": plan.since,
+        "to": plan.until,
+        "candles": sum(len(symbols) for symbols in instants.values()),
+        "missing_candles": sum(window[warm_up:].gaps for window, warm_up in windows.values()),
+        "decisions": figures.decisions,
+        "actions": actions,
+        "refusals": figures.refused,
+        "refusals_by_guard": dict(sorted(figures.guards.items())),
+        "trades": found.trades,
+        "start_equity_quote": found.start_quote,
+        "end_equity_quote": found.equity_quote,
+        "gross_pnl_quote": found.gross_pnl_quote,
+        "unrealized_pnl_quote": found.unrealized_pnl_quote,
+        "fees_quote": found.fees_quote,
+        "funding_quote": found.funding_quote,
+        "net_pnl_quote": found.net_pnl_quote,
+        "win_rate_ratio": found.win_rate_ratio,
+        "profit_factor": found.profit_factor,
+        "expectancy_quote": found.expectancy_quote,
+        "mean_r": found.mean_r,
+        "sharpe_annualized": found.sharpe_annualized,
+        "sortino_annualized": found.sortino_annualized,
+        "max_drawdown_ratio": found.max_drawdown_ratio,
+        "exposure_ratio": found.exposure_ratio,
+        "ambiguous_exits": found.ambiguous_exits,
+        "forecasts": await figures.calibration(),
+        "baselines": _baselines(windows, settings),
+        "ledger_sha256": ledger.digest(),
+        "seconds": round(ran.seconds, 3),
+        "decisions_per_s": round(ran.decisions / ran.seconds, 1) if ran.seconds else None,
+    }
+    result: dict[str, Any] = plain(body)
+    return result
+
+
+def _window(tape: Candles, plan: Plan) -> tuple[Candles, int]:
+    """The bars that baselines may use: those held by the plan from its first decision's fill on, with the bars before
+    them to warm up the means; and how many those are."""
+    span = plan.settings.timeframe.ms
+    first, last = epoch_ms(plan.since), epoch_ms(plan.until)
+    start = next((row for row in range(len(tape)) if tape.opened_ms[row] >= first), len(tape))
+    end = next((row for row in range(start, len(tape)) if tape.opened_ms[row] + span > last), len(tape))
+    warm_up = min(start, 250)
+    return tape[start - warm_up : end], warm_up
+
+
+def _baselines(windows: dict[Symbol, tuple[Candles, int]], settings: Settings) -> dict[str, Any]:
+    """The same start, bars, fees and slippage; pairs share the start equally."""
+    prices, curves = {}, []
+    for symbol, (window, warm_up) in windows.items():
+        if len(window) > warm_up:
+            prices[str(symbol)] = (window.candle(warm_up).open, window.candle(len(window) - 1).close)
+            curves.append(baselines.sma_cross(window, warm_up, settings.paper)[1])
+    longest = max((len(curve) for curve in curves), default=0)
+    # A pair listed later is cash until then.
+    start = float(settings.paper.start_quote)
+    padded = [np.concatenate([np.full(longest - len(curve), start), curve]) for curve in curves]
+    crossed = np.mean(padded, axis=0) if padded else np.array([start])
+    held = baselines.buy_and_hold(prices, settings.paper)
+    return {
+        "cash": _baseline(settings.paper.start_quote, settings),
+        "buy_and_hold": _baseline(held, settings),
+        "sma_50_200_cross": _baseline(Decimal(repr(float(crossed[-1]))), settings)
+        | {
+            "max_drawdown_ratio": statistics.max_drawdown_ratio(crossed),
+            "sharpe_annualized": statistics.sharpe_annualized(crossed, settings.timeframe.bars_per_year),
+        },
+    }
+
+
+def _baseline(end: Decimal, settings: Settings) -> dict[str, Any]:
+    end = end.quantize(Decimal("1e-8"))
+    return {"end_equity_quote": end, "return_ratio": float(end / settings.paper.start_quote - 1)}

@@ -1,0 +1,140 @@
+"""The API, the socket and the built dashboard on one loopback port."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..domain.errors import BadInput
+from .api import Room, app, problem
+
+if TYPE_CHECKING:
+    from ..adapters.websocket import WebSocketNotifier
+
+LOOPBACK = "127.0.0.1"
+# Names a browser on this machine may use; anything else is a page elsewhere pointing its own name at us.
+HOSTS = ["127.0.0.1", "localhost"]
+SITE = Path(__file__).parents[5] / "frontend" / "dist"
+UNBUILT = "<!doctype html><html lang='en'><title>Semantic Signal</title><p>The dashboard is not built: run <code>make setup</code>. The API answers under <code>/api</code>."
+
+
+def bound(port: int) -> socket.socket:
+    """A listening socket on loopback. Raises BadInput when the port is taken or not ours to take."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+        listener.listen(128)
+    except OSError as wrong:
+        listener.close()
+        reason = "is busy" if wrong.errno == errno.EADDRINUSE else f"cannot be used: {wrong.strerror}"
+        raise BadInput(f"port {port} {reason}; choose another with --port, was {LOOPBACK}:{port}") from wrong
+    listener.setblocking(False)
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the host: it stops when it is told to."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def served(web: ASGIApp, listener: socket.socket) -> AsyncIterator[str]:
+    """Serves until the block ends; gives the base address."""
+    config = uvicorn.Config(
+        web, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws="websockets-sansio"
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    host, port = listener.getsockname()[:2]
+    try:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        yield f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+def site(room: Room, notifier: "WebSocketNotifier") -> FastAPI:
+    """Everything a browser asks for."""
+    web = app(room)
+
+    @web.websocket("/ws")
+    async def listen(browser: WebSocket) -> None:
+        await browser.accept()
+        await _listening(browser, notifier)
+
+    if (SITE / "index.html").exists():
+        web.mount("/", StaticFiles(directory=SITE, html=True))
+    else:
+
+        @web.get("/", include_in_schema=False)
+        async def unbuilt() -> HTMLResponse:
+            return HTMLResponse(UNBUILT)
+
+    web.add_middleware(OwnPagesOnly)
+    web.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
+    return web
+
+
+class OwnPagesOnly:
+    """A page of another origin may neither act here nor listen in: browsers say where a request comes from."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", ()))
+        origin, host = headers.get(b"origin", b"").decode("latin-1"), headers.get(b"host", b"").decode("latin-1")
+        if not origin or urlsplit(origin).netloc == host:
+            await self._inner(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": "another origin"})
+        else:
+            await problem(403, f"only pages of this server may ask, was {origin[:80]!r}")(scope, receive, send)
+
+
+async def _listening(browser: WebSocket, notifier: "WebSocketNotifier") -> None:
+    queue = notifier.join()
+    gone = asyncio.create_task(_until_gone(browser))
+    try:
+        while not gone.done():
+            message = asyncio.create_task(queue.get())
+            await asyncio.wait({message, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not message.done():
+                message.cancel()
+                return
+            text = message.result()
+            if text is None:
+                await browser.close(code=1001)
+                return
+            await browser.send_text(text)
+    except WebSocketDisconnect:
+        return
+    finally:
+        gone.cancel()
+        notifier.leave(queue)
+
+
+async def _until_gone(browser: WebSocket) -> None:
+    """Whatever a page sends is read and forgotten; the socket only tells."""
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            await browser.receive_text()

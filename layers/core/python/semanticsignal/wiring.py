@@ -1,0 +1,197 @@
+"""Which plug sits in which socket. Imports are inside, so nobody loads what they do not wear."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .domain.errors import AlreadyRunning, BadInput
+from .domain.learning import SemanticRule
+from .domain.ledger import Learned
+from .domain.market import Timeframe
+from .domain.policy import Settings
+from .ports import Archive, LanguageModel, Ledger, MarketData, MemoryStore, Sockets
+
+if TYPE_CHECKING:
+    from .adapters.candle_files import Tape
+    from .adapters.ccxt import CcxtMarket
+    from .adapters.sqlite import SqliteLedger
+    from .adapters.system_clock import FastClock, SetClock, SystemClock
+    from .adapters.websocket import WebSocketNotifier
+
+LEDGER, ARCHIVE, LOCK = "ledger.db", "archive", "lock"
+# A replay looks back one cycle only; the tape is its archive.
+REPLAY_KEEPS = 64
+PAGE = 2000
+
+
+class Home(NamedTuple):
+    """A folder held by this process alone, with its ledger."""
+
+    path: Path
+    ledger: "SqliteLedger"
+    lock: Any
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.lock.release()
+
+
+def home(path: Path, settings: Settings, holds: str, *, is_durable: bool) -> Home:
+    """Raises AlreadyRunning when another process holds it, BadInput when it holds something else than `holds`."""
+    from filelock import FileLock, Timeout
+
+    from .adapters.sqlite import SqliteLedger
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / LOCK)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise AlreadyRunning(f"another semsig runs on this home, was {path}; stop it or choose another --home") from None
+    except OSError as wrong:
+        raise BadInput(f"home cannot be written, was {path}: {wrong}; choose another --home") from wrong
+    ledger = SqliteLedger(path / LEDGER, settings.paper.start_quote, is_durable=is_durable)
+    held = ledger.note("holds")
+    if held is None:
+        ledger.set_note("holds", holds)
+    elif held != holds:
+        ledger.close()
+        lock.release()
+        raise BadInput(f"home {path} holds something else; choose another --home, was {held[:200]} and not {holds[:200]}")
+    return Home(path, ledger, lock)
+
+
+def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datetime) -> tuple[Sockets, "SetClock"]:
+    """Recorded candles, a clock set by hand, the analyst in this process, nobody listening."""
+    from .adapters.inmemory import InMemoryArchive, InMemoryMemory, InMemoryNotifier
+    from .adapters.system_clock import SetClock
+
+    clock = SetClock(at)
+    sockets = Sockets(
+        settings=settings,
+        clock=clock,
+        market=tape,
+        model=model(settings),
+        memory=InMemoryMemory(),
+        ledger=ledger,
+        archive=InMemoryArchive(REPLAY_KEEPS),
+        notifier=InMemoryNotifier(is_heard=False),
+    )
+    return sockets, clock
+
+
+def local(
+    settings: Settings,
+    held: Home,
+    market: MarketData,
+    clock: "FastClock | SystemClock",
+    notifier: "WebSocketNotifier",
+    mind: LanguageModel,
+) -> Sockets:
+    """Everything in one process: a venue, a model, and stores in the home folder."""
+    from .adapters.folder import FolderArchive
+    from .adapters.inmemory import InMemoryMemory
+
+    return Sockets(
+        settings=settings,
+        clock=clock,
+        market=market,
+        model=mind,
+        memory=InMemoryMemory(),
+        ledger=held.ledger,
+        archive=FolderArchive(held.path / ARCHIVE),
+        notifier=notifier,
+    )
+
+
+def past_archive(archive: Archive) -> Archive:
+    """For history lived through at once: words and snapshots are kept, the bars are not, the venue still has them."""
+    from .adapters.inmemory import InMemoryArchive, SplitArchive
+
+    return SplitArchive({"market": InMemoryArchive(REPLAY_KEEPS)}, archive)
+
+
+def model(settings: Settings) -> LanguageModel:
+    """The configured model; the built-in analyst needs no server."""
+    if settings.model.provider == "analyst":
+        from .adapters.analyst import RulesAnalyst
+
+        return RulesAnalyst()
+    return served(settings.model.base_url, settings.model.name, settings.model.timeout_s)
+
+
+def served(base_url: str, name: str, timeout_s: float) -> LanguageModel:
+    """A model behind an OpenAI-compatible server."""
+    from .adapters.openai_compatible import OpenAICompatible
+
+    return OpenAICompatible(base_url, name, timeout_s=timeout_s)
+
+
+def tape(folder: Path, settings: Settings) -> "Tape":
+    from .adapters import candle_files
+
+    return candle_files.load(folder, settings.pairs, settings.timeframe, settings.market_kind, settings.exchange)
+
+
+def venue(
+    settings: Settings, clock: Callable[[], datetime], base_url: str | None = None, *, is_simulated: bool = False
+) -> "CcxtMarket":
+    from .adapters.ccxt import CcxtMarket
+
+    return CcxtMarket(
+        settings.exchange, base_url=base_url, is_simulated=is_simulated, kind=settings.market_kind, clock=clock
+    )
+
+
+def system_clock() -> "SystemClock":
+    from .adapters.system_clock import SystemClock
+
+    return SystemClock()
+
+
+def fast_clock(at: datetime, speed: float) -> "FastClock":
+    from .adapters.system_clock import FastClock
+
+    return FastClock(at, speed)
+
+
+def websocket() -> "WebSocketNotifier":
+    from .adapters.websocket import WebSocketNotifier
+
+    return WebSocketNotifier()
+
+
+async def backfilled(market: MarketData, settings: Settings, *, since: datetime, until: datetime, fine: Timeframe) -> "Tape":
+    """What a venue has of the configured pairs, as a tape: bars to analyse from `candle_limit` before `since`, finer
+    ones to resolve fills from `since` on."""
+    from .adapters.candle_files import Tape
+
+    span = settings.timeframe.span
+    bars = settings.candle_limit + int((until - since) / span) + 1
+    minutes = int((until - since) / fine.span)
+    series, rules = {}, {}
+    for symbol in settings.pairs:
+        series[symbol] = {
+            settings.timeframe: await market.candles(symbol, settings.timeframe, until=until, limit=bars),
+            fine: await market.candles(symbol, fine, until=until, limit=minutes),
+        }
+        rules[symbol] = await market.rules(symbol)
+    return Tape(series, rules=rules, is_simulated=market.is_simulated)
+
+
+async def remember(ledger: Ledger, memory: MemoryStore) -> int:
+    """Rebuilds the memory index from the ledger; returns how many experiences there are."""
+    after, count = 0, 0
+    while page := await ledger.entries(kinds=("LessonLearned", "RuleFormed"), after=after, limit=PAGE):
+        for entry in page:
+            match entry.subject:
+                case Learned() as learned:
+                    await memory.remember(learned.experience)
+                    count += 1
+                case SemanticRule() as rule:
+                    await memory.learn(rule)
+        after = page[-1].seq
+    return count
+
+

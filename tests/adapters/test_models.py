@@ -1,0 +1,136 @@
+"""Language models made of language models: the first that answers, and the tape that never asks twice."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from semanticsignal.adapters.fallback import Fallback
+from semanticsignal.adapters.recorded import Recorded
+from semanticsignal.domain.decision import Prompt, Reply
+from semanticsignal.domain.errors import ModelUnavailable
+
+PROMPT = Prompt(id="p1", version="1", system="You trade.", user="price: 100")
+
+
+class Says:
+    """Answers with its words, numbered; counts how often it was asked."""
+
+    def __init__(self, words: str) -> None:
+        self.words, self.times = words, 0
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        self.times += 1
+        return Reply(text=f"{self.words} {self.times}", model=self.words)
+
+
+class Silent:
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        raise ModelUnavailable(self.why)
+
+
+class Broken:
+    async def complete(self, prompt: Prompt) -> Reply:
+        raise RuntimeError("a bug")
+
+
+class Shelf:
+    """An Archive that is a dict."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Any] = {}
+
+    async def put(self, key: str, item: Any) -> Any:
+        return self.items.setdefault(key, item)
+
+    async def get(self, key: str, kind: type) -> Any:
+        return self.items.get(key)
+
+
+async def test_the_first_that_answers_speaks_and_the_rest_are_not_asked() -> None:
+    second, third = Says("second"), Says("third")
+
+    reply = await Fallback([Silent("timeout"), second, third]).complete(PROMPT)
+
+    assert reply.text == "second 1"
+    assert third.times == 0
+
+
+async def test_when_none_answers_every_attempt_is_named_in_order() -> None:
+    with pytest.raises(ModelUnavailable) as caught:
+        await Fallback([Silent("a: timeout"), Silent("b: rate limit")]).complete(PROMPT)
+
+    assert str(caught.value) == "none of 2 models answered: 1. a: timeout; 2. b: rate limit"
+
+
+async def test_a_fallback_to_nobody_is_unavailable() -> None:
+    with pytest.raises(ModelUnavailable, match="none of 0"):
+        await Fallback([]).complete(PROMPT)
+
+
+async def test_a_bug_in_a_model_is_not_taken_for_silence() -> None:
+    with pytest.raises(RuntimeError, match="a bug"):
+        await Fallback([Broken(), Says("second")]).complete(PROMPT)
+
+
+async def test_the_same_prompt_is_asked_once_whatever_its_id() -> None:
+    model = Says("model")
+    recorded = Recorded(Shelf(), model)
+
+    replies = [await recorded.complete(PROMPT), await recorded.complete(replace(PROMPT, id="p2"))]
+
+    assert [reply.text for reply in replies] == ["model 1", "model 1"]
+    assert model.times == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(PROMPT, system="You trade!"),
+        replace(PROMPT, user="price: 101"),
+        replace(PROMPT, version="2"),
+        replace(PROMPT, image=b"png"),
+        replace(PROMPT, system="You trade.p", user="rice: 100"),
+    ],
+)
+async def test_a_prompt_that_differs_in_any_part_is_another_prompt(other: Prompt) -> None:
+    recorded = Recorded(Shelf(), Says("model"))
+
+    first, second = await recorded.complete(PROMPT), await recorded.complete(other)
+
+    assert (first.text, second.text) == ("model 1", "model 2")
+
+
+async def test_a_tape_alone_answers_what_it_holds_and_says_what_it_does_not() -> None:
+    shelf = Shelf()
+    said = await Recorded(shelf, Says("model")).complete(PROMPT)
+
+    tape = Recorded(shelf, None)
+
+    assert await tape.complete(PROMPT) == said
+    assert [key.split("/")[:2] for key in shelf.items] == [["reply", "by-prompt"]]
+    with pytest.raises(ModelUnavailable, match="the tape has no such prompt, was p3"):
+        await tape.complete(Prompt(id="p3", version="1", system="s", user="never asked"))
+
+
+async def test_when_two_ask_at_once_both_hear_what_stands() -> None:
+    class Late(Shelf):
+        """Another process wrote between our reading and our writing."""
+
+        async def put(self, key: str, item: Any) -> Any:
+            self.items[key] = Reply(text="theirs", model="other")
+            return await super().put(key, item)
+
+    assert (await Recorded(Late(), Says("ours")).complete(PROMPT)).text == "theirs"
+
+
+async def test_silence_is_not_recorded() -> None:
+    shelf = Shelf()
+
+    with pytest.raises(ModelUnavailable, match="timeout"):
+        await Recorded(shelf, Silent("timeout")).complete(PROMPT)
+
+    assert shelf.items == {}
