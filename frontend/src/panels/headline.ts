@@ -1,0 +1,52 @@
+/** Am I winning, and am I safe? */
+import { html, nothing, type TemplateResult } from "lit";
+import { drawdown, openRisk } from "../figures";
+import { NONE, fixed, money, number, quoteOf, ratio } from "../format";
+import type { State } from "../state";
+import { signed, tone } from "./parts";
+
+export function headline(state: State): TemplateResult {
+  const { statistics: told, positions, equity_quote, balance_quote, health } = state;
+  const currency = quoteOf(health.symbols[0] ?? "");
+  const start = Number(told.start_quote);
+  const net = Number(equity_quote) - start;
+  const share = ratio(start ? net / start : null, 2, true);
+  const realized = Number(balance_quote) - start;
+  const risk = openRisk(positions);
+  const fall = drawdown(state);
+  const closed = told.wins + told.losses;
+  return html`<section class="panel headline" aria-labelledby="headline-title">
+    <h2 id="headline-title" class="sr-only">Headline</h2>
+    <dl>
+      ${cell("Equity", html`${fixed(equity_quote, 2)} <small>${currency}</small>`, `started with ${money(told.start_quote, currency)}`, "", "equity")}
+      ${cell(
+        "Net profit",
+        html`${signed(fixed(net, 2, { signed: true }))} <small class="pill ${tone(share)}">${share}</small>`,
+        `realized ${money(realized, "", true)} · fees ${money(told.fees_quote)}`,
+        "Equity now against the start, after fees and funding", "net",
+      )}
+      ${cell("Drawdown", ratio(fall.now), `worst ${ratio(fall.worst)}`, "How far equity is below its highest mark")}
+      ${cell(
+        "Open risk", html`${fixed(risk, 2)} <small>${currency}</small>`,
+        `${ratio(Number(equity_quote) ? risk / Number(equity_quote) : null)} of equity · ${positions.length} open`,
+        "What equity would lose if every stop were hit at its price now",
+      )}
+      ${cell("Win rate", ratio(told.win_rate_ratio, 1), closed ? `${told.wins} won · ${told.losses} lost` : "no trade closed yet",
+        undefinedBecause(told.win_rate_ratio, "no trade has closed yet") || "Trades with a net profit, of all closed trades")}
+      ${cell("Trades", fixed(told.trades, 0), `profit factor ${number(told.profit_factor)}`,
+        undefinedBecause(told.profit_factor, "the profit factor needs at least one losing trade") || "Profit factor: what winners made over what losers lost")}
+      ${cell("Sharpe", number(told.sharpe_annualized), `Sortino ${number(told.sortino_annualized)}`,
+        undefinedBecause(told.sharpe_annualized, "too few equity marks, or none that moved") || "Annualized from equity marked at each bar, 365 days")}
+    </dl>
+  </section>`;
+}
+
+function undefinedBecause(value: number | null, reason: string): string {
+  return value === null ? `${NONE}: undefined, ${reason}` : "";
+}
+
+function cell(name: string, value: unknown, under: string, title = "", test = ""): TemplateResult {
+  return html`<div class="figure" title=${title || nothing} data-test=${test || nothing}>
+    <dt>${name}</dt><dd class="value">${value}</dd><dd class="under">${under}</dd>
+  </div>`;
+}

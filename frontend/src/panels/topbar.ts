@@ -1,0 +1,79 @@
+/** Who we are, that it is paper, whether we hear the market, and what can be done about it. */
+import { html, nothing, type TemplateResult } from "lit";
+import type { Link } from "../feed";
+import { untilNextCandle } from "../figures";
+import { clock, duration, fixed, instant } from "../format";
+import type { State } from "../state";
+
+export interface Notice {
+  readonly tone: "up" | "down" | "flat";
+  readonly text: string;
+  readonly href?: string;
+}
+
+export interface TopbarProps {
+  state: State | null;
+  link: Link;
+  symbol: string;
+  theme: "dark" | "light";
+  notice: Notice | null;
+  asking: boolean;
+  toggleTheme(): void;
+  analyse(): void;
+  dismiss(): void;
+}
+
+const LOGO = html`<svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true"><path d="M3 20.500h5.200l3.100-9 5 14 4-16.500 2.400 11.500H29" fill="none" stroke="var(--accent)" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
+
+const LINKS: Readonly<Record<Link["status"], readonly [string, string]>> = {
+  connecting: ["Connecting", "flat"], live: ["Live", "up"], silent: ["Silent", "down"], lost: ["Disconnected", "down"],
+};
+
+export function topbar(props: TopbarProps): TemplateResult {
+  const { state, link, symbol, theme, notice, asking } = props;
+  const [said, tone] = LINKS[link.status];
+  return html`<header class="topbar">
+    <a class="brand" href="#/" aria-label="Semantic Signal, overview">
+      ${LOGO}<span>Semantic Signal</span>
+    </a>
+    <p class="badge" title="Simulated orders and money only. Nothing here reaches an exchange.">
+      <strong>PAPER</strong><span>${state ? market(state) : "trading"}</span>
+    </p>
+    <p class="link ${tone}" role="status" data-test="link"><span class="dot" aria-hidden="true"></span>${said}</p>
+    ${times(state)}
+    <div class="actions">
+      <button type="button" class="primary" data-test="analyse" ?disabled=${asking || !symbol} @click=${props.analyse}>
+        ${asking ? "Asking…" : html`Analyse<span class="wide"> ${symbol}</span> now`}
+      </button>
+      <button type="button" class="icon" data-test="theme" aria-label="Switch to the ${theme === "dark" ? "light" : "dark"} theme"
+        title="Switch to the ${theme === "dark" ? "light" : "dark"} theme" @click=${props.toggleTheme}>
+        <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true"><circle cx="10" cy="10" r="7" fill="none" stroke="currentColor" stroke-width="1.600"/><path d="M10 3a7 7 0 0 1 0 14z" fill="currentColor"/></svg>
+      </button>
+    </div>
+    <div class="notice-place" role="status">${notice ? noticeCard(notice, props.dismiss) : nothing}</div>
+  </header>`;
+}
+
+function noticeCard(notice: Notice, dismiss: () => void): TemplateResult {
+  return html`<p class="notice ${notice.tone}"><span>${notice.text}</span>
+    ${notice.href ? html`<a href=${notice.href} @click=${dismiss}>Why</a>` : nothing}
+    <button type="button" class="icon" aria-label="Dismiss this message" @click=${dismiss}>×</button></p>`;
+}
+
+function market({ health }: State): string {
+  const pace = health.speed === 1 ? "" : ` ×${fixed(health.speed, health.speed % 1 ? 1 : 0)}`;
+  return health.is_simulated ? `simulated${pace}` : `live market${pace}`;
+}
+
+function times(state: State | null): TemplateResult {
+  const left = state && untilNextCandle(state);
+  const { speed, timeframe } = state?.health ?? { speed: 1, timeframe: "" };
+  const at = state?.at ?? null;
+  const really = left !== null && speed > 1 ? ` (about ${duration(left / speed)} of ours at ×${fixed(speed, 0)})` : "";
+  return html`<dl class="times">
+    <div title="The market's clock: ${instant(at)}"><dt>Market</dt>
+      <dd><span class="wide">${instant(at).slice(0, 10)} </span>${clock(at)} UTC</dd></div>
+    <div title="Until the ${timeframe} candle now forming closes, by the market's clock${really}"><dt>Next ${timeframe} candle</dt>
+      <dd>${duration(left)}</dd></div>
+  </dl>`;
+}

@@ -1,0 +1,103 @@
+/** Everything that led to one decision, in a dialog with a permalink. */
+import { html, nothing, type TemplateResult } from "lit";
+import { instant, price, quoteOf, money } from "../format";
+import type { EventView, WhyView } from "../shapes";
+import { synopsis } from "./decision";
+import { lesson } from "./memory";
+import { rule } from "./rules";
+
+export interface Why {
+  readonly id: string;
+  readonly view: WhyView | null;
+  readonly failed: string | null;
+}
+
+export interface WhyProps {
+  why: Why | null;
+  chart(id: string): string;
+  close(): void;
+  copy(text: string): void;
+}
+
+export function whyDialog({ why, chart, close, copy }: WhyProps): TemplateResult {
+  const backdrop = (event: MouseEvent): void => {
+    if (event.target === event.currentTarget) close();
+  };
+  return html`<dialog class="why" aria-labelledby="why-title" @close=${close} @click=${backdrop}>
+    ${why ? html`<div class="why-sheet">
+      <div class="panel-head">
+        <h2 id="why-title">Why ${why.view ? html`${why.view.decision.symbol} <span class="muted">${instant(why.view.decision.closed_at)}</span>` : "this decision"}</h2>
+        <button type="button" class="icon push" aria-label="Close" data-test="why-close" @click=${close}>×</button>
+      </div>
+      <div class="why-body" tabindex="0" role="region" aria-label="All that led to this decision">
+        ${why.failed ? html`<p class="refusal"><strong>Could not load it.</strong> ${why.failed}</p>` : why.view ? told(why.view, chart, copy) : html`<p class="muted">Loading…</p>`}
+      </div></div>` : nothing}
+  </dialog>`;
+}
+
+function told(view: WhyView, chart: WhyProps["chart"], copy: WhyProps["copy"]): TemplateResult {
+  const { decision, recalled, rules, events } = view;
+  return html`
+    <div class="body">${synopsis(decision)}</div>
+    ${picture(decision.id, chart)}
+    ${text("What it answered", view.reply, copy, true)}
+    ${text("What it was asked", view.user_prompt, copy)}
+    ${text("Standing instructions", view.system_prompt, copy)}
+    ${text("Snapshot: all that was known", pretty(view.snapshot), copy)}
+    ${part(`Experiences recalled (${recalled.length})`, recalled.length ? html`<ul class="lessons">${recalled.map((lived) => lesson(lived, true))}</ul>` : html`<p class="muted">Nothing lived so far was close enough.</p>`, recalled.length > 0)}
+    ${part(`Rules it was shown (${rules.length})`, rules.length ? html`<ul class="lessons">${rules.map((formed) => rule(formed))}</ul>` : html`<p class="muted">No rule was in force.</p>`)}
+    ${part(`What came of it (${events.length})`, events.length ? html`<ol class="events">${events.map(line)}</ol>` : html`<p class="muted">Nothing was done.</p>`, true)}
+    ${part("Seals", html`<dl class="seals">
+      <div><dt>Decision</dt><dd>${decision.id}</dd></div>
+      <div><dt>Model</dt><dd>${decision.model ?? "not asked"}</dd></div>
+      <div><dt>Prompt version</dt><dd>${decision.prompt_version ?? "—"}</dd></div>
+      <div><dt>Decided</dt><dd>${instant(decision.decided_at)}</dd></div>
+      <div><dt>Prompt SHA-256</dt><dd>${view.prompt_sha256 ?? "—"}</dd></div>
+      <div><dt>Snapshot SHA-256</dt><dd>${view.snapshot_sha256}</dd></div>
+    </dl>`)}`;
+}
+
+function picture(id: string, chart: WhyProps["chart"]): TemplateResult {
+  const gone = (event: Event): void => {
+    (event.target as HTMLElement).closest("details")?.setAttribute("hidden", "");
+  };
+  return part("The chart at that close", html`<a href=${chart(id)} target="_blank" rel="noopener"><img class="picture" src=${chart(id)} alt="Candles and indicators as the model was shown them" @error=${gone} /></a>`, true);
+}
+
+function part(title: string, content: unknown, open = false): TemplateResult {
+  return html`<details class="part" ?open=${open}><summary><h3>${title}</h3></summary>${content}</details>`;
+}
+
+function text(title: string, content: string | null, copy: WhyProps["copy"], open = false): TemplateResult {
+  return part(title, content === null ? html`<p class="muted">The archive no longer has it, or it was never asked.</p>`
+    : html`<div class="text-place"><button type="button" class="copy" aria-label="Copy: ${title}" @click=${() => copy(content)}>Copy</button>
+        <pre tabindex="0" role="region" aria-label=${title}>${content}</pre></div>`, open);
+}
+
+function pretty(json: string | null): string | null {
+  if (json === null) return null;
+  try {
+    return JSON.stringify(JSON.parse(json), null, 2);
+  } catch {
+    return json;
+  }
+}
+
+function line(event: EventView): TemplateResult {
+  return html`<li><time datetime=${event.at}>${instant(event.at)}</time> ${said(event)}</li>`;
+}
+
+function said(event: EventView): string {
+  switch (event.kind) {
+    case "DecisionMade": return `Decided: ${event.decision.action}`;
+    case "OrderPlaced": return `Order to ${event.order.purpose} ${event.order.side} placed`;
+    case "OrderExpired": return `Order expired unfilled: ${event.refusal.reason}`;
+    case "PositionOpened": return `Opened ${event.position.side} at ${price(event.position.entry_price)}`;
+    case "PositionUpdated": return `Levels moved: stop ${price(event.position.stop_price)}, target ${price(event.position.target_price)}`;
+    case "PositionClosed": return `Closed at ${price(event.trade.exit_price)} by ${event.trade.exit_reason}: ${money(event.trade.realized_pnl_quote, quoteOf(event.trade.symbol), true)}`;
+    case "LessonLearned": return `Learned: ${event.experience.lesson}`;
+    case "RuleFormed": return `Rule: ${event.rule.text}`;
+    case "EquityMarked": return `Equity marked ${money(event.point.equity_quote)}`;
+    case "MinutePassed": return "";
+  }
+}

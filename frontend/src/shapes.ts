@@ -1,0 +1,33 @@
+/** The wire's shapes under their short names; all of them are generated. */
+import type { components } from "./wire";
+
+type Schemas = components["schemas"];
+
+export type StateView = Schemas["StateView"];
+export type HealthView = Schemas["HealthView"];
+export type StatisticsView = Schemas["StatisticsView"];
+export type DecisionView = Schemas["DecisionView"];
+export type RefusalView = Schemas["RefusalView"];
+export type PositionView = Schemas["PositionView"];
+export type TradeView = Schemas["TradeView"];
+export type EquityView = Schemas["EquityView"];
+export type OrderView = Schemas["OrderView"];
+export type ExperienceView = Schemas["ExperienceView"];
+export type RuleView = Schemas["RuleView"];
+export type RefusedView = Schemas["RefusedView"];
+export type MarketView = Schemas["MarketView"];
+export type CandleView = Schemas["CandleView"];
+export type WhyView = Schemas["WhyView"];
+export type QueuedView = Schemas["QueuedView"];
+export type MinutePassedView = Schemas["MinutePassedView"];
+export type EventView = WhyView["events"][number];
+/** What the ledger keeps; MinutePassed is pushed and forgotten. */
+export type StoredEvent = Exclude<EventView, MinutePassedView>;
+
+/** RFC 9457. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+}

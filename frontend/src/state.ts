@@ -1,0 +1,175 @@
+/** `reduce(state, event) → state`: pure, and the same event twice changes nothing. */
+import type {
+  DecisionView, EquityView, EventView, ExperienceView, HealthView, OrderView, PositionView, RefusedView, RuleView,
+  StateView, StatisticsView, TradeView,
+} from "./shapes";
+
+export const CAPS = { decisions: 500, trades: 1000, equity: 4000, experiences: 500, rules: 200, refusals: 500 } as const;
+
+export interface State {
+  readonly health: HealthView;
+  readonly statistics: StatisticsView;
+  readonly positions: readonly PositionView[];
+  readonly orders: readonly OrderView[];
+  readonly decisions: readonly DecisionView[];
+  readonly trades: readonly TradeView[];
+  readonly equity: readonly EquityView[];
+  readonly experiences: readonly ExperienceView[];
+  readonly rules: readonly RuleView[];
+  readonly refusals: readonly RefusedView[];
+  /** Symbol → newest price. */
+  readonly prices: Readonly<Record<string, string>>;
+  /** The market's clock, as MinutePassed last told it. */
+  readonly at: string;
+  readonly equity_quote: string;
+  /** Balance at the last mark: equity without what is still open. */
+  readonly balance_quote: string;
+  /** Facts up to here are in; those at or below it change nothing. 0: none since the start, which tells no number. */
+  readonly seq: number;
+}
+
+export function fromView(view: StateView): State {
+  const prices: Record<string, string> = {};
+  for (const decision of [...view.decisions].reverse()) prices[decision.symbol] = decision.price;
+  for (const position of view.positions) prices[position.symbol] = position.mark_price;
+  const last = view.equity.at(-1);
+  return {
+    health: view.health,
+    statistics: view.statistics,
+    positions: view.positions,
+    orders: view.orders,
+    decisions: view.decisions.slice(0, CAPS.decisions),
+    trades: view.trades.slice(0, CAPS.trades),
+    equity: thin(view.equity),
+    experiences: view.experiences.slice(0, CAPS.experiences),
+    rules: view.rules.slice(0, CAPS.rules),
+    refusals: view.decisions.flatMap(refusedBy).slice(0, CAPS.refusals),
+    prices,
+    at: view.health.now,
+    equity_quote: view.statistics.equity_quote,
+    balance_quote: last?.balance_quote ?? view.statistics.start_quote,
+    seq: 0,
+  };
+}
+
+export function reduce(state: State, event: EventView): State {
+  if (event.kind === "MinutePassed") {
+    const prices = { ...state.prices };
+    for (const { symbol, price } of event.prices) prices[symbol] = price;
+    return { ...state, at: event.at, prices, positions: event.positions, equity_quote: event.equity_quote };
+  }
+  if (event.seq <= state.seq) return state;
+  const next = { ...state, seq: event.seq };
+  switch (event.kind) {
+    case "DecisionMade": {
+      const made = event.decision;
+      if (state.decisions.some(({ id }) => id === made.id)) return next;
+      const refused = refusedBy(made).filter(({ id }) => !state.refusals.some((known) => known.id === id));
+      return {
+        ...next,
+        decisions: [made, ...state.decisions].slice(0, CAPS.decisions),
+        refusals: [...refused, ...state.refusals].slice(0, CAPS.refusals),
+        prices: { ...state.prices, [made.symbol]: made.price },
+        statistics: {
+          ...state.statistics,
+          decisions: state.statistics.decisions + 1,
+          refused: state.statistics.refused + (made.refusals.length ? 1 : 0),
+        },
+      };
+    }
+    case "OrderPlaced":
+      return { ...next, orders: put(state.orders, event.order, CAPS.decisions) };
+    case "OrderExpired": {
+      const refused = expired(event);
+      return {
+        ...next,
+        orders: state.orders.filter(({ id }) => id !== event.order.id),
+        refusals: put(state.refusals, refused, CAPS.refusals),
+      };
+    }
+    case "PositionOpened":
+      return {
+        ...next,
+        orders: state.orders.filter(({ symbol }) => symbol !== event.position.symbol),
+        positions: hold(state.positions, event.position),
+      };
+    case "PositionUpdated":
+      return { ...next, positions: hold(state.positions, event.position) };
+    case "PositionClosed":
+      return {
+        ...next,
+        orders: state.orders.filter(({ symbol }) => symbol !== event.trade.symbol),
+        positions: state.positions.filter(({ symbol }) => symbol !== event.trade.symbol),
+        trades: put(state.trades, event.trade, CAPS.trades),
+        statistics: counted(state, event.trade),
+      };
+    case "EquityMarked": {
+      const marked = event.point;
+      const last = state.equity.at(-1);
+      if (last && Date.parse(marked.at) <= Date.parse(last.at)) return next;
+      return {
+        ...next,
+        equity: thin([...state.equity, marked]),
+        equity_quote: marked.equity_quote,
+        balance_quote: marked.balance_quote,
+      };
+    }
+    case "LessonLearned":
+      return { ...next, experiences: put(state.experiences, event.experience, CAPS.experiences) };
+    case "RuleFormed": {
+      // A new edition takes the place of the pattern's older one.
+      const others = state.rules.filter(({ pattern }) => pattern !== event.rule.pattern);
+      return { ...next, rules: [event.rule, ...others].slice(0, CAPS.rules) };
+    }
+  }
+}
+
+/** What the guards refused of one decision, named as the server names it. */
+export function refusedBy(decision: DecisionView): RefusedView[] {
+  return decision.refusals.map(({ guard, reason, until }) => ({
+    id: `DecisionMade:${decision.id}#${guard}`,
+    decision_id: decision.id,
+    at: decision.decided_at,
+    symbol: decision.symbol,
+    wanted: decision.wanted,
+    guard, reason, until,
+  }));
+}
+
+function expired({ id, at, order, refusal }: Extract<EventView, { kind: "OrderExpired" }>): RefusedView {
+  return {
+    id: `${id}#${refusal.guard}`, decision_id: order.decision_id, at, symbol: order.symbol, wanted: null, ...refusal,
+  };
+}
+
+/** Newest first; the same id keeps its place. */
+export function put<T extends { id: string }>(list: readonly T[], item: T, cap: number): readonly T[] {
+  const place = list.findIndex(({ id }) => id === item.id);
+  return place < 0 ? [item, ...list].slice(0, cap) : list.with(place, item);
+}
+
+function hold(positions: readonly PositionView[], held: PositionView): readonly PositionView[] {
+  return [...positions.filter(({ symbol }) => symbol !== held.symbol), held];
+}
+
+function counted({ statistics, trades }: State, trade: TradeView): StatisticsView {
+  if (trades.some(({ id }) => id === trade.id)) return statistics;
+  const won = Number(trade.realized_pnl_quote) > 0;
+  const wins = statistics.wins + (won ? 1 : 0);
+  const count = statistics.trades + 1;
+  return {
+    ...statistics,
+    trades: count,
+    wins,
+    losses: statistics.losses + (won ? 0 : 1),
+    win_rate_ratio: wins / count,
+    ambiguous_exits: statistics.ambiguous_exits + (trade.is_ambiguous ? 1 : 0),
+  };
+}
+
+/** Over the cap, every second point of the older half goes; the newest half stays whole. */
+function thin(points: readonly EquityView[]): readonly EquityView[] {
+  if (points.length <= CAPS.equity) return points;
+  const half = points.length >> 1;
+  return thin([...points.slice(0, half).filter((_, index) => index % 2 === 0), ...points.slice(half)]);
+}
