@@ -170,9 +170,11 @@ async def test_a_pair_that_is_not_listed_is_refused_by_name(market: CcxtMarket) 
         await market.rules(Symbol.parse("XRP/USDC"))
 
 
-def test_a_venue_that_ccxt_does_not_know_is_refused_by_name() -> None:
+async def test_a_venue_that_ccxt_does_not_know_is_refused_by_name() -> None:
+    market = CcxtMarket("mtgox", clock=lambda: NOW)
+
     with pytest.raises(InvalidSetting, match="was 'mtgox'"):
-        CcxtMarket("mtgox", clock=lambda: NOW)
+        await market.open()
 
 
 async def test_a_venue_that_does_not_answer_is_unavailable() -> None:

@@ -154,7 +154,7 @@ async def test_a_file_reopened_after_a_crash_ends_with_the_digest_of_a_run_witho
     await live(eventful(whole), FIRST, LAST)
     on, file = eventful(), tmp_path / "crashed.db"
 
-    for k in (1, 5, 12, 20, 30):
+    for k in (8, 3, 12, 20, 30):
         dying = SqliteLedger(file, on.settings.paper.start_quote)
         with pytest.raises(Killed):
             await resumed(on, Mortal(dying, k), LAST)

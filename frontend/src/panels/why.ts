@@ -61,7 +61,7 @@ function picture(id: string, chart: WhyProps["chart"]): TemplateResult {
   const gone = (event: Event): void => {
     (event.target as HTMLElement).closest("details")?.setAttribute("hidden", "");
   };
-  return part("The chart at that close", html`<a href=${chart(id)} target="_blank" rel="noopener"><img class="picture" src=${chart(id)} alt="Candles and indicators as the model was shown them" @error=${gone} /></a>`, true);
+  return part("The chart at that close", html`<a href=${chart(id)} target="_blank" rel="noopener"><img class="picture" src=${chart(id)} alt="Candles, averages, volume and RSI at that close" @error=${gone} /></a>`, true);
 }
 
 function part(title: string, content: unknown, open = false): TemplateResult {

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import orjson
 
-from .domain import events, ledger
+from .domain import decision, events, learning, ledger, trading
 from .domain.errors import BadInput
 from .domain.market import Symbol
 
@@ -23,15 +23,15 @@ T = TypeVar("T")
 
 FACTS: dict[str, type] = {kind.__name__: kind for kind in get_args(events.Fact)}
 SUBJECTS: dict[str, type] = {
-    "DecisionMade": ledger.Decision,
-    "OrderPlaced": ledger.Order,
+    "DecisionMade": decision.Decision,
+    "OrderPlaced": trading.Order,
     "OrderExpired": ledger.Expiry,
     "PositionOpened": ledger.Opening,
     "PositionUpdated": ledger.Amendment,
     "PositionClosed": ledger.Closing,
-    "EquityMarked": ledger.EquityPoint,
+    "EquityMarked": trading.EquityPoint,
     "LessonLearned": ledger.Learned,
-    "RuleFormed": ledger.SemanticRule,
+    "RuleFormed": learning.SemanticRule,
 }
 
 
@@ -43,7 +43,8 @@ def dumps(noun: Any) -> bytes:
 def loads(kind: type[T], content: bytes | str) -> T:
     """Raises BadInput when the bytes are no such noun."""
     try:
-        return decode(kind, orjson.loads(content))
+        noun: T = decode(kind, orjson.loads(content))
+        return noun
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, ArithmeticError) as wrong:
         raise BadInput(f"not a {kind.__name__}: {wrong!r}, was {content[:80]!r}") from wrong
 
@@ -83,7 +84,8 @@ def plain(value: Any) -> Any:
         case array() | memoryview():
             return value.tolist()
         case _ if is_dataclass(value):
-            return {name: plain(getattr(value, name)) for name in _names(type(value))}
+            kind: Any = type(value)
+            return {name: plain(getattr(value, name)) for name in _names(kind)}
         case Sequence() | set() | frozenset():
             return [plain(item) for item in value]
     raise TypeError(f"no way to write a {type(value).__name__}")
@@ -95,7 +97,7 @@ def decode(kind: Any, data: Any) -> Any:
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 

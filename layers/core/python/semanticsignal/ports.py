@@ -11,8 +11,8 @@ from .domain.learning import Conditions, Experience, SemanticRule
 from .domain.ledger import Entry
 from .domain.market import Candles, FundingRate, Symbol, Timeframe, TradingRules
 from .domain.news import Article
-from .domain.trading import Portfolio
 from .domain.policy import Settings
+from .domain.trading import Portfolio
 
 
 class MarketData(Protocol):

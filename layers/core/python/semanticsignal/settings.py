@@ -109,7 +109,7 @@ def rows(settings: Settings) -> Iterator[tuple[str, Any, str]]:
 
 def _validated(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
     try:
-        settings = _build(Settings, _MODEL.model_validate(merged))
+        settings: Settings = _build(Settings, _MODEL.model_validate(merged))
     except ValidationError as wrong:
         raise InvalidSetting(_said(wrong, origins)) from wrong
     for key, pairs in (("symbols", settings.symbols), ("simulation.symbols", settings.simulation.symbols)):

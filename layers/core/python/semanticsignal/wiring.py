@@ -13,11 +13,13 @@ from .domain.policy import Settings
 from .ports import Archive, LanguageModel, Ledger, MarketData, MemoryStore, Sockets
 
 if TYPE_CHECKING:
-    from .adapters.candle_files import Tape
+    from .adapters.candle_files import Tape as Tape
     from .adapters.ccxt import CcxtMarket
-    from .adapters.sqlite import SqliteLedger
-    from .adapters.system_clock import FastClock, SetClock, SystemClock
-    from .adapters.websocket import WebSocketNotifier
+    from .adapters.eventbridge import EventBridge
+    from .adapters.sqlite import SqliteLedger as SqliteLedger
+    from .adapters.system_clock import FastClock, SystemClock
+    from .adapters.system_clock import SetClock as SetClock
+    from .adapters.websocket import WebSocketNotifier as WebSocketNotifier
 
 LEDGER, ARCHIVE, LOCK = "ledger.db", "archive", "lock"
 # A replay looks back one cycle only; the tape is its archive.
@@ -37,6 +39,25 @@ class Home(NamedTuple):
         self.lock.release()
 
 
+class World(NamedTuple):
+    """Where candles come from: the venue, its clock, who decides, and the days lived through before it starts."""
+
+    market: MarketData
+    clock: Any
+    mind: LanguageModel
+    speed: float
+    lived_from: datetime | None = None
+    lived_until: datetime | None = None
+
+
+class Rig(NamedTuple):
+    """What a replay turns: sockets over a tape, the clock it sets by hand, the ledger it fills."""
+
+    on: Sockets
+    clock: "SetClock"
+    ledger: "SqliteLedger"
+
+
 def home(path: Path, settings: Settings, holds: str, *, is_durable: bool) -> Home:
     """Raises AlreadyRunning when another process holds it, BadInput when it holds something else than `holds`."""
     from filelock import FileLock, Timeout
@@ -48,7 +69,9 @@ def home(path: Path, settings: Settings, holds: str, *, is_durable: bool) -> Hom
         lock = FileLock(path / LOCK)
         lock.acquire(timeout=0)
     except Timeout:
-        raise AlreadyRunning(f"another semsig runs on this home, was {path}; stop it or choose another --home") from None
+        raise AlreadyRunning(
+            f"another semsig runs on this home, was {path}; stop it or choose another --home"
+        ) from None
     except OSError as wrong:
         raise BadInput(f"home cannot be written, was {path}: {wrong}; choose another --home") from wrong
     ledger = SqliteLedger(path / LEDGER, settings.paper.start_quote, is_durable=is_durable)
@@ -58,17 +81,19 @@ def home(path: Path, settings: Settings, holds: str, *, is_durable: bool) -> Hom
     elif held != holds:
         ledger.close()
         lock.release()
-        raise BadInput(f"home {path} holds something else; choose another --home, was {held[:200]} and not {holds[:200]}")
+        raise BadInput(
+            f"home {path} holds something else; choose another --home, was {held[:200]} and not {holds[:200]}"
+        )
     return Home(path, ledger, lock)
 
 
-def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datetime) -> tuple[Sockets, "SetClock"]:
+def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datetime) -> Rig:
     """Recorded candles, a clock set by hand, the analyst in this process, nobody listening."""
     from .adapters.inmemory import InMemoryArchive, InMemoryMemory, InMemoryNotifier
     from .adapters.system_clock import SetClock
 
     clock = SetClock(at)
-    sockets = Sockets(
+    on = Sockets(
         settings=settings,
         clock=clock,
         market=tape,
@@ -78,31 +103,67 @@ def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datet
         archive=InMemoryArchive(REPLAY_KEEPS),
         notifier=InMemoryNotifier(is_heard=False),
     )
-    return sockets, clock
+    return Rig(on, clock, ledger)
 
 
-def local(
-    settings: Settings,
-    held: Home,
-    market: MarketData,
-    clock: "FastClock | SystemClock",
-    notifier: "WebSocketNotifier",
-    mind: LanguageModel,
-) -> Sockets:
+def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNotifier") -> Sockets:
     """Everything in one process: a venue, a model, and stores in the home folder."""
     from .adapters.folder import FolderArchive
     from .adapters.inmemory import InMemoryMemory
 
     return Sockets(
         settings=settings,
-        clock=clock,
-        market=market,
-        model=mind,
+        clock=world.clock,
+        market=world.market,
+        model=world.mind,
         memory=InMemoryMemory(),
         ledger=held.ledger,
         archive=FolderArchive(held.path / ARCHIVE),
         notifier=notifier,
     )
+
+
+def cloud() -> Sockets:
+    """What a Lambda function wears, from its settings: the embedded plugs, in the folder SEMSIG_HOME. Functions side by
+    side may share it, so none locks it. The AWS stores take these sockets by plugs of their own.
+
+    The memory is what the ledger held when the container woke. Raises InvalidSetting, LedgerUnavailable, and BadInput
+    for a home that holds something else."""
+    import asyncio
+
+    from .adapters.folder import FolderArchive
+    from .adapters.inmemory import InMemoryMemory, InMemoryNotifier
+    from .adapters.sqlite import SqliteLedger
+    from .settings import load
+
+    settings = load().settings
+    path, clock, memory = Path(settings.home), system_clock(), InMemoryMemory()
+    ledger = SqliteLedger(path / LEDGER, settings.paper.start_quote, is_durable=True)
+    holds = f"functions {settings.exchange} {settings.market_kind} {settings.timeframe}"
+    if (held := ledger.note("holds") or holds) != holds:
+        ledger.close()
+        raise BadInput(
+            f"home {path} holds something else; choose another SEMSIG_HOME, was {held[:200]} and not {holds}"
+        )
+    ledger.set_note("holds", holds)
+    asyncio.run(remember(ledger, memory))
+    return Sockets(
+        settings=settings,
+        clock=clock,
+        market=venue(settings, clock.now),
+        model=model(settings),
+        memory=memory,
+        ledger=ledger,
+        archive=FolderArchive(path / ARCHIVE),
+        notifier=InMemoryNotifier(is_heard=False),
+    )
+
+
+def bus(name: str = "semanticsignal") -> "EventBridge":
+    """Where a Lambda function's facts go."""
+    from .adapters.eventbridge import EventBridge
+
+    return EventBridge(name)
 
 
 def past_archive(archive: Archive) -> Archive:
@@ -162,10 +223,12 @@ def websocket() -> "WebSocketNotifier":
     return WebSocketNotifier()
 
 
-async def backfilled(market: MarketData, settings: Settings, *, since: datetime, until: datetime, fine: Timeframe) -> "Tape":
+async def backfilled(
+    market: MarketData, settings: Settings, *, since: datetime, until: datetime, fine: Timeframe
+) -> "Tape":
     """What a venue has of the configured pairs, as a tape: bars to analyse from `candle_limit` before `since`, finer
     ones to resolve fills from `since` on."""
-    from .adapters.candle_files import Tape
+    from .adapters.candle_files import Tape as Tape
 
     span = settings.timeframe.span
     bars = settings.candle_limit + int((until - since) / span) + 1
@@ -193,5 +256,3 @@ async def remember(ledger: Ledger, memory: MemoryStore) -> int:
                     await memory.learn(rule)
         after = page[-1].seq
     return count
-
-

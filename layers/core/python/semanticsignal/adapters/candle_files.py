@@ -34,7 +34,7 @@ QUANTITY_STEP, MIN_NOTIONAL_QUOTE, PRICE_DIGITS = Decimal("0.00001"), Decimal(5)
 
 
 class Tape:
-    """For each pair the candles of one venue, in every timeframe there is, finest first; nothing beyond `until` is told."""
+    """For each pair the candles of one venue, in every timeframe there is; nothing beyond `until` is told."""
 
     def __init__(
         self,
@@ -146,7 +146,9 @@ def read(path: Path, symbol: Symbol, timeframe: Timeframe, source: str) -> Candl
     frame = _frame(path)
     missing = [column for column in COLUMNS if column not in frame.columns]
     if missing:
-        raise InvalidCandle(f"{path.name}: columns {', '.join(missing)} are missing, was {', '.join(map(str, frame.columns))}")
+        raise InvalidCandle(
+            f"{path.name}: columns {', '.join(missing)} are missing, was {', '.join(map(str, frame.columns))}"
+        )
     columns: dict[str, Any] = {}
     for name in COLUMNS:
         try:
@@ -155,7 +157,7 @@ def read(path: Path, symbol: Symbol, timeframe: Timeframe, source: str) -> Candl
             raise InvalidCandle(f"{path.name}: column {name} holds more than numbers, was {wrong}") from wrong
     _check(path.name, columns)
     opened = memoryview(array("q", columns["ts"].astype(np.int64).tolist()))
-    prices = (memoryview(np.ascontiguousarray(columns[name])) for name in COLUMNS[1:])
+    prices: list[Any] = [np.ascontiguousarray(columns[name]).data for name in COLUMNS[1:]]
     return Candles(symbol, timeframe, source, opened, *prices)
 
 

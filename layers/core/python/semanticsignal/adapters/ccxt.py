@@ -94,7 +94,9 @@ class CcxtMarket:
 
     async def last_price(self, symbol: Symbol, *, until: datetime) -> float | None:
         end = epoch_ms(until)
-        rows = [row async for page in self._pages(symbol, FINEST, FINEST.floor_ms(end) - FINEST.ms, end) for row in page]
+        rows = [
+            row async for page in self._pages(symbol, FINEST, FINEST.floor_ms(end) - FINEST.ms, end) for row in page
+        ]
         return float(_in_order(rows)[-1][4]) if rows else None
 
     async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:

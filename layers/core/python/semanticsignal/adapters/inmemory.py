@@ -4,20 +4,20 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from ..domain.decision import Prompt, Reply
 from ..domain.errors import LedgerConflict, ModelUnavailable
 from ..domain.learning import Conditions, Experience, SemanticRule
 from ..domain.ledger import Entry
-from ..domain.decision import Prompt, Reply
 from ..domain.market import Symbol
 from ..domain.trading import Portfolio
-from ..ports import Archive
 from ..logic.decide.recall import vector
 from ..logic.execute.position import empty
-from decimal import Decimal
+from ..ports import Archive
 
 
 class InMemoryLedger:

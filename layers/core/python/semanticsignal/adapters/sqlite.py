@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, symbol TEXT, at_us INTEGER NOT NULL,
     fact BLOB NOT NULL, subject BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_by_kind ON entries (kind, symbol, seq);
-CREATE TABLE IF NOT EXISTS portfolio (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS portfolio (
+    one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 DECODED = 4096
@@ -105,7 +106,9 @@ class SqliteLedger:
                 values.append(_value(value))
         if wanted:
             where.append(f"kind IN ({', '.join('?' * len(wanted))})")
-        query = f"SELECT seq FROM entries WHERE {' AND '.join(where)} ORDER BY seq {'DESC' if newest_first else ''} LIMIT ?"
+        order = "DESC" if newest_first else "ASC"
+        # Only the constants above are joined; every value is bound.
+        query = f"SELECT seq FROM entries WHERE {' AND '.join(where)} ORDER BY seq {order} LIMIT ?"  # noqa: S608
         with self._reading():
             rows = self._db.execute(query, (*values, *wanted, limit)).fetchall()
             return tuple(self._read(seq) for (seq,) in rows)

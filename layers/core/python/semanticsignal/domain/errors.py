@@ -1,19 +1,19 @@
 """The error tree. Every message says what was wrong and what it was.
 
-    SemanticSignalError
-    ├── BadInput            somebody gave us something we refuse; exit code 2, HTTP 422
-    │   ├── InvalidSetting    a key of config.toml, an environment variable or a flag
-    │   ├── InvalidSymbol     not BASE/QUOTE, or not traded here
-    │   ├── InvalidCandle     one bar, or a file of bars, that cannot be true
-    │   ├── InvalidReply      the model's words make no signal
-    │   └── InvalidOrder      the venue's own rules forbid it
-    ├── Unavailable         an outside system did not answer; try again later
-    │   ├── MarketUnavailable
-    │   ├── ModelUnavailable
-    │   ├── MemoryUnavailable
-    │   └── LedgerUnavailable   the disk is full, locked or broken: nothing was written
-    ├── LedgerConflict      somebody else moved the portfolio first; read again
-    └── AlreadyRunning      another process holds this home
+SemanticSignalError
+├── BadInput            somebody gave us something we refuse; exit code 2, HTTP 422
+│   ├── InvalidSetting    a key of config.toml, an environment variable or a flag
+│   ├── InvalidSymbol     not BASE/QUOTE, or not traded here
+│   ├── InvalidCandle     one bar, or a file of bars, that cannot be true
+│   ├── InvalidReply      the model's words make no signal
+│   └── InvalidOrder      the venue's own rules forbid it
+├── Unavailable         an outside system did not answer; try again later
+│   ├── MarketUnavailable
+│   ├── ModelUnavailable
+│   ├── MemoryUnavailable
+│   └── LedgerUnavailable   the disk is full, locked or broken: nothing was written
+├── LedgerConflict      somebody else moved the portfolio first; read again
+└── AlreadyRunning      another process holds this home
 """
 
 

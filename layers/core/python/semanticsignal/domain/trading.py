@@ -120,7 +120,8 @@ class Trade:
     """A closed round trip. `gross_pnl_quote − fees_quote − funding_quote = realized_pnl_quote`, exactly.
 
     `mae_ratio ≤ 0 ≤ mfe_ratio`: worst and best excursion against entry. `r_multiple`: net result in 1R.
-    `is_ambiguous`: one finest bar held both stop and target; the stop was taken. `number`: counted from 1, all pairs."""
+    `is_ambiguous`: one finest bar held both stop and target; the stop was taken.
+    `number`: counted from 1, all pairs."""
 
     id: str
     number: int

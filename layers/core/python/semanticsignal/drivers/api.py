@@ -1,4 +1,6 @@
-"""The HTTP face, the same here and behind API Gateway. `python -m semanticsignal.drivers.api` prints its OpenAPI document."""
+"""The HTTP face, the same here and behind API Gateway.
+
+`python -m semanticsignal.drivers.api` prints its OpenAPI document."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -12,11 +14,11 @@ from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..codec import dumps
+from ..domain.analysis import Snapshot
 from ..domain.decision import Decision, Prompt, Reply
 from ..domain.errors import BadInput, InvalidSymbol, SemanticSignalError, Unavailable
-from ..domain.ledger import Amendment, Entry, Learned, Opening
-from ..domain.analysis import Snapshot
 from ..domain.learning import SemanticRule
+from ..domain.ledger import Amendment, Entry, Learned, Opening
 from ..domain.market import Market, Symbol
 from ..domain.trading import Position
 from ..logic.analyse.snapshot import snapshot as seen_in
@@ -70,6 +72,7 @@ def app(room: Room) -> FastAPI:
     _errors(api)
     _now(api, room)
     _past(api, room)
+    _refused(api, room)
     _one_decision(api, room)
     _learned(api, room)
     return api
@@ -94,6 +97,8 @@ def _errors(api: FastAPI) -> None:
     @api.middleware("http")
     async def headers(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
         answer = await call(request)
+        if request.url.path.startswith("/assets/") and answer.status_code == HTTPStatus.OK:
+            answer.headers["cache-control"] = "public, max-age=31536000, immutable"  # named by their content
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
         return answer
@@ -170,13 +175,17 @@ def _past(api: FastAPI, room: Room) -> None:
         await room.figures.refresh()
         return said(views.Equity(tuple(views.equity(point) for point in reversed(room.figures.equity[-limit:]))))
 
+
+def _refused(api: FastAPI, room: Room) -> None:
     @api.get("/api/refusals", response_model=views.Refusals)
     async def refusals(limit: Limit = 100) -> Response:
         return said(views.Refusals(await _refusals(room, limit)))
 
 
 def _one_decision(api: FastAPI, room: Room) -> None:
-    @api.get("/api/decisions/{id:path}/chart.png", responses={200: {"content": {"image/png": {}}}}, response_class=Response)
+    @api.get(
+        "/api/decisions/{id:path}/chart.png", responses={200: {"content": {"image/png": {}}}}, response_class=Response
+    )
     async def picture(id: str) -> Response:
         decision = await _decision(room, id)
         if decision is None:
@@ -320,9 +329,7 @@ async def _position_at(room: Room, decision: Decision) -> Position | None:
     return subject.position if isinstance(subject, Opening | Amendment) else None
 
 
-async def _experiences(
-    room: Room, query: str, order: tuple[str, str], limit: int
-) -> tuple[views.ExperienceView, ...]:
+async def _experiences(room: Room, query: str, order: tuple[str, str], limit: int) -> tuple[views.ExperienceView, ...]:
     """Everything lived; `query` names a decision or words. Similarity is to that decision, else to the newest one."""
     on = room.on
     learned = {e.subject.experience.id: e.subject for e in await _lessons(room) if isinstance(e.subject, Learned)}
@@ -338,7 +345,11 @@ async def _experiences(
         found = await on.memory.similar(decision.subject.conditions, until=on.clock.now(), limit=len(learned))
         likeness = {experience.id: similar for experience, similar in found}
     shown = [views.experience(one, likeness.get(id)) for id, one in learned.items()]
-    shown = [one for one in shown if all(word in f"{one.symbol} {one.regime} {one.lesson} {one.insight}".lower() for word in words)]
+    shown = [
+        one
+        for one in shown
+        if all(word in f"{one.symbol} {one.regime} {one.lesson} {one.insight}".lower() for word in words)
+    ]
     keys: dict[str, Callable[[views.ExperienceView], Any]] = {
         "date": lambda one: (one.closed_at, one.id),
         "similarity": lambda one: (one.similarity_ratio or 0.0, one.id),
@@ -351,7 +362,9 @@ async def _experiences(
 
 async def _lessons(room: Room) -> list[Entry]:
     found: list[Entry] = []
-    while page := await room.on.ledger.entries(kinds=("LessonLearned",), after=found[-1].seq if found else 0, limit=1000):
+    while page := await room.on.ledger.entries(
+        kinds=("LessonLearned",), after=found[-1].seq if found else 0, limit=1000
+    ):
         found += page
     return found
 

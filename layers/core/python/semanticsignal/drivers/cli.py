@@ -175,13 +175,17 @@ def replay(
     timeframe: Annotated[str | None, typer.Option("--timeframe", help="Length of a bar.", metavar="TF")] = None,
     since: Annotated[str | None, typer.Option("--from", help="First close decided on, UTC.", metavar="D")] = None,
     until: Annotated[str | None, typer.Option("--to", help="End, exclusive, UTC.", metavar="D")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="analyst, or a model name of the configured server.")] = None,
-    home: Annotated[Path | None, typer.Option("--home", help="Keep the ledger here; run again to go on.", metavar="DIR")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="analyst, or a model name of the configured server.")
+    ] = None,
+    home: Annotated[
+        Path | None, typer.Option("--home", help="Keep the ledger here; run again to go on.", metavar="DIR")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write the report here.", metavar="FILE")] = None,
 ) -> None:
     """The whole agent over recorded candles, with baselines.
 
-    Example: semsig replay candles/ --symbol BTC/USDT --timeframe 4h --from 2023-01-01 --to 2024-01-01 --json out.json"""
+    Example: semsig replay candles/ --symbol BTC/USDT --timeframe 4h --from 2023-01-01 --to 2024-01-01"""
     from .replay import Plan, replay
 
     flags: dict[str, Any] = {"symbols": _listed(symbol), "timeframe": timeframe}

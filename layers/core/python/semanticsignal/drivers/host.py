@@ -8,15 +8,17 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from .. import __version__, wiring
+from ..domain.decision import Decision
 from ..domain.errors import BadInput, SemanticSignalError, Unavailable
 from ..domain.events import AnalysisRequested, CandleClosed, Fact, MinutePassed
+from ..domain.ledger import Closing, Opening
 from ..domain.market import Symbol, Timeframe, epoch_ms, instant
 from ..domain.policy import Settings
 from ..logic.show import views
-from ..ports import LanguageModel, MarketData, Sockets
+from ..ports import Sockets
 from . import web
 from .figures import Figures
 from .loop import Loop
@@ -32,25 +34,14 @@ MARGIN_BARS = 3
 HISTORY_FINE = Timeframe.M1
 
 
-class World(NamedTuple):
-    """Where candles come from: the venue, its clock, who decides, and the days lived through before it starts."""
-
-    market: MarketData
-    clock: Any
-    mind: LanguageModel
-    speed: float
-    lived_from: datetime | None = None
-    lived_until: datetime | None = None
-
-
 class Host:
     """The room of the API, and the crank of everything in it."""
 
-    def __init__(self, settings: Settings, held: wiring.Home, world: World) -> None:
+    def __init__(self, settings: Settings, held: wiring.Home, world: wiring.World) -> None:
         self.world, self.settings = world, settings
         self.notifier = wiring.websocket()
         self.held = held
-        self.on: Sockets = wiring.local(settings, held, world.market, world.clock, self.notifier, world.mind)
+        self.on: Sockets = wiring.local(settings, held, world, self.notifier)
         self.figures = Figures(held.ledger, settings.timeframe)
         self._loop = Loop(self.on, held.ledger)
         self._status, self._problem, self._history_done = "starting", "", 0.0
@@ -69,7 +60,9 @@ class Host:
             speed=self.world.speed,
             symbols=self.settings.symbols,
             timeframe=self.settings.timeframe,
-            market_source=f"simulated {self.settings.exchange}" if self.on.market.is_simulated else self.settings.exchange,
+            market_source=f"simulated {self.settings.exchange}"
+            if self.on.market.is_simulated
+            else self.settings.exchange,
             model="rules-analyst" if self.settings.model.provider == "analyst" else self.settings.model.name,
             history_done_ratio=self._history_done,
             next_candle_at=self._next,
@@ -105,10 +98,10 @@ class Host:
             return
         log.info("living through %d days of history", (until - since).days)
         tape = await wiring.backfilled(self.on.market, self.settings, since=since, until=until, fine=HISTORY_FINE)
-        past, clock = wiring.replayed(self.settings, tape, self.held.ledger, since)
-        past = replace(past, memory=self.on.memory, archive=wiring.past_archive(self.on.archive))
+        past = wiring.replayed(self.settings, tape, self.held.ledger, since)
+        on = replace(past.on, memory=self.on.memory, archive=wiring.past_archive(self.on.archive))
         plan = Plan(self.settings, since, until)
-        await walk(past, clock, self.held.ledger, plan, closes(tape, plan), self._progressed)
+        await walk(past._replace(on=on), plan, closes(tape, plan), self._progressed)
 
     async def _progressed(self, done: int, of: int) -> None:
         self._history_done = done / of
@@ -155,9 +148,9 @@ class Host:
             await self._run(fact)
 
     async def _run(self, fact: Fact) -> bool:
-        """Whether it went through. What an outside system refuses is said on the page and tried again by the next tick."""
+        """Whether it went through. What an outside system refuses is said on the page; the next tick asks again."""
         try:
-            await self._loop.run(fact)
+            told = await self._loop.run(fact)
         except Unavailable as wrong:
             self._said(str(wrong))
             return False
@@ -166,7 +159,21 @@ class Host:
             self._said(str(wrong))
             return True
         self._said("")
+        await self._log(told)
         return True
+
+    async def _log(self, told: tuple[Fact, ...]) -> None:
+        """The life of the system, a line a decision or a trade, for whoever reads the terminal."""
+        for fact in told:
+            entry = await self.held.ledger.entry(f"{type(fact).__name__}:{fact.id}")
+            match entry.subject if entry else None:
+                case Decision() as made:
+                    why = made.refusals[0].reason if made.refusals else made.signal.reasoning if made.signal else ""
+                    log.info("%s %s at %s: %s", made.symbol, made.action, made.price, why[:100])
+                case Opening(position=opened):
+                    log.info("%s opened: %s %s at %s", opened.symbol, opened.side, opened.quantity, opened.entry_price)
+                case Closing(trade=done):
+                    log.info("%s closed by %s: %+.2f", done.symbol, done.exit_reason, done.realized_pnl_quote)
 
     def _said(self, problem: str) -> None:
         if problem and problem != self._problem:
@@ -231,26 +238,27 @@ def _holds(settings: Settings, market: str) -> str:
 
 async def _world(
     stack: AsyncExitStack, settings: Settings, market: str, speed: str | None, held: wiring.Home
-) -> World:
+) -> wiring.World:
     factor = _speed(settings, speed)
     if market == "simulated":
         return await _simulated(stack, settings, factor, held)
     if market == "live":
-        clock = wiring.system_clock()
-        venue = wiring.venue(settings, clock.now)
+        real = wiring.system_clock()
+        venue = wiring.venue(settings, real.now)
         stack.push_async_callback(venue.close)
         await venue.open()
-        return World(venue, clock, wiring.model(settings), 1.0)
+        return wiring.World(venue, real, wiring.model(settings), 1.0)
     tape = wiring.tape(Path(market), settings)
     bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
     first = max(series.candle(0).opened_at for series in bars)
     lived_from = first + settings.timeframe.span * settings.candle_limit
-    until = min(lived_from + timedelta(days=settings.simulation.history_days), min(series.closed_at for series in bars))
+    wanted = lived_from + timedelta(days=settings.simulation.history_days)
+    until = min(wanted, *(series.closed_at for series in bars))
     clock = wiring.fast_clock(await _resumed(held, until), factor)
-    return World(tape, clock, wiring.model(settings), factor, lived_from, until)
+    return wiring.World(tape, clock, wiring.model(settings), factor, lived_from, until)
 
 
-async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, held: wiring.Home) -> World:
+async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, held: wiring.Home) -> wiring.World:
     """The simulated venue and the analyst, each behind HTTP on loopback, read through the real plugs."""
     from ..simulate import exchange, model
     from ..simulate.market import EPOCH_MS, SimulatedMarket
@@ -269,10 +277,11 @@ async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, h
     venue = wiring.venue(settings, clock.now, venue_url, is_simulated=True)
     stack.push_async_callback(venue.close)
     if settings.model.provider == "analyst":
-        mind = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
+        mind: Any = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
+        stack.push_async_callback(mind.close)
     else:
         mind = wiring.model(settings)
-    return World(venue, clock, mind, factor, lived_from, until)
+    return wiring.World(venue, clock, mind, factor, lived_from, until)
 
 
 async def _resumed(held: wiring.Home, begin: datetime) -> datetime:

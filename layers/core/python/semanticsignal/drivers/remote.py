@@ -35,7 +35,9 @@ async def _asked(client: httpx.AsyncClient, method: str, path: str, body: dict[s
     try:
         answer = await client.request(method, path, json=body)
     except httpx.HTTPError as wrong:
-        raise Unavailable(f"no running instance at {client.base_url}, was {wrong!r}; start it with `semsig run`") from wrong
+        raise Unavailable(
+            f"no running instance at {client.base_url}, was {wrong!r}; start it with `semsig run`"
+        ) from wrong
     content: dict[str, Any] = answer.json()
     if answer.is_client_error:
         raise BadInput(str(content.get("detail", content)))
@@ -78,7 +80,9 @@ async def _venue(settings: Settings) -> list[str]:
                 await market.candles(symbol, settings.timeframe, until=until, limit=2)
     except (SemanticSignalError, TimeoutError) as wrong:
         reason = str(wrong) or f"no answer in {PROBE_S:g} s"
-        found.append(f"live market: {settings.exchange} cannot be read: {reason}; mend: another `exchange`, or --market simulated")
+        found.append(
+            f"live market: {settings.exchange} cannot be read: {reason}; mend: another exchange, or run simulated"
+        )
     finally:
         await market.close()
     return found
@@ -97,5 +101,3 @@ async def _model(settings: Settings) -> list[str]:
     except httpx.HTTPError as wrong:
         reason = repr(wrong)
     return [f"model: no answer from {url}, was {reason}; mend: start the server or set model.base_url"]
-
-

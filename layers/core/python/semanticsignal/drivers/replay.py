@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,15 +20,9 @@ from ..domain.market import Candles, Symbol, epoch_ms, instant
 from ..domain.policy import Settings
 from ..logic.evaluate import baselines
 from ..logic.reflect import statistics
-from ..ports import Sockets
 from ..stages import STAGES
 from .figures import Figures
 from .loop import Loop
-
-if TYPE_CHECKING:
-    from ..adapters.candle_files import Tape
-    from ..adapters.sqlite import SqliteLedger
-    from ..adapters.system_clock import SetClock
 
 Progress = Callable[[int, int], Awaitable[None]]
 
@@ -48,7 +42,7 @@ class Plan(NamedTuple):
     since: datetime
     until: datetime
 
-    def holds(self, tape: "Tape") -> str:
+    def holds(self, tape: "wiring.Tape") -> str:
         """What makes two replays the same: a home is continued only by its own."""
         same = asdict(self.settings) | {"home": "", "port": 0, "data": ""}
         words = {"since": self.since, "until": self.until, "tape": tape.digest(), "settings": plain(same)}
@@ -62,8 +56,8 @@ class Ran(NamedTuple):
     seconds: float
 
 
-def closes(tape: "Tape", plan: Plan) -> dict[datetime, list[Symbol]]:
-    """Each instant of the plan at which bars closed, and of which pairs, in order. Raises BadInput when there is none."""
+def closes(tape: "wiring.Tape", plan: Plan) -> dict[datetime, list[Symbol]]:
+    """Each instant of the plan at which bars closed, and of which pairs, in order. Raises BadInput on none."""
     found: dict[datetime, list[Symbol]] = {}
     timeframe = plan.settings.timeframe
     for symbol in sorted(plan.settings.pairs):
@@ -77,12 +71,12 @@ def closes(tape: "Tape", plan: Plan) -> dict[datetime, list[Symbol]]:
 
 
 async def walk(
-    on: Sockets, clock: "SetClock", ledger: "SqliteLedger", plan: Plan, instants: dict[datetime, list[Symbol]],
-    progress: Progress = _unseen,
-) -> Ran:  # fmt: skip
+    rig: wiring.Rig, plan: Plan, instants: dict[datetime, list[Symbol]], progress: Progress = _unseen
+) -> Ran:
     """Turns the crank from where the ledger stands: at the last mark everything is told again, and nothing twice.
 
-    At each close: first what rested fills or closes, then equity is marked, then each pair decides, in order of name."""
+    At each close: first what rested fills or closes, then equity is marked, then each pair decides, by name."""
+    on, clock, ledger = rig
     await wiring.remember(ledger, on.memory)
     loop = Loop(on, ledger, REPLAYED)
     marked = (await ledger.portfolio()).marked_until
@@ -102,9 +96,7 @@ async def walk(
     return Ran(decisions, time.perf_counter() - began)
 
 
-async def replay(
-    folder: Path, plan: Plan, home: Path | None, progress: Progress = _unseen
-) -> dict[str, Any]:
+async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress = _unseen) -> dict[str, Any]:
     """The report of one run, as `--json` writes it. Without a home the ledger lives in a temporary folder.
 
     Raises BadInput for anything about the tape or the plan that cannot be, AlreadyRunning for a home in use."""
@@ -113,15 +105,15 @@ async def replay(
     with TemporaryDirectory(prefix="semsig-replay-") as temporary:
         held = wiring.home(home or Path(temporary), plan.settings, plan.holds(tape), is_durable=False)
         try:
-            on, clock = wiring.replayed(plan.settings, tape, held.ledger, plan.since)
-            ran = await walk(on, clock, held.ledger, plan, instants, progress)
+            rig = wiring.replayed(plan.settings, tape, held.ledger, plan.since)
+            ran = await walk(rig, plan, instants, progress)
             return await report(held.ledger, tape, plan, instants, ran)
         finally:
             held.close()
 
 
 async def report(
-    ledger: "SqliteLedger", tape: "Tape", plan: Plan, instants: dict[datetime, list[Symbol]], ran: Ran
+    ledger: "wiring.SqliteLedger", tape: "wiring.Tape", plan: Plan, instants: dict[datetime, list[Symbol]], ran: Ran
 ) -> dict[str, Any]:
     """Money as decimal strings; undefined is None. `gross` holds the open positions' result at the last mark."""
     settings = plan.settings

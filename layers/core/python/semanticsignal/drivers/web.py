@@ -7,27 +7,28 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .. import wiring
 from ..domain.errors import BadInput
 from .api import Room, app, problem
-
-if TYPE_CHECKING:
-    from ..adapters.websocket import WebSocketNotifier
 
 LOOPBACK = "127.0.0.1"
 # Names a browser on this machine may use; anything else is a page elsewhere pointing its own name at us.
 HOSTS = ["127.0.0.1", "localhost"]
 SITE = Path(__file__).parents[5] / "frontend" / "dist"
-UNBUILT = "<!doctype html><html lang='en'><title>Semantic Signal</title><p>The dashboard is not built: run <code>make setup</code>. The API answers under <code>/api</code>."
+UNBUILT = (
+    "<!doctype html><html lang='en'><title>Semantic Signal</title>"
+    "<p>The dashboard is not built: run <code>make setup</code>. The API answers under <code>/api</code>."
+)
 
 
 def bound(port: int) -> socket.socket:
@@ -63,7 +64,7 @@ async def served(web: ASGIApp, listener: socket.socket) -> AsyncIterator[str]:
     task = asyncio.create_task(server.serve(sockets=[listener]))
     host, port = listener.getsockname()[:2]
     try:
-        while not server.started and not task.done():
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers a flag, no event
             await asyncio.sleep(0.01)
         yield f"http://{host}:{port}"
     finally:
@@ -72,7 +73,7 @@ async def served(web: ASGIApp, listener: socket.socket) -> AsyncIterator[str]:
         listener.close()
 
 
-def site(room: Room, notifier: "WebSocketNotifier") -> FastAPI:
+def site(room: Room, notifier: "wiring.WebSocketNotifier") -> FastAPI:
     """Everything a browser asks for."""
     web = app(room)
 
@@ -89,6 +90,7 @@ def site(room: Room, notifier: "WebSocketNotifier") -> FastAPI:
         async def unbuilt() -> HTMLResponse:
             return HTMLResponse(UNBUILT)
 
+    web.add_middleware(GZipMiddleware, minimum_size=1000)
     web.add_middleware(OwnPagesOnly)
     web.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
     return web
@@ -111,7 +113,7 @@ class OwnPagesOnly:
             await problem(403, f"only pages of this server may ask, was {origin[:80]!r}")(scope, receive, send)
 
 
-async def _listening(browser: WebSocket, notifier: "WebSocketNotifier") -> None:
+async def _listening(browser: WebSocket, notifier: "wiring.WebSocketNotifier") -> None:
     queue = notifier.join()
     gone = asyncio.create_task(_until_gone(browser))
     try:

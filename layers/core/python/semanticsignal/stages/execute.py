@@ -1,4 +1,4 @@
-"""DecisionMade → OrderPlaced, and what became of it: PositionOpened | PositionClosed | PositionUpdated | OrderExpired."""
+"""DecisionMade → OrderPlaced, then PositionOpened | PositionClosed | OrderExpired; or PositionUpdated."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,7 @@
-"""MinutePassed → PositionOpened | PositionClosed | OrderExpired | EquityMarked | PositionClosed again if nobody learned.
+"""MinutePassed → PositionOpened | PositionClosed | OrderExpired | EquityMarked.
 
 Everything since the last mark is walked in order of time on the finest bars there are, so a tick that comes late, twice
-or not at all changes nothing in what is found."""
+or not at all changes nothing in what is found. A closing that nobody learned from is told again."""
 
 from collections.abc import Iterable
 from dataclasses import replace

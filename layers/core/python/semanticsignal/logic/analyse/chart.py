@@ -1,5 +1,7 @@
 """The newest bars as a picture for eyes and models: candles, means, levels, the open position, volume, RSI; a PNG."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from io import BytesIO
@@ -170,7 +172,7 @@ def _plain(text: str) -> str:
 # --- The panes -------------------------------------------------------------------------------------------------------
 
 
-def _panes(sheet: "_Sheet", shown: Candles, x: Array) -> None:
+def _panes(sheet: _Sheet, shown: Candles, x: Array) -> None:
     sheet.boxes(np.array([[LEFT, bottom, RIGHT, top] for bottom, top in (PRICE, VOLUME, RSI)]), PANEL)
     for row, label in _dates(shown):
         sheet.lines(_points([[(x[row], bottom), (x[row], top)] for bottom, top in (PRICE, VOLUME, RSI)]), _Pen(GRID))
@@ -202,7 +204,7 @@ def _date(opened_ms: int, step: int) -> str:
     return f"{MONTHS[at.month - 1]} {at.year}" if step >= 28 * DAY_MS else f"{MONTHS[at.month - 1]} {at.day}"
 
 
-def _candles(sheet: "_Sheet", shown: Candles, x: Array, axis: _Axis) -> None:
+def _candles(sheet: _Sheet, shown: Candles, x: Array, axis: _Axis) -> None:
     opens, high, low, close = (axis.y(_column(c)) for c in (shown.open, shown.high, shown.low, shown.close))
     rises = close >= opens
     half = _half_width(x)
@@ -219,7 +221,7 @@ def _half_width(x: Array) -> float:
     return float(floor((RIGHT - LEFT) / (max(len(x), FEWEST_SLOTS) + 1) * 0.34))
 
 
-def _volume(sheet: "_Sheet", shown: Candles, x: Array) -> None:
+def _volume(sheet: _Sheet, shown: Candles, x: Array) -> None:
     volume, half = _column(shown.volume), _half_width(x)
     most = float(volume.max())
     bottom, top = VOLUME
@@ -237,7 +239,7 @@ def _volume(sheet: "_Sheet", shown: Candles, x: Array) -> None:
     sheet.text(TAG_LEFT, float(bottom + height.max()), _short(most), _Font(FAINT))
 
 
-def _rsi(sheet: "_Sheet", rsi: Array, x: Array) -> None:
+def _rsi(sheet: _Sheet, rsi: Array, x: Array) -> None:
     axis = _Axis(0.0, 100.0, RSI)
     guides = (30.0, 50.0, 70.0)
     edges = [round(float(axis.y(_column((at,)))[0])) + 0.5 for at in guides]
@@ -272,7 +274,7 @@ def _level(level: Level) -> str:
     return f"{level.kind[0].upper()} ×{level.touches}" if level.touches > 1 else level.kind[0].upper()
 
 
-def _position_zone(sheet: "_Sheet", shown: Candles, position: Position | None, axis: _Axis) -> None:
+def _position_zone(sheet: _Sheet, shown: Candles, position: Position | None, axis: _Axis) -> None:
     """What may be lost and what may be won, since the entry."""
     if position is None:
         return
@@ -286,10 +288,10 @@ def _position_zone(sheet: "_Sheet", shown: Candles, position: Position | None, a
             sheet.boxes(np.array([[left, ends.min(), RIGHT, ends.max()]]), color, opacity=0.13)
 
 
-def _tag_lines(sheet: "_Sheet", tags: Sequence[_Tag], axis: _Axis, words: Words) -> None:
+def _tag_lines(sheet: _Sheet, tags: Sequence[_Tag], axis: _Axis, words: Words) -> None:
     wanted = axis.y(_column([tag.price for tag in tags]))
     inside = (wanted >= PRICE[0]) & (wanted <= PRICE[1])
-    true = np.round(np.minimum(np.maximum(wanted, PRICE[0]), PRICE[1])) + 0.5
+    true = np.asarray(np.round(np.clip(wanted, *PRICE)) + 0.5, dtype=np.float64)
     placed = _apart(true, PRICE, TAG_HEIGHT)
     for tag, y, at, is_inside, raw in zip(tags, true, placed, inside, wanted, strict=True):
         arrow = "" if is_inside else "▲ " if raw > y else "▼ "
@@ -301,7 +303,7 @@ def _tag_lines(sheet: "_Sheet", tags: Sequence[_Tag], axis: _Axis, words: Words)
     _ticks(sheet, axis, placed, words)
 
 
-def _ticks(sheet: "_Sheet", axis: _Axis, placed: Array, words: Words) -> None:
+def _ticks(sheet: _Sheet, axis: _Axis, placed: Array, words: Words) -> None:
     """Round prices; the number gives way to a label, the line never."""
     step = _step(axis)
     first = np.ceil(axis.low / step)
@@ -337,7 +339,7 @@ def _apart(wanted: Array, pane: Pane, height: float) -> Array:
 # --- Words -----------------------------------------------------------------------------------------------------------
 
 
-def _header(sheet: "_Sheet", market: Market, snapshot: Snapshot) -> None:
+def _header(sheet: _Sheet, market: Market, snapshot: Snapshot) -> None:
     title, middle = f"{_plain(str(market.symbol))}  {market.timeframe}", (LEFT + RIGHT) / 2
     sheet.text(LEFT, 1046, title, _Font(BRIGHT, size=34, is_bold=True))
     sheet.text(LEFT + 23.5 * len(title) + 16, 1044, _plain(snapshot.source), _Font(TEXT, size=24))
@@ -347,7 +349,7 @@ def _header(sheet: "_Sheet", market: Market, snapshot: Snapshot) -> None:
         sheet.text(middle, sum(PRICE) / 2, "SIMULATED MARKET", _Font(WARNING, size=96, align="center", opacity=0.07))
 
 
-def _numbers(sheet: "_Sheet", market: Market, snapshot: Snapshot, words: Words) -> None:
+def _numbers(sheet: _Sheet, market: Market, snapshot: Snapshot, words: Words) -> None:
     newest, now = market.candles[-1:], snapshot.indicators
     prices = (newest.open[0], newest.high[0], newest.low[0], newest.close[0])
     said = [f"{name} {words(price)}" for name, price in zip("OHLC", prices, strict=True)]
@@ -363,7 +365,7 @@ def _ratio(name: str, value: float | None, *, is_signed: bool = True) -> str:
     return f"{name} {value * 100:{'+' if is_signed else ''}.2f} %".replace("-", "−")
 
 
-def _legend(sheet: "_Sheet", means: Sequence[Array], words: Words) -> None:
+def _legend(sheet: _Sheet, means: Sequence[Array], words: Words) -> None:
     x = LEFT
     for name, mean, color in zip(("SMA 50", "SMA 200"), means, (FAST, SLOW), strict=True):
         said = f"{name}  {words(float(mean[-1])) if isfinite(mean[-1]) else 'too few bars'}"
@@ -372,7 +374,7 @@ def _legend(sheet: "_Sheet", means: Sequence[Array], words: Words) -> None:
         x += 36 + 10.5 * len(said) + 40
 
 
-def _open_position(sheet: "_Sheet", snapshot: Snapshot, position: Position | None) -> None:
+def _open_position(sheet: _Sheet, snapshot: Snapshot, position: Position | None) -> None:
     if position is None:
         return
     change = float(position.side.sign * (snapshot.price / position.entry_price - 1))
@@ -450,7 +452,7 @@ class _Sheet:
         )
         return out.getvalue()
 
-    def _add(self, drawn: "Collection", layer: float) -> None:
+    def _add(self, drawn: Collection, layer: float) -> None:
         drawn.set_transform(self._pixels)
         drawn.set_zorder(layer)
         self._figure.add_artist(drawn)

@@ -19,7 +19,7 @@ def bollinger(close: Array, period: int = 20, width: float = 2.0) -> tuple[Array
 
 
 def rank_ratio(values: Array, bars: int) -> float | None:
-    """Share of the last `bars` values that the newest one reaches or passes, 0…1; None while there are fewer than 50."""
+    """Share of the last `bars` values that the newest reaches or passes, 0…1; None while there are fewer than 50."""
     known = values[-bars:][~np.isnan(values[-bars:])]
     if len(known) < 50 or np.isnan(values[-1]):
         return None

@@ -13,7 +13,7 @@ def obv(close: Array, volume: Array) -> Array:
 
 
 def obv_change_ratio(close: Array, volume: Array, bars: int) -> Array:
-    """Change of on-balance volume over `bars` as a share of what was traded in them, −1…1: free of OBV's arbitrary origin."""
+    """Change of on-balance volume over `bars` as a share of what was traded in them, −1…1: free of OBV's origin."""
     change = np.full_like(close, np.nan)
     total = np.asarray(talib.SUM(volume, bars))
     flow = obv(close, volume)

@@ -41,7 +41,9 @@ def _decide(facts: Mapping[str, str]) -> dict[str, Any]:
 def _score(facts: Mapping[str, str], price: float, atr: float) -> float:
     """−1 (down) … 1 (up): trend half, momentum a third, volume the rest."""
     sma_20, sma_50, sma_200 = (_known(facts, f"sma_{n}") for n in (20, 50, 200))
-    trend = tanh((price - sma_50) / (3 * atr)) + tanh((sma_20 - sma_50) / (2 * atr)) + tanh((sma_50 - sma_200) / (5 * atr))
+    trend = (
+        tanh((price - sma_50) / (3 * atr)) + tanh((sma_20 - sma_50) / (2 * atr)) + tanh((sma_50 - sma_200) / (5 * atr))
+    )
     momentum = tanh((_known(facts, "rsi_14") - 50) / 12) + tanh(4 * _known(facts, "macd_histogram") / atr)
     flow = _first(facts, "obv_change_10_ratio") or 0.0
     return 0.5 * trend / 3 + 0.35 * momentum / 2 + 0.15 * tanh(2 * flow)
@@ -56,7 +58,13 @@ def _enter(facts: Mapping[str, str], price: float, atr: float, score: float) -> 
     exhausted = rsi > 74 if sign > 0 else rsi < 26
     chop = adx < 20
     if abs(score) < 0.38 or chop or stretched or exhausted or histogram * sign <= 0 or not rising:
-        reason = "chop" if chop else "stretched or exhausted" if stretched or exhausted else "trend and momentum do not agree"
+        reason = (
+            "chop"
+            if chop
+            else "stretched or exhausted"
+            if stretched or exhausted
+            else "trend and momentum do not agree"
+        )
         return _hold(55, score, f"Flat: {reason} (score {score:+.2f}, ADX {adx:.0f}, RSI {rsi:.0f}).")
     if sign < 0 and "long only" in facts.get("pair", ""):
         return _hold(60, score, f"Down (score {score:+.2f}), and this pair cannot be sold short.")
@@ -74,7 +82,8 @@ def _enter(facts: Mapping[str, str], price: float, atr: float, score: float) -> 
         "invalidation": f"a close beyond the SMA 50 at {_known(facts, 'sma_50'):g}",
         **_common(facts, score),
         "reasoning": (
-            f"Trend, momentum and volume agree (score {score:+.2f}); ADX {adx:.0f} says it trends, RSI {rsi:.0f} leaves room. "
+            f"Trend, momentum and volume agree (score {score:+.2f}); ADX {adx:.0f} says it trends, "
+            f"RSI {rsi:.0f} leaves room. "
             f"Stop {STOP_ATR:g} ATR, target {TARGET_ATR:g} ATR. Precedents: {won} of {of} won."
         ),
     }

@@ -42,7 +42,8 @@ def completeness(snapshot: Snapshot, settings: Settings) -> Refusal | None:
         return Refusal("completeness", f"needs {settings.min_bars} bars, was {snapshot.bars}")
     if snapshot.completeness_ratio < settings.min_completeness_ratio:
         return Refusal(
-            "completeness", f"needs {settings.min_completeness_ratio:.0%} of the bars, was {snapshot.completeness_ratio:.1%}"
+            "completeness",
+            f"needs {settings.min_completeness_ratio:.0%} of the bars, was {snapshot.completeness_ratio:.1%}",
         )
     return None
 
@@ -64,7 +65,8 @@ def update_refusal(signal: Signal, position: Position, price: Decimal, risk: Ris
         progress = float((price - position.entry_price) * sign / way)
         if progress < risk.tighten_progress_ratio:
             return Refusal(
-                "tightened_early", f"a stop tightens after {risk.tighten_progress_ratio:.0%} of the way, was {progress:.0%}"
+                "tightened_early",
+                f"a stop tightens after {risk.tighten_progress_ratio:.0%} of the way, was {progress:.0%}",
             )
     return None
 
@@ -116,7 +118,9 @@ def _cooldown(entered_at: Opened, now: datetime, timeframe: Timeframe, risk: Ris
         return None
     until = entered_at + timeframe.span * risk.cooldown_bars
     if now < until:
-        return Refusal("cooldown", f"{risk.cooldown_bars} bars between entries, last at {entered_at.isoformat()}", until)
+        return Refusal(
+            "cooldown", f"{risk.cooldown_bars} bars between entries, last at {entered_at.isoformat()}", until
+        )
     return None
 
 
@@ -137,7 +141,9 @@ def _daily_loss(trades: Sequence[Trade], portfolio: Portfolio, now: datetime, ri
     lost = -sum((t.realized_pnl_quote for t in trades if t.closed_at >= midnight), Decimal(0))
     limit = portfolio.account.balance_quote * exact(risk.daily_loss_ratio)
     if lost >= limit:
-        return Refusal("daily_loss", f"{lost:.2f} lost since midnight UTC, the limit is {limit:.2f}", midnight + timedelta(days=1))
+        return Refusal(
+            "daily_loss", f"{lost:.2f} lost since midnight UTC, the limit is {limit:.2f}", midnight + timedelta(days=1)
+        )
     return None
 
 
@@ -152,7 +158,9 @@ def _drawdown(
     fall = float((peak - portfolio.equity_quote) / peak)
     until = trades[0].closed_at + timeframe.span * risk.pause_bars
     if fall >= risk.max_drawdown_ratio and now < until:
-        return Refusal("drawdown", f"equity is {fall:.1%} below its peak, the limit is {risk.max_drawdown_ratio:.0%}", until)
+        return Refusal(
+            "drawdown", f"equity is {fall:.1%} below its peak, the limit is {risk.max_drawdown_ratio:.0%}", until
+        )
     return None
 
 
@@ -161,4 +169,3 @@ def _exposure(portfolio: Portfolio, risk: Risk) -> Refusal | None:
     if portfolio.exposure_quote >= limit:
         return Refusal("exposure", f"{portfolio.exposure_quote:.2f} is at work, the cap is {limit:.2f}")
     return None
-

@@ -84,5 +84,3 @@ def decision(
         is_simulated=seen.is_simulated,
         notes=verdict.notes,
     )
-
-

@@ -47,7 +47,8 @@ def _market(briefing: Briefing) -> Iterator[str]:
     seen = briefing.snapshot
     origin = f"{seen.source} (simulated market)" if seen.is_simulated else seen.source
     yield "[market]"
-    yield f"pair: {seen.symbol} ({briefing.kind}; {'long or short' if briefing.kind is MarketKind.PERP else 'long only'})"
+    sides = "long or short" if briefing.kind is MarketKind.PERP else "long only"
+    yield f"pair: {seen.symbol} ({briefing.kind}; {sides})"
     yield f"timeframe: {seen.timeframe}"
     yield f"as_of: {seen.closed_at.isoformat()} {seen.closed_at:%A}, seen {seen.seen_at.isoformat()}"
     yield f"source: {origin}; {seen.bars} bars, {seen.gaps} missing"
@@ -60,7 +61,9 @@ def _indicators(briefing: Briefing) -> Iterator[str]:
     yield "[indicators]"
     for name, value in seen.indicators.items():
         before = seen.earlier.get(name)
-        yield f"{name}: {_figure(name, value, tick)}" + (f" ({_figure(name, before, tick)})" if before is not None else "")
+        yield f"{name}: {_figure(name, value, tick)}" + (
+            f" ({_figure(name, before, tick)})" if before is not None else ""
+        )
     for pattern in seen.patterns:
         yield f"pattern: {pattern.name}, {pattern.bars[-1]} bars ago, confidence {pattern.confidence_ratio:.2f}"
     for level in seen.levels:
@@ -127,7 +130,8 @@ def _precedent(recalled: Recalled) -> str:
     lived = recalled.experience
     r = "" if lived.r_multiple is None else f" ({lived.r_multiple:+.2f} R)"
     return (
-        f"- {recalled.similarity_ratio:.2f} similar, {lived.opened_at:%Y-%m-%d} {lived.symbol} {lived.side}, {lived.regime}: "
+        f"- {recalled.similarity_ratio:.2f} similar, {lived.opened_at:%Y-%m-%d} {lived.symbol} {lived.side}, "
+        f"{lived.regime}: "
         f"{'won' if lived.is_win else 'lost'} {lived.return_ratio * 100:+.2f} %{r} by {lived.exit_reason}; "
         f"it was thought: {lived.insight[:INSIGHT_LENGTH]}"
     )

@@ -35,7 +35,9 @@ def vector(conditions: Conditions) -> tuple[float, ...]:
 
 
 def similarity(left: Iterable[float], right: Iterable[float]) -> float:
-    """Cosine of two points, moved from −1…1 to 0…1, so that its weight means what it says. 0 when a point has no length."""
+    """Cosine of two points, moved from −1…1 to 0…1, so that its weight means what it says.
+
+    0 for a point without length."""
     pairs = list(zip(left, right, strict=True))
     length = sqrt(sum(a * a for a, _ in pairs)) * sqrt(sum(b * b for _, b in pairs))
     return (1 + sum(a * b for a, b in pairs) / length) / 2 if length else 0.0

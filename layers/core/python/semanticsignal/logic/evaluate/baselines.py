@@ -16,7 +16,8 @@ Array = NDArray[np.float64]
 def buy_and_hold(prices: Mapping[str, tuple[Decimal, Decimal]], paper: Paper) -> Decimal:
     """End equity of spending the start in equal parts at the first price of each pair and marking at the last.
 
-    `prices`: pair → (first open after the first decision, last close). The entry pays fee and slippage; nothing is sold."""
+    `prices`: pair → (first open after the first decision, last close). The entry pays fee and slippage; nothing is
+    sold."""
     if not prices:
         return paper.start_quote
     part = paper.start_quote / len(prices)
@@ -27,7 +28,8 @@ def buy_and_hold(prices: Mapping[str, tuple[Decimal, Decimal]], paper: Paper) ->
 def sma_cross(candles: Candles, warm_up: int, paper: Paper) -> tuple[float, Array]:
     """End equity and equity at each close of being all in while SMA 50 > SMA 200, else in cash.
 
-    Decided at a close, filled at the next open, fee and slippage on every change. Bars before `warm_up` only feed the means."""
+    Decided at a close, filled at the next open, fee and slippage on every change. Bars before `warm_up` only feed the
+    means."""
     opens, closes = np.asarray(candles.open, dtype=np.float64), np.asarray(candles.close, dtype=np.float64)
     wants = np.asarray(talib.SMA(closes, 50)) > np.asarray(talib.SMA(closes, 200))
     cost = float(paper.fee_ratio) + float(paper.slippage_bps) / 10_000

@@ -14,7 +14,7 @@ def brier(forecasts: Sequence[tuple[float, bool]]) -> float | None:
 
 
 def log_loss(forecasts: Sequence[tuple[float, bool]]) -> float | None:
-    """Mean negative log likelihood in nats, probabilities clipped to 1…99 %: a certain error costs 4.6, not infinity."""
+    """Mean negative log likelihood in nats, probabilities clipped to 1…99 %: a sure error costs 4.6, not infinity."""
     if not forecasts:
         return None
     clipped = ((min(1 - CLIP, max(CLIP, p)), happened) for p, happened in forecasts)
@@ -22,7 +22,7 @@ def log_loss(forecasts: Sequence[tuple[float, bool]]) -> float | None:
 
 
 def base_rates(outcomes: Sequence[bool]) -> list[float]:
-    """For each outcome the share of ups among the earlier ones (Laplace: starts at one half): what was known at the time."""
+    """For each outcome the share of ups among the earlier ones (Laplace: from one half): what was known at the time."""
     rates, ups = [], 0
     for count, happened in enumerate(outcomes):
         rates.append((ups + 1) / (count + 2))

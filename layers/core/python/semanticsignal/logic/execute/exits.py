@@ -1,7 +1,7 @@
 """Position + finest bars → the first touch of stop or target, or nothing.
 
-Stop and target are resting orders. A gap past one fills at the open; the stop is touched, the target must be traded
-through; where one finest bar holds both, the stop counts and the trade is flagged (rules 3, 4, 6 and 11 of the fills)."""
+Stop and target are resting orders. A gap past one fills at the open; a stop is touched, a target must be traded
+through; where one finest bar holds both, the stop counts and the trade is flagged."""
 
 from decimal import Decimal
 
@@ -36,7 +36,9 @@ def first_touch(position: Position, bars: Candles, band_ratio: float) -> Touch |
 def _may_touch(side: Side, bars: Candles, row: int, levels: tuple[Decimal | None, Decimal | None]) -> bool:
     """In floats, for speed: order is kept from decimal to float, so this can only let too many through."""
     below, above = levels if side is Side.LONG else levels[::-1]
-    return (below is not None and bars.low[row] <= float(below)) or (above is not None and bars.high[row] >= float(above))
+    return (below is not None and bars.low[row] <= float(below)) or (
+        above is not None and bars.high[row] >= float(above)
+    )
 
 
 def _touch(side: Side, bars: Candles, row: int, levels: tuple[Decimal | None, Decimal | None]) -> Touch | None:

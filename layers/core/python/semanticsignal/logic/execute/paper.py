@@ -16,7 +16,7 @@ def bought(side: Side, is_opening: bool) -> bool:
     return (side is Side.LONG) == is_opening
 
 
-def fill(
+def fill(  # noqa: PLR0913 - what a fill is made of
     order_id: str, quantity: Decimal, at: datetime, price: Decimal, terms: tuple[Paper, TradingRules], *, is_buy: bool
 ) -> Fill:
     """A market or stop order: `price` moved against us by the slippage, then onto the tick, against us again."""

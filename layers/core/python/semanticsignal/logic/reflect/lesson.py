@@ -52,7 +52,8 @@ def _text(trade: Trade, entry: Decision) -> str:
     r = "" if trade.r_multiple is None else f" ({trade.r_multiple:+.2f} R)"
     labels = ", ".join(f"{name} {word}" for name, word in entry.conditions.labels.items())
     return (
-        f"{trade.side.capitalize()} {trade.symbol} in a {entry.regime} market ended by {trade.exit_reason} after {held:.0f} h: "
-        f"{trade.return_ratio * 100:+.2f} %{r}, at best {trade.mfe_ratio * 100:+.2f} %, at worst {trade.mae_ratio * 100:+.2f} %. "
+        f"{trade.side.capitalize()} {trade.symbol} in a {entry.regime} market ended by {trade.exit_reason} "
+        f"after {held:.0f} h: {trade.return_ratio * 100:+.2f} %{r}, "
+        f"at best {trade.mfe_ratio * 100:+.2f} %, at worst {trade.mae_ratio * 100:+.2f} %. "
         f"At entry: {labels}."
     )

@@ -25,7 +25,7 @@ class RefusalView:
 
 @dataclass(frozen=True, slots=True)
 class DecisionView:
-    """`action` is what was done, `wanted` what the model asked for (None: its reply was unreadable, or it was not asked)."""
+    """`action` is what was done, `wanted` what the model asked for (None: unreadable, or it was not asked)."""
 
     id: str
     seq: int
@@ -596,7 +596,9 @@ def refused(entry: Entry) -> tuple[RefusedView, ...]:
         case _:
             return ()
     return tuple(
-        RefusedView(f"{entry.id}#{r.guard}", decision_id, entry.fact.at, str(symbol), wanted, r.guard, r.reason, r.until)
+        RefusedView(
+            f"{entry.id}#{r.guard}", decision_id, entry.fact.at, str(symbol), wanted, r.guard, r.reason, r.until
+        )
         for r in refusals
     )
 

@@ -1,0 +1,5 @@
+"""MarketCollected → MarketAnalysed."""
+
+from semanticsignal.drivers.aws_lambda import serve
+
+handler = serve("analyse")

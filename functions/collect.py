@@ -1,0 +1,5 @@
+"""CandleClosed | AnalysisRequested → MarketCollected."""
+
+from semanticsignal.drivers.aws_lambda import serve
+
+handler = serve("collect")

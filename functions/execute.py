@@ -1,0 +1,5 @@
+"""DecisionMade → OrderPlaced | OrderExpired | PositionOpened | PositionUpdated | PositionClosed."""
+
+from semanticsignal.drivers.aws_lambda import serve
+
+handler = serve("execute")

@@ -1,0 +1,5 @@
+"""PositionClosed → LessonLearned | RuleFormed."""
+
+from semanticsignal.drivers.aws_lambda import serve
+
+handler = serve("reflect")

@@ -1,0 +1,472 @@
+"""One candle, one retry, one look ahead: facts in, facts out."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from world import (
+    BTC,
+    ETH,
+    H4,
+    M1,
+    MONDAY,
+    CycleModel,
+    bars,
+    close,
+    coarser,
+    cycle,
+    d,
+    live,
+    path,
+    says,
+    story,
+    subjects,
+    tick,
+    told,
+    world,
+    written,
+)
+
+from semanticsignal.adapters.inmemory import ScriptedModel
+from semanticsignal.domain.decision import Action
+from semanticsignal.domain.errors import MarketUnavailable
+from semanticsignal.domain.events import AnalysisRequested, DecisionMade, MarketAnalysed
+from semanticsignal.domain.learning import Conditions, Experience, RuleKind, RuleStatus, SemanticRule
+from semanticsignal.domain.market import Candles, Symbol, Timeframe
+from semanticsignal.domain.trading import ExitReason, Side
+from semanticsignal.drivers.loop import Loop
+from semanticsignal.ports import Sockets
+from semanticsignal.stages.decide import decide
+from semanticsignal.stages.execute import execute
+from semanticsignal.stages.watch import watch
+
+FLAT = path([100] * 13, wick=0.5)
+BUY = {cycle(BTC, MONDAY + H4): says("BUY", 98, 104)}
+
+
+def minutes(closes: list[float], symbol: Symbol = BTC) -> list[Candles]:
+    """A market in minutes and in four hours."""
+    fine = bars(path(closes), timeframe=Timeframe.M1, symbol=symbol)
+    return [fine, coarser(fine, Timeframe.H4)]
+
+
+async def test_a_candle_becomes_a_decision_an_order_and_a_position() -> None:
+    on = world(bars(FLAT), model=CycleModel(BUY))
+    await tick(on, MONDAY + H4)
+
+    facts = await close(on, MONDAY + H4)
+
+    assert [type(fact).__name__ for fact in facts] == [
+        "CandleClosed", "MarketCollected", "MarketAnalysed", "DecisionMade", "OrderPlaced", "PositionOpened",
+    ]  # fmt: skip
+    portfolio = await on.ledger.portfolio()
+    assert [p.side for p in portfolio.positions] == [Side.LONG]
+    assert portfolio.orders == ()
+
+
+async def test_the_same_candle_twice_trades_once() -> None:
+    on = world(bars(FLAT), model=CycleModel(BUY))
+    await tick(on, MONDAY + H4)
+    await close(on, MONDAY + H4)
+    once = await written(on)
+
+    await close(on, MONDAY + H4)
+
+    assert await written(on) == once
+    assert await story(on) == ["OrderPlaced", "PositionOpened"]
+
+
+async def test_every_fact_told_a_second_time_changes_nothing() -> None:
+    on = world(bars(path([100, 100, 100, 103, 105, 105, 105])), model=CycleModel(BUY))
+    await tick(on, MONDAY + H4)
+    facts = list(await close(on, MONDAY + H4))
+    facts += await tick(on, MONDAY + 5 * H4)
+    once = await written(on)
+    loop = Loop(on, on.ledger)  # type: ignore[arg-type]
+
+    for fact in facts:
+        await loop.run(fact)
+    for fact in reversed(facts):
+        await loop.run(fact)
+
+    assert "PositionClosed" in await story(on)
+    assert await written(on) == once
+
+
+async def test_a_retry_tells_the_first_answer_again_even_if_the_model_changed_its_mind() -> None:
+    model = ScriptedModel(says("BUY", 98, 104), says("HOLD"), says("HOLD"))
+    on = world(bars(FLAT), model=model)
+    await close(on, MONDAY + H4)
+    fact = MarketAnalysed(cycle(BTC, MONDAY + H4), BTC, Timeframe.H4, MONDAY + H4)
+
+    again = await decide(fact, on)
+
+    assert again == (DecisionMade(fact.id, BTC, MONDAY + H4),)
+    assert [made.action for made in await subjects(on, "DecisionMade")] == [Action.BUY]
+    assert len(model.prompts) == 1
+
+
+async def test_a_decision_lost_before_the_ledger_is_made_again_from_the_kept_reply() -> None:
+    model = ScriptedModel(says("BUY", 98, 104), says("HOLD"))
+    on = world(bars(FLAT), model=model)
+    await close(on, MONDAY + H4)
+    empty = world(bars(FLAT), model=model)
+
+    await close(replace(empty, archive=on.archive), MONDAY + H4)
+
+    assert await written(empty) == [line for line in await written(on)]
+    assert len(model.prompts) == 1
+
+
+async def test_no_model_means_hold_with_the_reason() -> None:
+    on = world(bars(FLAT), model=ScriptedModel())
+
+    await close(on, MONDAY + H4)
+
+    (made,) = await subjects(on, "DecisionMade")
+    assert made.action is Action.HOLD
+    assert made.signal is None
+    assert [refusal.guard for refusal in made.refusals] == ["model"]
+
+
+@pytest.mark.parametrize("text", ["I would rather not.", '{"action": "BUY", "confidence": 70}', "{" * 3000, "\ud83d"])
+async def test_an_unreadable_reply_means_hold_with_the_reason(text: str) -> None:
+    on = world(bars(FLAT), model=ScriptedModel(text))
+
+    await close(on, MONDAY + H4)
+
+    (made,) = await subjects(on, "DecisionMade")
+    assert made.action is Action.HOLD
+    assert [refusal.guard for refusal in made.refusals] == ["reply"]
+
+
+async def test_too_few_bars_ask_nobody() -> None:
+    model = CycleModel(BUY)
+    on = world(bars(FLAT), model=model, min_bars=2)
+
+    await close(on, MONDAY + H4)
+
+    (made,) = await subjects(on, "DecisionMade")
+    assert [refusal.guard for refusal in made.refusals] == ["completeness"]
+    assert model.prompts == []
+
+
+async def test_a_bar_that_is_not_published_yet_is_asked_for_again() -> None:
+    on = world(bars(FLAT))
+
+    with pytest.raises(MarketUnavailable, match="not published"):
+        await close(on, MONDAY + 20 * H4)
+
+    assert await told(on) == []
+
+
+async def test_an_analysis_between_candles_decides_on_the_last_closed_bar() -> None:
+    on = world(bars(FLAT))
+    on.clock.set(MONDAY + H4 + timedelta(hours=1))  # type: ignore[attr-defined]
+
+    await Loop(on, on.ledger).run(AnalysisRequested(BTC, Timeframe.H4, MONDAY + H4 + timedelta(hours=1)))  # type: ignore[arg-type]
+
+    (made,) = await subjects(on, "DecisionMade")
+    assert (made.closed_at, made.is_forced) == (MONDAY + H4, True)
+
+
+# --- The order waits for the first price after the decision ----------------------------------------------------------
+
+
+async def test_an_order_fills_at_the_first_price_after_the_decision() -> None:
+    on = world(*minutes([100] * 242 + [101] * 239), model=CycleModel(BUY))
+
+    await close(on, MONDAY + H4, at=MONDAY + H4 + timedelta(seconds=30))
+    waiting = await story(on)
+    await tick(on, MONDAY + H4 + 5 * M1)
+
+    assert waiting == ["OrderPlaced"]
+    (opened,) = await subjects(on, "PositionOpened")
+    assert opened.fill.filled_at == MONDAY + H4 + M1
+    # the minute of 04:01 opens at 100; two basis points on top make 100.02, on the tick
+    assert opened.fill.price == d("100.02")
+
+
+async def test_an_order_that_meets_no_price_expires_and_nothing_is_bought() -> None:
+    on = world(bars([*FLAT[:1]]), model=CycleModel(BUY))
+    await close(on, MONDAY + H4, at=MONDAY + H4 + timedelta(seconds=30))
+
+    await tick(on, MONDAY + H4 + timedelta(minutes=59))
+    before = await story(on)
+    # a quarter of four hours after 04:00:30
+    await tick(on, MONDAY + H4 + timedelta(minutes=60, seconds=30))
+
+    assert before == ["OrderPlaced"]
+    (expiry,) = await subjects(on, "OrderExpired")
+    assert expiry.refusal.guard == "no_price"
+    portfolio = await on.ledger.portfolio()
+    assert (portfolio.orders, portfolio.positions) == ((), ())
+    assert portfolio.account.balance_quote == d(10_000)
+
+
+async def test_a_first_price_beyond_the_target_is_not_bought() -> None:
+    on = world(bars([(100, 100, 100, 100), (105, 106, 104, 105)]), model=CycleModel(BUY))
+
+    await close(on, MONDAY + H4)
+
+    (expiry,) = await subjects(on, "OrderExpired")
+    assert expiry.refusal.guard == "gapped"
+
+
+async def test_a_first_price_outside_the_band_is_not_believed() -> None:
+    on = world(bars([(100, 100, 100, 100), (151, 151, 151, 151)]), model=CycleModel({cycle(BTC, MONDAY + H4): says("BUY", 98, 200)}))
+
+    await close(on, MONDAY + H4)
+
+    (expiry,) = await subjects(on, "OrderExpired")
+    assert expiry.refusal.guard == "price_band"
+
+
+async def test_two_orders_that_wait_together_stay_under_the_exposure_cap() -> None:
+    script = BUY | {cycle(ETH, MONDAY + H4): says("BUY", 98, 104)}
+    on = world(
+        *minutes([100] * 481), *minutes([100] * 481, ETH), model=CycleModel(script),
+        risk__position_cap_ratio=d("0.4"), risk__exposure_cap_ratio=d("0.5"), risk__per_trade_ratio=d(1),
+        risk__min_stop_ratio=0.0,
+    )  # fmt: skip
+    on = replace(on, model=CycleModel({key: says("BUY", 98, 104, size_ratio=0.4) for key in script}))
+
+    for symbol in (BTC, ETH):
+        await close(on, MONDAY + H4, at=MONDAY + H4 + timedelta(seconds=30), symbol=symbol)
+    await tick(on, MONDAY + H4 + 5 * M1)
+
+    portfolio = await on.ledger.portfolio()
+    # half of 10,000, and what slipping two basis points may add to it
+    assert d(4_990) <= portfolio.exposure_quote <= d(5_001)
+
+
+async def test_a_close_order_comes_before_a_stop_of_the_same_bar() -> None:
+    script = BUY | {cycle(BTC, MONDAY + 2 * H4): says("CLOSE")}
+    falling = bars([(100, 100, 100, 100), (100, 101, 99, 100), (99.5, 99.5, 90, 91), (91, 91, 91, 91)])
+    on = world(falling, model=CycleModel(script))
+
+    await live(on, MONDAY + H4, MONDAY + 3 * H4)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.trade.exit_reason is ExitReason.SIGNAL
+    assert closing.trade.closed_at == MONDAY + 2 * H4
+    # 99.5 less two basis points is 99.4801, down to the tick
+    assert closing.trade.exit_price == d("99.48")
+    assert closing.trade.close_decision_id == cycle(BTC, MONDAY + 2 * H4)
+
+
+async def test_a_stop_before_the_close_order_fills_comes_first_and_the_order_falls_away() -> None:
+    script = BUY | {cycle(BTC, MONDAY + 2 * H4): says("CLOSE")}
+    walk = [100.0] * 481 + [97.0] * 240
+    on = world(*minutes(walk), model=CycleModel(script))
+    await close(on, MONDAY + H4)
+
+    # decided in the minute of 08:00, in which the price falls through the stop of 98 at 08:00; the order waits for 08:01
+    await tick(on, MONDAY + 2 * H4)
+    await close(on, MONDAY + 2 * H4, at=MONDAY + 2 * H4 + timedelta(seconds=30))
+    await tick(on, MONDAY + 2 * H4 + 10 * M1)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.trade.exit_reason is ExitReason.STOP
+    assert closing.trade.close_decision_id is None
+    assert (await on.ledger.portfolio()).orders == ()
+
+
+# --- Nobody sees the future -------------------------------------------------------------------------------------------
+
+
+async def lived(tail: list[float], rest: float) -> Sockets:
+    """Six bars in common; the seventh opens as before, and from then on each market goes its own way."""
+    script = BUY | {cycle(BTC, MONDAY + 3 * H4): says("UPDATE", 99), cycle(BTC, MONDAY + 6 * H4): says("CLOSE")}
+    past = path([100, 100, 101, 102, 101.5, 102, 102.5])
+    after = [(102.5, max(102.5, *tail), min(102.5, *tail), tail[-1]), *path([tail[-1], rest, rest])]
+    on = world(bars([*past, *after]), model=CycleModel(script), risk__tighten_progress_ratio=0.0)
+    await live(on, MONDAY + H4, MONDAY + 6 * H4)
+    return on
+
+
+async def test_no_stage_sees_a_candle_that_has_not_closed() -> None:
+    up = await lived([110.0, 120.0], 130.0)
+    down = await lived([90.0, 80.0], 70.0)
+
+    assert await story(up) == ["OrderPlaced", "PositionOpened", "PositionUpdated", "OrderPlaced", "PositionClosed"]
+    assert await written(up) == await written(down)
+
+
+def experience(name: str, closed_at: object, *, is_win: bool = False) -> Experience:
+    return Experience(
+        id=name, trade_id=name, symbol=BTC, side=Side.LONG, opened_at=MONDAY, closed_at=closed_at,  # type: ignore[arg-type]
+        conditions=Conditions({}, {"rsi": 70.0}), regime="bull trending", confidence_ratio=0.7, insight="", return_ratio=-0.1,
+        r_multiple=-1.0, is_win=is_win, exit_reason=ExitReason.STOP, mae_ratio=-0.1, mfe_ratio=0.0,
+    )  # fmt: skip
+
+
+async def test_no_decision_recalls_what_had_not_happened_yet() -> None:
+    plain, haunted, warned = (world(bars(FLAT), model=CycleModel(BUY)) for _ in range(3))
+    later = MONDAY + H4 + timedelta(microseconds=1)
+    for number in range(5):
+        await haunted.memory.remember(experience(f"future {number}", later))
+        await warned.memory.remember(experience(f"past {number}", MONDAY + H4))
+    await haunted.memory.learn(
+        SemanticRule("r", "p", RuleKind.AVOID, RuleStatus.ACTIVE, "no", 0, 5, -0.1, later, ("a",))
+    )
+
+    for on in (plain, haunted, warned):
+        await close(on, MONDAY + H4)
+
+    assert await written(haunted) == await written(plain)
+    # the same five, had they ended by then, are recalled and cost ten points
+    (made,) = await subjects(warned, "DecisionMade")
+    assert len(made.recalled) == 5
+    assert made.signal.confidence_ratio == pytest.approx(0.6)
+
+
+# --- Levels that move --------------------------------------------------------------------------------------------------
+
+
+async def asked_now(on: Sockets, at: object) -> None:
+    on.clock.set(at)  # type: ignore[attr-defined]
+    await Loop(on, on.ledger).run(AnalysisRequested(BTC, Timeframe.H4, at))  # type: ignore[arg-type]
+
+
+def forced(at: object) -> str:
+    return AnalysisRequested(BTC, Timeframe.H4, at).id  # type: ignore[arg-type]
+
+
+async def test_a_stop_moved_twice_within_a_bar_is_touched_by_no_older_minute() -> None:
+    """Bought at 100 with a stop of 95, at 106 when the next bar closes. Then it dips to 103 for five minutes and is back
+    at 106 when the stop follows to 104, and half an hour later to 105: nothing has traded there since."""
+    half, later = MONDAY + 2 * H4 + timedelta(minutes=30), MONDAY + 2 * H4 + timedelta(minutes=60)
+    script = {cycle(BTC, MONDAY + H4): says("BUY", 95, 120), forced(half): says("UPDATE", 104), forced(later): says("UPDATE", 105)}
+    walk = [100.0] * 242 + [106.0] * 243 + [103.0] * 5 + [106.0] * 231
+    on = world(*minutes(walk), model=CycleModel(script), risk__tighten_progress_ratio=0.0)
+    await live(on, MONDAY + H4, MONDAY + 2 * H4)
+
+    await asked_now(on, half)
+    once = await story(on)
+    await asked_now(on, later)
+    await tick(on, later + 10 * M1)
+
+    assert once == ["OrderPlaced", "PositionOpened", "PositionUpdated"]
+    assert await story(on) == [*once, "PositionUpdated"]
+    (held,) = (await on.ledger.portfolio()).positions
+    assert held.stop_price == d(105)
+
+
+async def test_the_old_stop_guards_the_minutes_before_a_move_that_is_looked_at_later() -> None:
+    """The stop of 98 was traded in the 31st minute; the move to 99 comes in the 40th, and nobody looked in between."""
+    later = MONDAY + H4 + timedelta(minutes=40)
+    script = BUY | {forced(later): says("UPDATE", 99)}
+    walk = [100.0] * 270 + [97.5] * 2 + [101.0] * 209
+    on = world(*minutes(walk), model=CycleModel(script), risk__tighten_progress_ratio=0.0)
+    await close(on, MONDAY + H4)
+
+    await asked_now(on, later)
+    await tick(on, later + 5 * M1)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.trade.stop_price in (d(98), d(99))
+    # the minute that opened at 100 and fell to 97.5 stops it at 98, less two basis points: 97.9804, down to the tick
+    assert closing.trade.exit_price == d("97.98")
+
+
+# --- A print that is no market -----------------------------------------------------------------------------------------
+
+
+async def test_a_wild_print_at_the_bar_boundary_moves_neither_equity_nor_its_peak() -> None:
+    """The last minute of the bar prints 1,000 for a price of 100, and the next one is back."""
+    rows = [(100.0, 100.0, 100.0, 100.0)] * 720
+    rows[479] = (100.0, 1000.0, 100.0, 1000.0)
+    fine = bars(rows, timeframe=Timeframe.M1)
+    script = {cycle(BTC, MONDAY + H4): says("BUY", 98, 104)}
+    on = world(fine, coarser(fine, Timeframe.H4), model=CycleModel(script))
+    await tick(on, MONDAY + H4)
+    await close(on, MONDAY + H4)
+
+    await tick(on, MONDAY + 2 * H4)
+
+    portfolio = await on.ledger.portfolio()
+    assert portfolio.positions[0].mark_price == d(100)
+    assert portfolio.peak_equity_quote == Decimal(10_000)
+    assert portfolio.positions[0].highest_price < d(101)
+
+
+# --- Somebody always learns --------------------------------------------------------------------------------------------
+
+
+class SilentFor:
+    """The same venue, that does not answer for one pair while `is_silent`."""
+
+    def __init__(self, market: object, symbol: Symbol) -> None:
+        self._market, self._symbol, self.is_silent = market, symbol, False
+
+    def __getattr__(self, name: str) -> object:
+        asked = getattr(self._market, name)
+        if not self.is_silent or name not in ("fine_candles", "first_open"):
+            return asked
+
+        async def answer(symbol: Symbol, **bounds: object) -> object:
+            if symbol == self._symbol:
+                raise MarketUnavailable(f"{symbol} is silent")
+            return await asked(symbol, **bounds)
+
+        return answer
+
+
+async def test_a_silent_pair_keeps_nobody_else_from_being_stopped() -> None:
+    script = {cycle(s, MONDAY + H4): says("BUY", 98, 104) for s in (BTC, ETH)}
+    crash = path([100, 100, 97, 97])
+    on = world(bars(crash), bars(crash, symbol=ETH), model=CycleModel(script))
+    silent = SilentFor(on.market, ETH)
+    on = replace(on, market=silent)  # type: ignore[arg-type]
+    await live(on, MONDAY + H4, MONDAY + H4)
+    silent.is_silent = True
+
+    with pytest.raises(MarketUnavailable):
+        await tick(on, MONDAY + 2 * H4)
+
+    assert [entry.symbol for entry in (await on.ledger.portfolio()).positions] == [ETH]
+    assert (await on.ledger.portfolio()).marked_until == MONDAY + H4
+
+
+async def test_a_trade_whose_telling_was_lost_is_learned_from_even_after_a_newer_one() -> None:
+    """BTC is stopped while ETH is silent, so nobody hears of it; then ETH is closed and learned from."""
+    script = {cycle(s, MONDAY + H4): says("BUY", 98, 104) for s in (BTC, ETH)} | {cycle(ETH, MONDAY + 2 * H4): says("CLOSE")}
+    on = world(bars(path([100, 100, 97, 97, 97])), bars(path([100, 100, 101, 101, 101]), symbol=ETH), model=CycleModel(script))
+    silent = SilentFor(on.market, ETH)
+    on = replace(on, market=silent)  # type: ignore[arg-type]
+    await live(on, MONDAY + H4, MONDAY + H4)
+    silent.is_silent = True
+    with pytest.raises(MarketUnavailable):
+        await tick(on, MONDAY + 2 * H4)
+    silent.is_silent = False
+
+    await close(on, MONDAY + 2 * H4, symbol=ETH)
+    await tick(on, MONDAY + 3 * H4)
+
+    closed = {entry.fact.id for entry in await told(on, "PositionClosed")}
+    assert len(closed) == 2
+    assert {entry.fact.id for entry in await told(on, "LessonLearned")} == closed
+
+
+async def test_a_hold_places_no_order() -> None:
+    on = world(bars(FLAT))
+    await close(on, MONDAY + H4)
+
+    facts = await execute(DecisionMade(cycle(BTC, MONDAY + H4), BTC, MONDAY + H4), on)
+
+    assert facts == ()
+    assert await story(on) == []
+
+
+async def test_a_minute_with_nothing_open_only_marks_the_boundary() -> None:
+    on = world(bars(FLAT))
+
+    between = await tick(on, MONDAY + H4 + M1)
+    boundary = await tick(on, MONDAY + 2 * H4)
+
+    assert [type(fact).__name__ for fact in between] == ["MinutePassed", "EquityMarked"]
+    assert [type(fact).__name__ for fact in boundary] == ["MinutePassed", "EquityMarked"]
+    assert [point.equity_quote for point in await subjects(on, "EquityMarked")] == [d(10_000), d(10_000)]
+    assert (await watch(boundary[0], on)) == ()  # type: ignore[arg-type]
