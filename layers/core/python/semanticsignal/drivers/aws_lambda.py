@@ -112,13 +112,13 @@ class Function:
 
 def heard(event: Any, stage: Stage) -> Fact:
     """The fact that came for a stage, from the bus or from a schedule. Raises BadInput saying what else it was."""
-    fact = _fact(event)
+    fact: Fact = _fact(event)
     if type(fact) not in stage.hears:
         raise BadInput(f"{stage.name} hears {', '.join(kind.__name__ for kind in stage.hears)}, was {_short(event)}")
     return fact
 
 
-def _fact(event: Any) -> Fact:
+def _fact(event: Any) -> Any:
     match event:
         case {"detail-type": kind, "detail": {"kind": told} as detail, "version": version}:
             if version != ENVELOPE_VERSION:
