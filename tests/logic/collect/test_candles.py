@@ -198,16 +198,21 @@ def test_high_and_low_must_bound_open_and_close(values: tuple[float, ...]) -> No
 
 
 def test_a_duplicate_and_a_disorder_are_told_apart_with_their_row() -> None:
-    sound = (10, 12, 9, 11, 0)
+    sound, bar = (10, 12, 9, 11, 0), H4.ms
 
-    with pytest.raises(InvalidCandle, match="row 2: a duplicate candle, ts was 2 after 2"):
-        row(sound, (1, 2, 2)).check()
-    with pytest.raises(InvalidCandle, match="row 1: out of order candle, ts was 1 after 2"):
-        row(sound, (2, 1)).check()
+    with pytest.raises(InvalidCandle, match=f"row 2: a duplicate candle, ts was {2 * bar} after {2 * bar}"):
+        row(sound, (bar, 2 * bar, 2 * bar)).check()
+    with pytest.raises(InvalidCandle, match=f"row 1: out of order candle, ts was {bar} after {2 * bar}"):
+        row(sound, (2 * bar, bar)).check()
+
+
+def test_a_bar_off_its_boundary_is_refused() -> None:
+    with pytest.raises(InvalidCandle, match="row 1: a 4h bar opens on its boundary, ts was 18000000"):
+        row((10, 12, 9, 11, 0), (H4.ms, H4.ms + 3_600_000)).check()
 
 
 def test_sound_bars_and_no_bars_are_themselves() -> None:
-    flat, none = row((10, 10, 10, 10, 0), (1, 2)), row((10, 12, 9, 11, 1), ())
+    flat, none = row((10, 10, 10, 10, 0), (H4.ms, 2 * H4.ms)), row((10, 12, 9, 11, 1), ())
 
     assert flat.check() is flat
     assert none.check() is none

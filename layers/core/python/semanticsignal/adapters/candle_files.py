@@ -1,6 +1,7 @@
 """MarketData from recorded candles: `{exchange}_{market}_{BASEQUOTE}_{tf}.parquet` or `.csv[.gz]` in a folder."""
 
 import re
+import zlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
@@ -86,7 +87,9 @@ class Tape:
         first, last = epoch_ms(since), epoch_ms(until)
         if instant(first) < since:
             first += 1  # a bar that opened within the same millisecond but before
-        tape = self._finest(symbol, first, first)
+        tapes = list(self._tapes(symbol).values())
+        # A hole in the tape that covers the instant is a hole: a coarser bar's open lies somewhere behind it.
+        tape = next((t for t in tapes if t.opened_ms[0] <= first <= t.opened_ms[-1]), tapes[-1])
         row = bisect_left(tape.opened_ms, first)
         if row == len(tape) or tape.opened_ms[row] > last:
             return None
@@ -100,6 +103,10 @@ class Tape:
 
     async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:
         return tuple(rate for rate in self._funding.get(symbol, ()) if since < rate.paid_at <= until)
+
+    def settlements(self, symbol: Symbol) -> int:
+        """How many funding settlements of a pair are recorded."""
+        return len(self._funding.get(symbol, ()))
 
     async def rules(self, symbol: Symbol) -> TradingRules:
         """The venue's own where they are known; else a tick of seven digits of the tape's first price, fixed before
@@ -155,7 +162,7 @@ def read(path: Path, symbol: Symbol, timeframe: Timeframe, source: str) -> Candl
             columns[name] = np.asarray(frame[name], dtype=np.float64)
         except (TypeError, ValueError) as wrong:
             raise InvalidCandle(f"{path.name}: column {name} holds more than numbers, was {wrong}") from wrong
-    _check(path.name, columns)
+    _check(path.name, columns, timeframe)
     opened = memoryview(array("q", columns["ts"].astype(np.int64).tolist()))
     prices: list[Any] = [np.ascontiguousarray(columns[name]).data for name in COLUMNS[1:]]
     return Candles(symbol, timeframe, source, opened, *prices)
@@ -166,11 +173,11 @@ def _frame(path: Path) -> Any:
 
     try:
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError, UnicodeDecodeError) as wrong:
+    except (OSError, ValueError, EOFError, zlib.error) as wrong:
         raise InvalidCandle(f"{path.name}: cannot be read as candles, was {wrong}") from wrong
 
 
-def _check(name: str, columns: dict[str, Any]) -> None:
+def _check(name: str, columns: dict[str, Any], timeframe: Timeframe) -> None:
     """The rules of `Candles.check`, on whole columns: years of minutes in milliseconds."""
     ts, volume = columns["ts"], columns["volume"]
     prices = np.vstack([columns[column] for column in COLUMNS[1:5]])
@@ -182,6 +189,7 @@ def _check(name: str, columns: dict[str, Any]) -> None:
         ("high and low must bound open and close", (prices.max(axis=0) > prices[1]) | (prices.min(axis=0) < prices[2])),
         ("a duplicate candle", steps == 0),
         ("out of order", steps < 0),
+        (f"ts must open a {timeframe} bar", (ts - timeframe.floor_ms(0)) % timeframe.ms != 0),
     )
     for fault, where in faults:
         rows = np.flatnonzero(where)
@@ -216,12 +224,20 @@ def _chosen(
 
 
 def _funding(folder: Path, symbol: Symbol, exchange: str) -> tuple[FundingRate, ...]:
-    """Settlements beside the candles, or in a `funding` folder beside theirs. None recorded: none is charged."""
-    pattern = FUNDING.format(exchange=exchange, pair=symbol.joined)
-    paths = sorted([*folder.glob(pattern), *(folder.parent / "funding").glob(pattern)])
+    """Settlements beside the candles, or in a `funding` folder beside theirs: the venue's own, else another's, for
+    perpetuals of one pair pay alike. None recorded: none is charged, and the report says that there were none."""
+    own, any_venue = (FUNDING.format(exchange=venue, pair=symbol.joined) for venue in (exchange, "*"))
+    folders = (folder, folder.parent / "funding")
+    paths = [path for pattern in (own, any_venue) for where in folders for path in sorted(where.glob(pattern))]
     if not paths:
         return ()
     frame = _frame(paths[0])
-    return tuple(
-        FundingRate(symbol, instant(int(ts)), exact(rate)) for ts, rate in zip(frame["ts"], frame["rate"], strict=True)
-    )
+    column = next((name for name in ("rate", "funding_rate") if name in frame.columns), None)
+    if column is None or "ts" not in frame.columns:
+        raise InvalidCandle(f"{paths[0].name}: needs ts and rate, was {', '.join(map(str, frame.columns))}")
+    ts, rates = np.asarray(frame["ts"], dtype=np.float64), np.asarray(frame[column], dtype=np.float64)
+    wrong = np.flatnonzero(~np.isfinite(ts) | ~np.isfinite(rates) | (np.abs(rates) > 1) | (np.diff(ts, prepend=0) <= 0))
+    if len(wrong):
+        row = int(wrong[0])
+        raise InvalidCandle(f"{paths[0].name}: row {row}: a settlement that cannot be, was {ts[row]:.15g} {rates[row]}")
+    return tuple(FundingRate(symbol, instant(int(at)), exact(rate)) for at, rate in zip(ts, rates, strict=True))

@@ -191,6 +191,8 @@ class Candles:
             if before is not None and at <= before:
                 fault = "a duplicate" if at == before else "out of order"
                 raise InvalidCandle(f"row {row}: {fault} candle, ts was {at} after {before}")
+            if self.timeframe.floor_ms(at) != at:
+                raise InvalidCandle(f"row {row}: a {self.timeframe} bar opens on its boundary, ts was {at}")
             before = at
         return self
 

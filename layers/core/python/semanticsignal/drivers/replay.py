@@ -139,6 +139,7 @@ async def report(
         "unrealized_pnl_quote": found.unrealized_pnl_quote,
         "fees_quote": found.fees_quote,
         "funding_quote": found.funding_quote,
+        "funding_settlements": sum(tape.settlements(symbol) for symbol in settings.pairs),
         "net_pnl_quote": found.net_pnl_quote,
         "win_rate_ratio": found.win_rate_ratio,
         "profit_factor": found.profit_factor,

@@ -13,11 +13,12 @@ def crossing(name: str, fast: Array, slow: Array, within: int) -> Pattern | None
 
     Confidence falls linearly with age: 1 at the newest bar."""
     gap = fast[-within - 1 :] - slow[-within - 1 :]
-    side = np.sign(gap)
-    turned = np.flatnonzero((side[1:] != side[:-1]) & (side[1:] != 0) & ~np.isnan(gap[1:]) & ~np.isnan(gap[:-1]))
+    # A touch has no side: what counts is where it was before and where it went.
+    sided = np.flatnonzero(~np.isnan(gap) & (gap != 0))
+    turned = np.flatnonzero(np.diff(gap[sided] > 0))
     if not len(turned):
         return None
-    newest = int(turned[-1])
-    bars_ago = len(gap) - 2 - newest
-    direction = "up" if side[newest + 1] > 0 else "down"
+    after = int(sided[turned[-1] + 1])
+    direction = "up" if gap[after] > 0 else "down"
+    bars_ago = len(gap) - 1 - after
     return Pattern(f"{name}_{direction}", round(1 - bars_ago / within, 4), (bars_ago + 1, bars_ago))

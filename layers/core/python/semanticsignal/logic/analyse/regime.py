@@ -20,8 +20,8 @@ def regime(numbers: Mapping[str, float | None], close: float) -> Regime:
         ("+DI", numbers["plus_di_14"], "-DI", numbers["minus_di_14"]),
     ):
         if left is not None and right is not None:
-            votes.append(1 if left > right else -1)
-            evidence.append(f"{above} {'>' if left > right else '<='} {below}")
+            votes.append((left > right) - (left < right))
+            evidence.append(f"{above} {'>' if left > right else '<' if left < right else '='} {below}")
     total = sum(votes)
     trend = Trend.NEUTRAL if len(votes) < 2 or abs(total) < 1 else Trend.BULL if total > 0 else Trend.BEAR
     adx, rank = numbers["adx_14"], numbers["atr_rank_ratio"]

@@ -19,8 +19,8 @@ def bollinger(close: Array, period: int = 20, width: float = 2.0) -> tuple[Array
 
 
 def rank_ratio(values: Array, bars: int) -> float | None:
-    """Share of the last `bars` values that the newest reaches or passes, 0…1; None while there are fewer than 50."""
+    """Share of the last `bars` values that the newest reaches or passes, 0…1; None under 50, or when all are equal."""
     known = values[-bars:][~np.isnan(values[-bars:])]
-    if len(known) < 50 or np.isnan(values[-1]):
+    if len(known) < 50 or np.isnan(values[-1]) or known.max() == known.min():
         return None
     return float(np.count_nonzero(known <= values[-1]) / len(known))

@@ -32,14 +32,14 @@ def sma_cross(candles: Candles, warm_up: int, paper: Paper) -> tuple[float, Arra
     means."""
     opens, closes = np.asarray(candles.open, dtype=np.float64), np.asarray(candles.close, dtype=np.float64)
     wants = np.asarray(talib.SMA(closes, 50)) > np.asarray(talib.SMA(closes, 200))
-    cost = float(paper.fee_ratio) + float(paper.slippage_bps) / 10_000
+    fee, slip = float(paper.fee_ratio), float(paper.slippage_bps) / 10_000
     cash, coins = float(paper.start_quote), 0.0
     curve = np.empty(max(0, len(closes) - warm_up))
     for row in range(warm_up, len(closes)):
         wanted = bool(wants[row - 1]) if row else False
         if wanted and not coins:
-            coins, cash = cash * (1 - cost) / opens[row], 0.0
+            coins, cash = cash / (opens[row] * (1 + slip) * (1 + fee)), 0.0
         elif not wanted and coins:
-            cash, coins = coins * opens[row] * (1 - cost), 0.0
+            cash, coins = coins * opens[row] * (1 - slip) * (1 - fee), 0.0
         curve[row - warm_up] = cash + coins * closes[row]
     return (float(curve[-1]) if len(curve) else float(paper.start_quote)), curve

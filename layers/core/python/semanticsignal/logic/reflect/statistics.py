@@ -44,8 +44,9 @@ def sharpe_annualized(equity: Array, bars_per_year: float) -> float | None:
     changes = returns(equity)
     if len(changes) < 2:
         return None
-    deviation = float(np.std(changes, ddof=1))
-    return float(np.mean(changes)) / deviation * sqrt(bars_per_year) if deviation > 0 else None
+    mean, deviation = float(np.mean(changes)), float(np.std(changes, ddof=1))
+    # Returns that never vary leave a deviation of rounding errors: no ratio can be made of that.
+    return mean / deviation * sqrt(bars_per_year) if deviation > 1e-9 * abs(mean) else None
 
 
 def sortino_annualized(equity: Array, bars_per_year: float) -> float | None:
