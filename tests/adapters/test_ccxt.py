@@ -221,6 +221,7 @@ async def test_a_bar_with_a_price_left_out_is_refused() -> None:
 
 async def test_a_venue_that_tells_no_time_is_judged_by_our_clock() -> None:
     async with plugged(venue_that_tells([bar(1), bar(0)])) as market:
+        await market.open()
         market._venue.has["fetchTime"] = False
 
         candles = await market.candles(BTC, Timeframe.H1, until=NOW + timedelta(hours=1), limit=3)

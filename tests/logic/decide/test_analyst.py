@@ -161,7 +161,7 @@ def test_its_replies_always_parse(numbers: dict[str, float | None], held: Positi
 
 def test_an_uptrend_of_the_wildest_coin_is_no_unreadable_reply() -> None:
     """An ATR of half the price would put the stop at nothing."""
-    wild = UP | {"atr_14": 50.0, "sma_20": 60.0, "sma_50": -40.0, "sma_200": -300.0, "macd_histogram": 15.0}
+    wild = UP | {"atr_14": 50.0, "sma_20": 60.0, "sma_50": 10.0, "sma_200": 5.0, "macd_histogram": 15.0}
 
     _, found = asked(wild)
 

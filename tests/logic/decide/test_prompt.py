@@ -60,7 +60,7 @@ def test_what_is_unknown_is_shown_as_unknown() -> None:
 def test_nothing_is_shown_as_nan_infinity_or_none() -> None:
     text = user(briefing()) + user(briefing(portfolio=replace(FLAT, positions=(position(target=None),))))
 
-    assert not re.search(r"\b(nan|inf|None)\b", text, re.IGNORECASE)
+    assert not re.search(r"\b(nan|NaN|inf|Infinity|None)\b", text)
 
 
 def test_the_bar_before_stands_in_parentheses() -> None:

@@ -1,0 +1,117 @@
+"""The memory index: everything compared, nothing from the future, the same from any order of remembering."""
+
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from world import BTC, MONDAY
+
+from semanticsignal.adapters.inmemory import InMemoryMemory
+from semanticsignal.domain.learning import Conditions, Experience, RuleKind, RuleStatus, SemanticRule
+from semanticsignal.domain.trading import ExitReason, Side
+
+HOUR = timedelta(hours=1)
+
+
+def lived(name: str, hours: int = 0, **numbers: float | None) -> Experience:
+    return Experience(
+        id=name, trade_id=name, symbol=BTC, side=Side.LONG, opened_at=MONDAY, closed_at=MONDAY + hours * HOUR,
+        conditions=Conditions({}, numbers), regime="", confidence_ratio=0.7, insight="", return_ratio=0.0, r_multiple=None,
+        is_win=True, exit_reason=ExitReason.STOP, mae_ratio=0.0, mfe_ratio=0.0,
+    )  # fmt: skip
+
+
+def edition(count: int, hours: int = 0, pattern: str = "p") -> SemanticRule:
+    trades = tuple(map(str, range(count)))
+    return SemanticRule(f"{pattern}#{count}", pattern, RuleKind.AVOID, RuleStatus.ACTIVE, "", 0, count, 0.0, MONDAY + hours * HOUR, trades)
+
+
+NOW = Conditions({}, {"rsi": 63.0, "adx": 36.0})  # one spread above the center each
+
+
+async def test_the_most_similar_come_first_with_their_likeness() -> None:
+    memory = InMemoryMemory()
+    for one in (lived("opposite", rsi=37.0, adx=14.0), lived("alike", rsi=76.0, adx=47.0), lived("across", rsi=63.0, adx=14.0)):
+        await memory.remember(one)
+
+    found = await memory.similar(NOW, until=MONDAY, limit=9)
+
+    # the same direction, at a right angle, and the other way round
+    assert [(one.id, pytest.approx(likeness)) for one, likeness in found] == [("alike", 1.0), ("across", 0.5), ("opposite", 0.0)]
+
+
+async def test_ties_go_by_id_and_the_limit_holds() -> None:
+    memory = InMemoryMemory()
+    for name in "cab":
+        await memory.remember(lived(name, rsi=63.0))
+
+    found = await memory.similar(NOW, until=MONDAY, limit=2)
+
+    assert [one.id for one, _ in found] == ["a", "b"]
+    assert await memory.similar(NOW, until=MONDAY, limit=0) == ()
+
+
+async def test_nobody_recalls_what_had_not_ended() -> None:
+    memory = InMemoryMemory()
+    for hours, name in enumerate(("past", "now", "future")):
+        await memory.remember(lived(name, hours, rsi=63.0))
+
+    found = await memory.similar(NOW, until=MONDAY + HOUR, limit=9)
+
+    assert {one.id for one, _ in found} == {"past", "now"}
+    assert await memory.count(until=MONDAY + HOUR) == 2
+    assert await memory.count(until=MONDAY - HOUR) == 0
+    assert await memory.similar(NOW, until=MONDAY - HOUR, limit=9) == ()
+
+
+async def test_the_same_experience_twice_is_one() -> None:
+    memory = InMemoryMemory()
+    for _ in range(2):
+        await memory.remember(lived("a", rsi=63.0))
+
+    assert await memory.count(until=MONDAY) == 1
+    assert len(await memory.similar(NOW, until=MONDAY, limit=9)) == 1
+
+
+async def test_in_whatever_order_things_are_remembered_they_are_recalled_alike() -> None:
+    ones = [lived("a", 0, rsi=70.0), lived("b", 1, adx=50.0), lived("c", 2, rsi=20.0, adx=33.0), lived("d", 3)]
+
+    answers = set()
+    for order in permutations(ones):
+        memory = InMemoryMemory()
+        for one in order:
+            await memory.remember(one)
+        answers.add(tuple((one.id, likeness) for one, likeness in await memory.similar(NOW, until=MONDAY + 2 * HOUR, limit=9)))
+
+    assert len(answers) == 1
+
+
+async def test_where_nothing_is_known_everything_is_half_alike() -> None:
+    memory = InMemoryMemory()
+    await memory.remember(lived("blank"))
+    await memory.remember(lived("full", rsi=63.0))
+
+    blind = await memory.similar(Conditions({}, {}), until=MONDAY, limit=9)
+    seeing = await memory.similar(NOW, until=MONDAY, limit=9)
+
+    assert [likeness for _, likeness in blind] == [0.5, 0.5]
+    assert [(one.id, likeness) for one, likeness in seeing][-1] == ("blank", 0.5)
+
+
+async def test_the_newest_edition_of_each_rule_stands() -> None:
+    memory = InMemoryMemory()
+    for rule in (edition(5, 2), edition(3, 1), edition(9, 9), edition(4, 1, "another")):
+        await memory.learn(rule)
+
+    standing = await memory.rules(until=MONDAY + 2 * HOUR)
+
+    assert [rule.id for rule in standing] == ["another#4", "p#5"]
+    assert await memory.rules(until=MONDAY) == ()
+
+
+async def test_the_first_wording_of_an_edition_stands() -> None:
+    memory = InMemoryMemory()
+    await memory.learn(edition(3, 1))
+    await memory.learn(edition(3, 5))
+
+    assert [rule.formed_at for rule in await memory.rules(until=MONDAY + 9 * HOUR)] == [MONDAY + HOUR]

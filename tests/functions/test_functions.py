@@ -1,0 +1,473 @@
+"""Recorded AWS envelopes → handler: what each function hears, tells, refuses, and says in its log."""
+
+import asyncio
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.functions.aws import IDENTITY, account
+from tests.functions.lambdas import NAMES, Bus, Cloud, Event, deployed, envelope, recorded
+from world import BTC, H4, MONDAY, CycleModel, bars, close, cycle, path, says, tick, told, world, written
+
+from semanticsignal import wiring
+from semanticsignal.adapters.inmemory import InMemoryNotifier
+from semanticsignal.adapters.sqlite import SqliteLedger
+from semanticsignal.codec import load_fact
+from semanticsignal.domain.errors import BadInput, LedgerConflict, MarketUnavailable, Unavailable
+from semanticsignal.domain.events import CandleClosed, DecisionMade, MinutePassed
+from semanticsignal.domain.market import Timeframe
+from semanticsignal.drivers.aws_lambda import heard, serve
+from semanticsignal.ports import Sockets
+from semanticsignal.stages import STAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+# Who is called by a recorded event, when, and the kinds of fact that it tells.
+FOUR, TWENTY = MONDAY + H4, MONDAY + 5 * H4
+CALLS = {
+    "collect": (FOUR, ["MarketCollected"]),
+    "analyse": (FOUR, ["MarketAnalysed"]),
+    "decide": (FOUR, ["DecisionMade"]),
+    "execute": (FOUR, ["OrderPlaced", "PositionOpened"]),
+    "watch": (
+        TWENTY,
+        ["EquityMarked", "EquityMarked", "EquityMarked", "PositionClosed", "EquityMarked", "EquityMarked"],
+    ),
+    "reflect": (TWENTY, ["LessonLearned"]),
+    "show": (TWENTY, []),
+}
+
+
+def market(**overrides: Any) -> Sockets:
+    """A long from 100 on Monday at four, closed at its target of 104 before twenty."""
+    model = CycleModel({cycle(BTC, FOUR): says("BUY", 98, 104)})
+    on = world(bars(path([100, 100, 100, 103, 105, 105, 105])), model=model, **overrides)
+    return replace(on, notifier=InMemoryNotifier())
+
+
+def upto(cloud: Cloud, name: str) -> None:
+    """Plays the recorded events before this one, and sets the clock for it."""
+    for before in NAMES[: NAMES.index(name)]:
+        cloud.on.clock.set(CALLS[before][0])  # type: ignore[attr-defined]
+        cloud.call(before, recorded(before))
+    cloud.on.clock.set(CALLS[name][0])  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with deployed(market()) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_event_makes_a_function_tell_its_facts(name: str, cloud: Cloud) -> None:
+    upto(cloud, name)
+
+    facts = cloud.call(name, recorded(name))
+
+    assert [type(fact).__name__ for fact in facts] == CALLS[name][1]
+
+
+def test_the_recorded_events_are_what_the_functions_tell(cloud: Cloud) -> None:
+    for name in NAMES:
+        upto(cloud, name)
+        cloud.call(name, recorded(name))
+
+    details = [envelope(fact)["detail"] for fact in cloud.bus.facts]
+    assert [n for n in NAMES if "detail" in recorded(n) and recorded(n)["detail"] not in details] == []
+
+
+def test_every_row_of_the_table_is_a_function() -> None:
+    files = {file.stem for file in (ROOT / "functions").glob("*.py")} - {"__init__"}
+
+    assert set(NAMES) <= files
+
+
+def test_an_analysis_asked_for_now_is_collected(cloud: Cloud) -> None:
+    cloud.on.clock.set(FOUR)  # type: ignore[attr-defined]
+
+    (collected,) = cloud.call("collect", recorded("collect_asked"))
+
+    assert (collected.id, collected.is_forced) == ("BTC/USDC#forced#2026-01-05T04:00:00+00:00", True)  # type: ignore[union-attr]
+
+
+def test_what_is_shown_reaches_whoever_listens(cloud: Cloud) -> None:
+    upto(cloud, "show")
+
+    cloud.call("show", recorded("show"))
+
+    assert len(cloud.on.notifier.views) == 1  # type: ignore[attr-defined]
+
+
+def test_a_stage_that_is_not_in_the_table_has_no_function() -> None:
+    with pytest.raises(BadInput, match="was 'trade'"):
+        serve("trade")
+
+
+# --- Envelopes ---------------------------------------------------------------------------------------------------------
+
+COLLECT, WATCH, DECIDE = (stage for name in ("collect", "watch", "decide") for stage in STAGES if stage.name == name)
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "scheduled_at", "closed_at"),
+    [
+        ("4h", "2026-01-05T12:00:00Z", "2026-01-05T12:00:00+00:00"),
+        ("4h", "2026-01-05T12:00:07Z", "2026-01-05T12:00:00+00:00"),
+        ("4h", "2026-01-05T12:00:00.123+00:00", "2026-01-05T12:00:00+00:00"),
+        ("1d", "2026-01-05T23:59:59Z", "2026-01-05T00:00:00+00:00"),
+        ("1w", "2026-01-08T00:01:00Z", "2026-01-05T00:00:00+00:00"),
+    ],
+)
+def test_a_schedule_names_the_candle_that_had_closed_by_then(timeframe: str, scheduled_at: str, closed_at: str) -> None:
+    event = {"kind": "ScheduledCandle", "symbol": "BTC/USDC", "timeframe": timeframe, "scheduled_at": scheduled_at}
+
+    fact = heard(event, COLLECT)
+
+    assert fact.id == f"BTC/USDC#{timeframe}#{closed_at}"
+
+
+def test_a_schedule_names_the_minute() -> None:
+    assert heard(recorded("watch"), WATCH) == MinutePassed(TWENTY)
+
+
+def changed(name: str, **changes: Any) -> Event:
+    return recorded(name) | changes
+
+
+def detailed(name: str, **changes: Any) -> Event:
+    event = recorded(name)
+    return event | {"detail": event["detail"] | changes}
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "nothing": (None, "was None"),
+    "a list": ([recorded("decide")], "neither an event"),
+    "an empty event": ({}, "was {}"),
+    "an event of S3": (
+        changed("decide", **{"source": "aws.s3", "detail-type": "Object Created", "detail": {}}),
+        "aws.s3",
+    ),
+    "a queue's batch": ({"Records": [{"body": "{}"}]}, "Records"),
+    "an unknown kind": (changed("decide", **{"detail-type": "Won", "detail": {"kind": "Won"}}), "kind was 'Won'"),
+    "a kind of another name": (changed("decide", **{"detail-type": "MarketCollected"}), "one kind"),
+    "a kind that is no text": (changed("decide", **{"detail-type": ["a"], "detail": {"kind": ["a"]}}), "kind was"),
+    "an envelope of another version": (changed("decide", version="1"), "version '0', was '1'"),
+    "an envelope without a version": ({k: v for k, v in recorded("decide").items() if k != "version"}, "neither"),
+    "a fact of another schema": (detailed("decide", schema=2), "schema 1, was 2"),
+    "a detail that is text": (changed("decide", detail="{}"), "neither an event"),
+    "a detail without its id": (changed("decide", detail={"kind": "MarketAnalysed", "symbol": "BTC/USDC"}), "id"),
+    "an id that is no text": (detailed("decide", id=5), "expected str"),
+    "a symbol that is no pair": (detailed("decide", symbol="BTC"), "BASE/QUOTE"),
+    "a symbol that is no text": (detailed("decide", symbol=5), "MarketAnalysed"),
+    "a timeframe of nobody": (detailed("decide", timeframe="5h"), "5h"),
+    "an instant that is none": (detailed("decide", closed_at="noon"), "noon"),
+    "an instant of no place": (detailed("decide", closed_at="2026-01-05T04:00:00"), "instant in UTC"),
+    "an instant of Paris": (detailed("decide", closed_at="2026-01-05T05:00:00+01:00"), "instant in UTC"),
+    "a fact for somebody else": (recorded("execute"), "decide hears MarketAnalysed, was .*DecisionMade"),
+    "a schedule for somebody else": (recorded("watch"), "decide hears"),
+    "a schedule without its time": ({"kind": "ScheduledMinute"}, "neither an event"),
+    "a schedule's own template": (changed("watch", scheduled_at="<aws.scheduler.scheduled-time>"), "scheduled-time"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_whatever_is_no_fact_for_it_is_refused_by_name(what: str, cloud: Cloud) -> None:
+    event, words = REFUSED[what]
+
+    with pytest.raises(BadInput, match=words):
+        cloud.functions["decide"](event, None)
+
+    assert cloud.bus.facts == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = st.sampled_from(["kind", "id", "symbol", "timeframe", "closed_at", "is_forced", "schema"])
+
+
+@given(st.dictionaries(FIELDS, JSON, min_size=1))
+def test_garbage_in_a_detail_is_refused_or_means_what_it_says(garbage: dict[str, Any]) -> None:
+    event = detailed("decide", **garbage)
+
+    try:
+        fact = heard(event, DECIDE)
+    except BadInput:
+        return
+
+    assert load_fact(event["detail"]) == fact
+
+
+# --- Late and again ----------------------------------------------------------------------------------------------------
+
+
+def test_a_candle_that_comes_late_is_not_traded(cloud: Cloud) -> None:
+    cloud.on.clock.set(FOUR + H4 / 4 + timedelta(seconds=1))  # type: ignore[attr-defined]
+
+    scheduled = cloud.functions["collect"](recorded("collect"), None)
+    told_on_the_bus = cloud.functions["collect"](envelope(CandleClosed(BTC, Timeframe.H4, FOUR)), None)
+
+    assert scheduled == told_on_the_bus == {"facts": []}
+    assert cloud.bus.facts == []
+
+
+def test_a_candle_just_in_time_is_traded(cloud: Cloud) -> None:
+    cloud.on.clock.set(FOUR + H4 / 4)  # type: ignore[attr-defined]
+
+    facts = cloud.call("collect", recorded("collect"))
+
+    assert [type(fact).__name__ for fact in facts] == ["MarketCollected"]
+
+
+def test_a_minute_that_comes_late_finds_what_it_would_have_found(cloud: Cloud) -> None:
+    upto(cloud, "watch")
+    cloud.on.clock.set(TWENTY + H4)  # type: ignore[attr-defined]
+
+    facts = cloud.call("watch", recorded("watch"))
+
+    assert [type(fact).__name__ for fact in facts] == CALLS["watch"][1]
+
+
+def test_what_is_not_there_yet_is_left_to_the_next_try(cloud: Cloud) -> None:
+    with pytest.raises(MarketUnavailable, match="nothing was collected"):
+        cloud.call("analyse", recorded("analyse"))
+    with pytest.raises(LedgerConflict, match="no decision"):
+        cloud.call("execute", recorded("execute"))
+
+
+def test_sockets_are_made_with_the_first_event_and_kept() -> None:
+    made: list[Sockets] = []
+
+    def sockets() -> Sockets:
+        made.append(market())
+        made[-1].clock.set(FOUR)  # type: ignore[attr-defined]
+        return made[-1]
+
+    function = serve("collect", sockets, Bus().publish)
+    before = len(made)
+    for _ in range(3):
+        function(recorded("collect"), None)
+    function.runner.close()
+
+    assert (before, len(made)) == (0, 1)
+
+
+def test_sockets_that_could_not_be_made_are_made_with_the_next_event() -> None:
+    ready = market()
+    ready.clock.set(FOUR)  # type: ignore[attr-defined]
+    attempts = iter([Unavailable("the disk is full"), ready])
+
+    def sockets() -> Sockets:
+        attempt = next(attempts)
+        if isinstance(attempt, Unavailable):
+            raise attempt
+        return attempt
+
+    function = serve("collect", sockets, Bus().publish)
+    with pytest.raises(Unavailable, match="disk is full"):
+        function(recorded("collect"), None)
+    answer = function(recorded("collect"), None)
+    function.runner.close()
+
+    assert answer == {"facts": [cycle(BTC, FOUR)]}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if CALLS[name][1]])
+def test_a_bus_that_fails_after_the_ledger_was_written_is_told_the_same_by_the_next_try(name: str) -> None:
+    with deployed(market()) as whole:
+        upto(whole, name)
+        expected = whole.call(name, recorded(name))
+    with deployed(market()) as cloud:
+        upto(cloud, name)
+        bus = Bus(failing=1)
+        function = serve(name, lambda: cloud.on, bus.publish)
+
+        with pytest.raises(Unavailable):
+            function(recorded(name), None)
+        first = asyncio.run(written(cloud.on))
+        function(recorded(name), None)
+        function.runner.close()
+
+    # Marks of equity are told once: the ledger holds them, and nobody acts on them.
+    assert bus.facts == [fact for fact in expected if type(fact).__name__ != "EquityMarked"]
+    assert asyncio.run(written(cloud.on)) == first == asyncio.run(written(whole.on))
+
+
+# --- What is said ------------------------------------------------------------------------------------------------------
+
+
+def said(name: str) -> io.StringIO:
+    """What the function's log says from here on."""
+    words = io.StringIO()
+    (stream,) = logging.getLogger(name).handlers
+    assert isinstance(stream, logging.StreamHandler)
+    stream.setStream(words)
+    return words
+
+
+def lines(words: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in words.getvalue().splitlines()]
+
+
+def test_the_log_is_json_with_the_cycle_and_the_function(cloud: Cloud) -> None:
+    upto(cloud, "reflect")
+    assert cloud.functions["reflect"].log
+    words = said("reflect")
+
+    cloud.call("reflect", recorded("reflect"))
+
+    (line,) = lines(words)
+    assert (line["level"], line["service"], line["cycle_id"]) == ("INFO", "reflect", cycle(BTC, FOUR))
+    assert line["message"] == "PositionClosed told LessonLearned"
+
+
+def test_the_log_says_why_it_failed_and_forgets_the_cycle_before(cloud: Cloud) -> None:
+    upto(cloud, "decide")
+    cloud.call("decide", recorded("decide"))
+    words = said("decide")
+
+    with pytest.raises(BadInput):
+        cloud.functions["decide"]({}, None)
+
+    (line,) = lines(words)
+    assert (line["level"], line["message"]) == (
+        "ERROR",
+        "BadInput: neither an event of the bus nor of a schedule, was {}",
+    )
+    assert "cycle_id" not in line
+
+
+def test_the_log_says_which_candle_came_too_late(cloud: Cloud) -> None:
+    cloud.on.clock.set(FOUR + 2 * H4)  # type: ignore[attr-defined]
+    assert cloud.functions["collect"].log
+    words = said("collect")
+
+    cloud.call("collect", recorded("collect"))
+
+    (line,) = lines(words)
+    assert (line["level"], line["cycle_id"]) == ("WARNING", cycle(BTC, FOUR))
+    assert line["message"].endswith("at most 1:00:00 after its close, was 8:00:00")
+
+
+def test_facts_and_failures_are_counted(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    upto(cloud, "execute")
+    capsys.readouterr()
+
+    cloud.call("execute", recorded("execute"))
+    with pytest.raises(BadInput):
+        cloud.functions["execute"]({}, None)
+
+    counted = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [(one.get("FactsPublished"), one.get("Failures"), one["service"]) for one in counted] == [
+        ([2.0], None, "execute"),
+        (None, [1.0], "execute"),
+    ]
+    assert {one["_aws"]["CloudWatchMetrics"][0]["Namespace"] for one in counted} == {"SemanticSignal"}
+
+
+# --- A container -------------------------------------------------------------------------------------------------------
+
+
+def fresh(code: str, given: str = "", **variables: str) -> str:
+    """A new process, as a new container is: what it prints."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("SEMSIG_", "AWS_"))}
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "layers/core/python")])
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        input=given,
+        env=clean | {"PYTHONPATH": paths} | variables,
+        cwd=variables.get("SEMSIG_HOME", ROOT),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_a_function_loads_nothing_it_does_not_wear() -> None:
+    loaded = fresh("import sys, functions.reflect; print(*sorted(sys.modules))").split()
+
+    heavy = {"ccxt", "matplotlib", "openai", "boto3", "botocore", "aws_lambda_powertools", "fastapi", "httpx"}
+    assert "functions.reflect" in loaded
+    assert heavy & set(loaded) == set()
+
+
+async def closed_but_not_learned(home: Path) -> None:
+    """A home whose ledger holds a closed trade that nobody reflected upon."""
+    ledger = SqliteLedger(home / wiring.LEDGER, market().settings.paper.start_quote)
+    on = replace(market(), ledger=ledger)
+    await tick(on, FOUR)
+    await close(on, FOUR)
+    on.clock.set(TWENTY)  # type: ignore[attr-defined]
+    (watch,) = (stage for stage in STAGES if stage.name == "watch")
+    await watch.run(MinutePassed(TWENTY), on)
+    ledger.close()
+
+
+CONTAINER = """
+import json, sys
+from functions.reflect import handler
+print(json.dumps(handler(json.load(sys.stdin), None)))
+print(*sorted({"ccxt", "matplotlib", "openai"} & set(sys.modules)))
+"""
+
+
+def test_a_new_container_reads_its_home_and_tells_the_bus(tmp_path: Path) -> None:
+    asyncio.run(closed_but_not_learned(tmp_path))
+
+    with account() as aws:
+        places = {"SEMSIG_HOME": str(tmp_path), "AWS_ENDPOINT_URL": aws.url}
+        *words, answer, loaded = fresh(CONTAINER, json.dumps(recorded("reflect")), **IDENTITY, **places).split("\n")[
+            :-1
+        ]
+        (event,) = aws.delivered()
+
+    ledger = SqliteLedger(tmp_path / wiring.LEDGER, market().settings.paper.start_quote)
+    (learned,) = asyncio.run(told(replace(market(), ledger=ledger), "LessonLearned"))
+    ledger.close()
+    assert json.loads(answer) == {"facts": [learned.fact.id]}
+    assert load_fact(event["detail"]) == learned.fact
+    assert {json.loads(line)["service"] for line in words} == {"reflect"}
+    assert loaded == ""
+
+
+def test_a_home_of_another_market_is_not_traded_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEMSIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    ledger = SqliteLedger(tmp_path / wiring.LEDGER, market().settings.paper.start_quote)
+    ledger.set_note("holds", "run simulated market 7 spot 4h")
+    ledger.close()
+
+    with pytest.raises(BadInput, match="holds something else.*simulated market 7"):
+        wiring.cloud()
+
+
+def test_what_the_cloud_wears_is_the_settings_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(closed_but_not_learned(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEMSIG_HOME", str(tmp_path))
+    monkeypatch.setenv("SEMSIG_SYMBOLS", "BTC/USDC,ETH/USDC")
+
+    first, second = wiring.cloud(), wiring.cloud()
+    standing = [asyncio.run(on.ledger.entry(f"DecisionMade:{cycle(BTC, FOUR)}")) for on in (first, second)]
+    for on in (first, second):
+        on.ledger.close()  # type: ignore[attr-defined]
+
+    assert first.settings.symbols == ("BTC/USDC", "ETH/USDC")
+    assert [type(entry.fact) for entry in standing if entry] == [DecisionMade, DecisionMade]
+    assert not first.notifier.is_heard
