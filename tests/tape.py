@@ -14,8 +14,8 @@ H4, H1, M5, M1 = Timeframe.H4, Timeframe.H1, Timeframe.M5, Timeframe.M1
 START = datetime(2024, 1, 1, tzinfo=UTC)
 COLUMNS = ("ts", "open", "high", "low", "close", "volume")
 # Coarse bars between two turns of the trend, how far one of them drifts and shakes, and the pullbacks on the way.
-TURN_BARS, DRIFT, SHAKE = 90, 0.004, 0.006
-SWING_BARS, SWING = 22, 0.02
+TURN_BARS, DRIFT, SHAKE = 120, 0.003, 0.006
+SWING_BARS, SWING = 30, 0.04
 
 
 def at(bar: int, timeframe: Timeframe = H4) -> datetime:

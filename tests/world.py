@@ -15,9 +15,8 @@ from semanticsignal.codec import dumps
 from semanticsignal.domain.analysis import Phase, Regime, Snapshot, Trend
 from semanticsignal.domain.decision import Action, Decision, Forecast, Prompt, Reply, Signal
 from semanticsignal.domain.events import CandleClosed, Fact, MinutePassed
-from semanticsignal.domain.learning import Conditions
+from semanticsignal.domain.learning import Conditions, SemanticRule
 from semanticsignal.domain.ledger import Entry, Learned
-from semanticsignal.domain.learning import SemanticRule
 from semanticsignal.domain.market import Candles, FundingRate, MarketKind, Symbol, Timeframe, TradingRules, epoch_ms
 from semanticsignal.domain.policy import Settings
 from semanticsignal.domain.trading import Position, Side
@@ -35,7 +34,9 @@ def d(text: str | int) -> Decimal:
     return Decimal(text)
 
 
-def bars(rows: Iterable[Row], opened_at: datetime = MONDAY, timeframe: Timeframe = Timeframe.H4, symbol: Symbol = BTC) -> Candles:
+def bars(
+    rows: Iterable[Row], opened_at: datetime = MONDAY, timeframe: Timeframe = Timeframe.H4, symbol: Symbol = BTC
+) -> Candles:
     """Each row `open, high, low, close[, volume]`, one after another from `opened_at` on."""
     full = [(*row, 100.0)[:5] for row in rows]
     first = epoch_ms(opened_at)
@@ -55,7 +56,15 @@ def coarser(fine: Candles, timeframe: Timeframe) -> Candles:
     rows = []
     for start in range(0, len(fine) - size + 1, size):
         cut = slice(start, start + size)
-        rows.append((fine.open[start], max(fine.high[cut]), min(fine.low[cut]), fine.close[start + size - 1], sum(fine.volume[cut])))
+        rows.append(
+            (
+                fine.open[start],
+                max(fine.high[cut]),
+                min(fine.low[cut]),
+                fine.close[start + size - 1],
+                sum(fine.volume[cut]),
+            )
+        )
     opened = [fine.opened_ms[start] for start in range(0, len(fine) - size + 1, size)]
     columns = [[float(row[i]) for row in rows] for i in range(5)]
     return Candles(fine.symbol, timeframe, fine.source, opened, *columns).check()
@@ -63,7 +72,9 @@ def coarser(fine: Candles, timeframe: Timeframe) -> Candles:
 
 def says(action: str = "HOLD", stop: float | None = None, target: float | None = None, **more: Any) -> str:
     """What a model answers. Confidence 70 unless told."""
-    return json.dumps({"action": action, "confidence": 70, "stop_price": stop, "target_price": target, "reasoning": action} | more)
+    return json.dumps(
+        {"action": action, "confidence": 70, "stop_price": stop, "target_price": target, "reasoning": action} | more
+    )
 
 
 class CycleModel:
@@ -158,7 +169,9 @@ async def subjects(on: Sockets, kind: str) -> list[Any]:
 
 async def story(on: Sockets) -> list[str]:
     """The kinds of everything that happened, decisions and marks aside."""
-    return [e.kind for e in await told(on) if e.kind not in ("DecisionMade", "EquityMarked", "LessonLearned", "RuleFormed")]
+    return [
+        e.kind for e in await told(on) if e.kind not in ("DecisionMade", "EquityMarked", "LessonLearned", "RuleFormed")
+    ]
 
 
 async def written(on: Sockets) -> list[bytes]:
@@ -188,7 +201,13 @@ INDICATORS = (
 )  # fmt: skip
 
 
-def snapshot(price: str | Decimal = "100", *, phase: Phase = Phase.TRENDING, late: timedelta = timedelta(0), **numbers: float | None) -> Snapshot:
+def snapshot(
+    price: str | Decimal = "100",
+    *,
+    phase: Phase = Phase.TRENDING,
+    late: timedelta = timedelta(0),
+    **numbers: float | None,
+) -> Snapshot:
     """What was seen when Monday's first bar had closed; `numbers`: indicators, the others unknown."""
     closed_at = MONDAY + H4
     return Snapshot(
@@ -212,7 +231,13 @@ def snapshot(price: str | Decimal = "100", *, phase: Phase = Phase.TRENDING, lat
     )
 
 
-def signal(action: Action = Action.BUY, stop: str | None = "98", target: str | None = "104", confidence: float = 0.7, size: float | None = None) -> Signal:
+def signal(
+    action: Action = Action.BUY,
+    stop: str | None = "98",
+    target: str | None = "104",
+    confidence: float = 0.7,
+    size: float | None = None,
+) -> Signal:
     return Signal(
         action=action,
         confidence_ratio=confidence,
@@ -236,7 +261,9 @@ def decision(of: Signal | None = None, price: str = "100", **changes: Any) -> De
     return replace(made, **changes)
 
 
-def position(side: Side = Side.LONG, entry: str = "100", stop: str = "95", target: str | None = "110", **changes: Any) -> Position:
+def position(
+    side: Side = Side.LONG, entry: str = "100", stop: str = "95", target: str | None = "110", **changes: Any
+) -> Position:
     """Two units, opened when Monday began."""
     price = Decimal(entry)
     made = Position(

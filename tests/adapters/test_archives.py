@@ -8,10 +8,10 @@ from world import BTC, MONDAY, bars, path, snapshot
 
 from semanticsignal.adapters.folder import FolderArchive
 from semanticsignal.adapters.inmemory import InMemoryArchive
+from semanticsignal.domain.analysis import Snapshot
 from semanticsignal.domain.decision import Reply
 from semanticsignal.domain.errors import LedgerUnavailable, SemanticSignalError
 from semanticsignal.domain.market import Candles
-from semanticsignal.domain.analysis import Snapshot
 from semanticsignal.ports import Archive
 
 KEYS = [
@@ -27,7 +27,6 @@ KEYS = [
     "reply/.",
     "reply/..",
     "reply/a\x00b",
-    "reply",
 ]  # fmt: skip
 
 
@@ -76,7 +75,17 @@ class TestArchive:
 
 
 @pytest.mark.parametrize(
-    "key", ["../../escaped", "reply/../../../escaped", "/etc/escaped", "..", "../escaped", "reply/a/../../../b", "./../escaped", "~/escaped"]
+    "key",
+    [
+        "../../escaped",
+        "reply/../../../escaped",
+        "/etc/escaped",
+        "..",
+        "../escaped",
+        "reply/a/../../../b",
+        "./../escaped",
+        "~/escaped",
+    ],
 )
 async def test_no_key_leads_out_of_the_folder(key: str, tmp_path: Path) -> None:
     root = tmp_path / "deep" / "archive"
@@ -87,7 +96,9 @@ async def test_no_key_leads_out_of_the_folder(key: str, tmp_path: Path) -> None:
     except SemanticSignalError:
         pass  # refused is as good as kept inside
 
-    outside = [str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file() and root not in file.parents]
+    outside = [
+        str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file() and root not in file.parents
+    ]
     assert outside == []
 
 
@@ -130,6 +141,8 @@ async def test_a_small_memory_forgets_the_oldest() -> None:
     for number in range(3):
         await archive.put(f"reply/{number}", Reply(str(number), "m"))
 
-    kept: list[Callable[..., object] | Reply | None] = [await archive.get(f"reply/{number}", Reply) for number in range(3)]
+    kept: list[Callable[..., object] | Reply | None] = [
+        await archive.get(f"reply/{number}", Reply) for number in range(3)
+    ]
 
     assert kept == [None, Reply("1", "m"), Reply("2", "m")]

@@ -237,12 +237,15 @@ async def test_a_pair_that_the_venue_itself_refuses_is_an_invalid_symbol() -> No
             await market.candles(BTC, Timeframe.H1, until=NOW, limit=3)
 
 
-def test_without_an_address_the_venue_is_the_real_one_and_paced() -> None:
+async def test_without_an_address_the_venue_is_the_real_one_and_paced() -> None:
     market = CcxtMarket("binance", clock=lambda: NOW)
+
+    await market.open()
 
     assert market._venue.urls["api"]["public"] == "https://api.binance.com/api/v3"
     assert market._venue.enableRateLimit
     assert not market.is_simulated
+    await market.close()
 
 
 def bar(hours_ago: int, close: str = "101") -> list[Any]:

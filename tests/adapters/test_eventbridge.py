@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from loopback import serve
-from tests.functions.aws import BUS, IDENTITY, Account, account
 
 from semanticsignal.adapters.eventbridge import MOST_BYTES, EventBridge
 from semanticsignal.codec import load_fact
 from semanticsignal.domain.errors import BadInput, Unavailable
 from semanticsignal.domain.events import CandleClosed, DecisionMade, Fact, MinutePassed, RuleFormed
 from semanticsignal.domain.market import Symbol, Timeframe
+from tests.functions.aws import BUS, IDENTITY, Account, account
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BTC = Symbol("BTC", "USDC")
@@ -101,7 +101,7 @@ async def test_one_request_holds_ten_facts_at_most_in_their_order() -> None:
         await EventBridge(BUS, endpoint_url=url).publish(minutes(23))
 
     assert [len(entries) for entries in bus.requests] == [10, 10, 3]
-    assert sum(bus.told(), []) == [f"12:{number:02}" for number in range(23)]
+    assert [at for request in bus.told() for at in request] == [f"12:{number:02}" for number in range(23)]
     assert {entry["EventBusName"] for entries in bus.requests for entry in entries} == {BUS}
 
 
@@ -121,7 +121,7 @@ async def test_a_fact_too_large_for_the_bus_is_refused_before_anything_is_told()
     bus = Playing(lambda _, entries: [taken(entry) for entry in entries])
 
     async with serve(bus) as url:
-        with pytest.raises(BadInput, match="RuleFormed xxx.* was 2560"):
+        with pytest.raises(BadInput, match=r"RuleFormed xxx.* was 2560"):
             await EventBridge(BUS, endpoint_url=url).publish([*minutes(12), RuleFormed("x" * 255_950, NOON)])
 
     assert bus.requests == []
@@ -184,7 +184,7 @@ async def test_a_bus_that_does_not_answer_is_unavailable() -> None:
     async with serve(Playing(lambda _, entries: [])) as url:
         pass
 
-    with pytest.raises(Unavailable, match="MinutePassed minute#2026-01-05T12:00:00.*Could not connect"):
+    with pytest.raises(Unavailable, match=r"MinutePassed minute#2026-01-05T12:00:00.*Could not connect"):
         await EventBridge(BUS, endpoint_url=url).publish(minutes(1))
 
 

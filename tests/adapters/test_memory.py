@@ -23,7 +23,18 @@ def lived(name: str, hours: int = 0, **numbers: float | None) -> Experience:
 
 def edition(count: int, hours: int = 0, pattern: str = "p") -> SemanticRule:
     trades = tuple(map(str, range(count)))
-    return SemanticRule(f"{pattern}#{count}", pattern, RuleKind.AVOID, RuleStatus.ACTIVE, "", 0, count, 0.0, MONDAY + hours * HOUR, trades)
+    return SemanticRule(
+        f"{pattern}#{count}",
+        pattern,
+        RuleKind.AVOID,
+        RuleStatus.ACTIVE,
+        "",
+        0,
+        count,
+        0.0,
+        MONDAY + hours * HOUR,
+        trades,
+    )
 
 
 NOW = Conditions({}, {"rsi": 63.0, "adx": 36.0})  # one spread above the center each
@@ -31,13 +42,21 @@ NOW = Conditions({}, {"rsi": 63.0, "adx": 36.0})  # one spread above the center 
 
 async def test_the_most_similar_come_first_with_their_likeness() -> None:
     memory = InMemoryMemory()
-    for one in (lived("opposite", rsi=37.0, adx=14.0), lived("alike", rsi=76.0, adx=47.0), lived("across", rsi=63.0, adx=14.0)):
+    for one in (
+        lived("opposite", rsi=37.0, adx=14.0),
+        lived("alike", rsi=76.0, adx=47.0),
+        lived("across", rsi=63.0, adx=14.0),
+    ):
         await memory.remember(one)
 
     found = await memory.similar(NOW, until=MONDAY, limit=9)
 
     # the same direction, at a right angle, and the other way round
-    assert [(one.id, pytest.approx(likeness)) for one, likeness in found] == [("alike", 1.0), ("across", 0.5), ("opposite", 0.0)]
+    assert [(one.id, pytest.approx(likeness)) for one, likeness in found] == [
+        ("alike", 1.0),
+        ("across", 0.5),
+        ("opposite", 0.0),
+    ]
 
 
 async def test_ties_go_by_id_and_the_limit_holds() -> None:
@@ -81,7 +100,9 @@ async def test_in_whatever_order_things_are_remembered_they_are_recalled_alike()
         memory = InMemoryMemory()
         for one in order:
             await memory.remember(one)
-        answers.add(tuple((one.id, likeness) for one, likeness in await memory.similar(NOW, until=MONDAY + 2 * HOUR, limit=9)))
+        answers.add(
+            tuple((one.id, likeness) for one, likeness in await memory.similar(NOW, until=MONDAY + 2 * HOUR, limit=9))
+        )
 
     assert len(answers) == 1
 

@@ -13,7 +13,7 @@ from typing import Any
 from semanticsignal.codec import dump_fact
 from semanticsignal.domain.errors import Unavailable
 from semanticsignal.domain.events import CandleClosed, Fact, MinutePassed
-from semanticsignal.drivers.aws_lambda import Function, serve
+from semanticsignal.drivers.aws_lambda import serve
 from semanticsignal.ports import Facts, Sockets
 from semanticsignal.stages import STAGES
 

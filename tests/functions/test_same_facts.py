@@ -10,13 +10,13 @@ from itertools import zip_longest
 from typing import Any
 
 import pytest
-from tests.functions.lambdas import Cloud, deployed
 from world import BTC, ETH, H4, MONDAY, CycleModel, bars, coarser, cycle, live, path, says, told, world, written
 
 from semanticsignal.adapters.analyst import RulesAnalyst
 from semanticsignal.domain.market import Candles, MarketKind, Symbol, Timeframe, instant
 from semanticsignal.ports import Sockets
 from semanticsignal.simulate.market import EPOCH_MS, SimulatedMarket
+from tests.functions.lambdas import Cloud, deployed
 
 BARS, WARM_UP = 900, 205
 LOOSE = {

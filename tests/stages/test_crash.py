@@ -9,7 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world import BTC, ETH, H4, MONDAY, CycleModel, bars, coarser, cycle, live, path, rebuilt, says, story, told, world, written
+from world import (
+    BTC,
+    ETH,
+    H4,
+    MONDAY,
+    CycleModel,
+    bars,
+    coarser,
+    cycle,
+    live,
+    path,
+    rebuilt,
+    says,
+    story,
+    told,
+    world,
+    written,
+)
 
 from semanticsignal.adapters.inmemory import InMemoryArchive, InMemoryLedger
 from semanticsignal.adapters.sqlite import SqliteLedger
@@ -60,7 +77,9 @@ def prices(symbol: Symbol, start: float, turns: Iterable[float]) -> list[Any]:
 
 def eventful(ledger: InMemoryLedger | None = None) -> Sockets:
     """Two pairs, 20 bars: stops, targets, closes, updates, an order refused, and a reflection every second trade."""
-    btc = prices(BTC, 100, (101, 102, 104, 107, 111, 108, 104, 101, 99, 96, 99, 103, 106, 104, 101, 98, 100, 104, 109, 112))
+    btc = prices(
+        BTC, 100, (101, 102, 104, 107, 111, 108, 104, 101, 99, 96, 99, 103, 106, 104, 101, 98, 100, 104, 109, 112)
+    )
     eth = prices(ETH, 50, (50, 51, 52, 50, 48, 47, 49, 52, 54, 55, 54, 52, 49, 48, 50, 52, 53, 55, 54, 52))
 
     def at(number: int, symbol: Symbol = BTC) -> str:
@@ -110,7 +129,11 @@ async def test_the_scenario_holds_what_can_be_crashed_into() -> None:
     assert kinds.count("PositionUpdated") == 2
     assert len(await told(on, "RuleFormed")) >= 3
     assert any(a.kind == b.kind == "PositionClosed" for a, b in pairwise(await told(on)))
-    assert {entry.subject.trade.exit_reason for entry in await told(on, "PositionClosed")} == {"stop", "target", "signal"}
+    assert {entry.subject.trade.exit_reason for entry in await told(on, "PositionClosed")} == {
+        "stop",
+        "target",
+        "signal",
+    }
 
 
 @pytest.mark.parametrize("keeps_archive", [True, False], ids=["archive kept", "archive lost"])

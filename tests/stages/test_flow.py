@@ -215,7 +215,10 @@ async def test_a_first_price_beyond_the_target_is_not_bought() -> None:
 
 
 async def test_a_first_price_outside_the_band_is_not_believed() -> None:
-    on = world(bars([(100, 100, 100, 100), (151, 151, 151, 151)]), model=CycleModel({cycle(BTC, MONDAY + H4): says("BUY", 98, 200)}))
+    on = world(
+        bars([(100, 100, 100, 100), (151, 151, 151, 151)]),
+        model=CycleModel({cycle(BTC, MONDAY + H4): says("BUY", 98, 200)}),
+    )
 
     await close(on, MONDAY + H4)
 
@@ -338,7 +341,11 @@ async def test_a_stop_moved_twice_within_a_bar_is_touched_by_no_older_minute() -
     """Bought at 100 with a stop of 95, at 106 when the next bar closes. Then it dips to 103 for five minutes and is back
     at 106 when the stop follows to 104, and half an hour later to 105: nothing has traded there since."""
     half, later = MONDAY + 2 * H4 + timedelta(minutes=30), MONDAY + 2 * H4 + timedelta(minutes=60)
-    script = {cycle(BTC, MONDAY + H4): says("BUY", 95, 120), forced(half): says("UPDATE", 104), forced(later): says("UPDATE", 105)}
+    script = {
+        cycle(BTC, MONDAY + H4): says("BUY", 95, 120),
+        forced(half): says("UPDATE", 104),
+        forced(later): says("UPDATE", 105),
+    }
     walk = [100.0] * 242 + [106.0] * 243 + [103.0] * 5 + [106.0] * 231
     on = world(*minutes(walk), model=CycleModel(script), risk__tighten_progress_ratio=0.0)
     await live(on, MONDAY + H4, MONDAY + 2 * H4)
@@ -432,8 +439,12 @@ async def test_a_silent_pair_keeps_nobody_else_from_being_stopped() -> None:
 
 async def test_a_trade_whose_telling_was_lost_is_learned_from_even_after_a_newer_one() -> None:
     """BTC is stopped while ETH is silent, so nobody hears of it; then ETH is closed and learned from."""
-    script = {cycle(s, MONDAY + H4): says("BUY", 98, 104) for s in (BTC, ETH)} | {cycle(ETH, MONDAY + 2 * H4): says("CLOSE")}
-    on = world(bars(path([100, 100, 97, 97, 97])), bars(path([100, 100, 101, 101, 101]), symbol=ETH), model=CycleModel(script))
+    script = {cycle(s, MONDAY + H4): says("BUY", 98, 104) for s in (BTC, ETH)} | {
+        cycle(ETH, MONDAY + 2 * H4): says("CLOSE")
+    }
+    on = world(
+        bars(path([100, 100, 97, 97, 97])), bars(path([100, 100, 101, 101, 101]), symbol=ETH), model=CycleModel(script)
+    )
     silent = SilentFor(on.market, ETH)
     on = replace(on, market=silent)  # type: ignore[arg-type]
     await live(on, MONDAY + H4, MONDAY + H4)

@@ -78,7 +78,11 @@ def market(seed: int, candles_at: set[int]) -> Sockets:
 
 async def run(on: Sockets, ticks: Iterable[datetime], candles_at: set[int]) -> Sockets:
     """Each tick at its time; a bar's decision follows its boundary's tick by 45 seconds, so that its order waits."""
-    events = sorted({(at, 0) for at in ticks} | {(MONDAY + n * HALF, 0) for n in candles_at} | {(MONDAY + n * HALF + DELAY, n) for n in candles_at})
+    events = sorted(
+        {(at, 0) for at in ticks}
+        | {(MONDAY + n * HALF, 0) for n in candles_at}
+        | {(MONDAY + n * HALF + DELAY, n) for n in candles_at}
+    )
     for at, number in events:
         if number:
             for symbol in (BTC, ETH):
@@ -217,5 +221,3 @@ async def test_a_bar_that_is_wild_stops_nobody_until_the_next_confirms_it(holds:
         assert closings[0].trade.exit_reason is ExitReason.STOP
         assert closings[0].trade.exit_price == d("39.99")
         assert closings[0].trade.closed_at == MONDAY + timedelta(hours=4, minutes=11)
-
-

@@ -23,10 +23,23 @@ UP: dict[str, float] = {
     "sma_20": 98, "sma_50": 94, "sma_200": 85, "atr_14": 2, "adx_14": 32, "rsi_14": 62, "macd_histogram": 0.6,
     "obv_change_10_ratio": 0.3,
 }  # fmt: skip
-DOWN = UP | {"sma_20": 102, "sma_50": 106, "sma_200": 115, "rsi_14": 38, "macd_histogram": -0.6, "obv_change_10_ratio": -0.3}
+DOWN = UP | {
+    "sma_20": 102,
+    "sma_50": 106,
+    "sma_200": 115,
+    "rsi_14": 38,
+    "macd_histogram": -0.6,
+    "obv_change_10_ratio": -0.3,
+}
 
 
-def asked(numbers: dict[str, float], held: Position | None = None, kind: MarketKind = MarketKind.PERP, price: str = "100", tick: str = "0.01") -> tuple[dict[str, Any], Signal]:
+def asked(
+    numbers: dict[str, float],
+    held: Position | None = None,
+    kind: MarketKind = MarketKind.PERP,
+    price: str = "100",
+    tick: str = "0.01",
+) -> tuple[dict[str, Any], Signal]:
     """What it answers, and how that is read."""
     portfolio = replace(FLAT, positions=(held,) if held else ())
     seen = snapshot(price, **numbers)
@@ -143,10 +156,11 @@ def test_it_answers_anything_at_all() -> None:
         assert orjson.loads(analyst.answer("", words))["action"] == "HOLD"
 
 
-
 @given(
     numbers=st.fixed_dictionaries({name: st.none() | st.floats(0, 100) for name in INDICATORS}),
-    held=st.sampled_from([None, position(), position(Side.SHORT, stop="105", target="90"), position(entry="80", stop="75", target=None)]),
+    held=st.sampled_from(
+        [None, position(), position(Side.SHORT, stop="105", target="90"), position(entry="80", stop="75", target=None)]
+    ),
     kind=st.sampled_from(list(MarketKind)),
 )
 @profile(max_examples=200)

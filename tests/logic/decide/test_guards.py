@@ -67,7 +67,13 @@ def test_confidence(confidence: float, guards_: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("stop", "guards_"),
-    [("99.5", []), ("99.51", ["stop_distance"]), ("90", []), ("89.99", ["stop_distance"]), (None, ["stop_missing", "reward_risk"])],
+    [
+        ("99.5", []),
+        ("99.51", ["stop_distance"]),
+        ("90", []),
+        ("89.99", ["stop_distance"]),
+        (None, ["stop_missing", "reward_risk"]),
+    ],
 )
 def test_the_stop_lies_between_half_a_percent_and_ten(stop: str | None, guards_: list[str]) -> None:
     assert refused(signal(stop=stop, target="130")) == guards_
@@ -152,7 +158,9 @@ def test_the_pause_of_a_lost_day_ends_at_midnight() -> None:
         ("13333.34", 12 * H4, []),
     ],
 )
-def test_a_fall_of_a_quarter_from_the_peak_pauses_entries_for_twelve_bars(peak: str, ago: timedelta, guards_: list[str]) -> None:
+def test_a_fall_of_a_quarter_from_the_peak_pauses_entries_for_twelve_bars(
+    peak: str, ago: timedelta, guards_: list[str]
+) -> None:
     fallen = replace(FLAT, peak_equity_quote=d(peak))
 
     assert refused(portfolio=fallen, trades=[trade("1", NOW - ago)]) == guards_
@@ -245,7 +253,9 @@ def recalled(*wins: bool) -> tuple[Recalled, ...]:
     return tuple(Recalled(lived(number, win), 0.9, 1.0, 0.93) for number, win in enumerate(wins))
 
 
-def judged(of: Signal, held: Position | None = None, waiting: Order | None = None, lived: Sequence[bool] = ()) -> tuple[Action, list[str]]:
+def judged(
+    of: Signal, held: Position | None = None, waiting: Order | None = None, lived: Sequence[bool] = ()
+) -> tuple[Action, list[str]]:
     portfolio = replace(FLAT, positions=(held,) if held else (), orders=(waiting,) if waiting else ())
     briefing = Briefing(snapshot("100"), portfolio, MarketKind.PERP, d("0.01"), recalled=recalled(*lived))
     verdict = judge.judged(of, briefing, ((), None), settings(market_kind=MarketKind.PERP))
@@ -304,7 +314,9 @@ def test_while_an_order_waits_nothing_else_is_done(action: Action) -> None:
         ((), 0.7, False),
     ],
 )
-def test_a_neighborhood_that_mostly_lost_costs_ten_points_by_code(lived: tuple[bool, ...], confidence: float, noted: bool) -> None:
+def test_a_neighborhood_that_mostly_lost_costs_ten_points_by_code(
+    lived: tuple[bool, ...], confidence: float, noted: bool
+) -> None:
     lowered, notes = judge.penalized(signal(confidence=0.7), recalled(*lived), Memory())
 
     assert lowered.confidence_ratio == pytest.approx(confidence)

@@ -28,7 +28,11 @@ def best(found: list[tuple[Experience, float]], k: int = 5) -> list[tuple[str, f
 
 
 def test_the_score_is_seven_parts_similarity_and_three_recency() -> None:
-    found = [(lived("old", MONDAY - 90 * DAY), 0.9), (lived("new", MONDAY), 0.8), (lived("older", MONDAY - 180 * DAY), 1.0)]
+    found = [
+        (lived("old", MONDAY - 90 * DAY), 0.9),
+        (lived("new", MONDAY), 0.8),
+        (lived("older", MONDAY - 180 * DAY), 1.0),
+    ]
 
     # 0.7 × 0.8 + 0.3 × 1; 0.7 × 0.9 + 0.3 × ½; 0.7 × 1 + 0.3 × ¼
     assert best(found) == [("new", pytest.approx(0.86)), ("old", pytest.approx(0.78)), ("older", pytest.approx(0.775))]
@@ -55,7 +59,17 @@ def test_only_the_best_are_kept() -> None:
 def test_the_past_is_chosen_blind_to_how_it_ended() -> None:
     found = [(lived(name, MONDAY - n * DAY, is_win=n % 2 == 0), 0.5 + n / 100) for n, name in enumerate("abcdef")]
     turned = [
-        (replace(e, is_win=not e.is_win, return_ratio=-e.return_ratio, r_multiple=9.0, exit_reason=ExitReason.TARGET, insight="!"), s)
+        (
+            replace(
+                e,
+                is_win=not e.is_win,
+                return_ratio=-e.return_ratio,
+                r_multiple=9.0,
+                exit_reason=ExitReason.TARGET,
+                insight="!",
+            ),
+            s,
+        )
         for e, s in found
     ]
 
@@ -100,7 +114,9 @@ NUMBERS = st.dictionaries(st.sampled_from(list(SCALE)), st.none() | st.floats(-1
 
 
 @given(left=NUMBERS, right=NUMBERS)
-def test_similarity_is_a_ratio_and_the_same_from_both_sides(left: dict[str, float | None], right: dict[str, float | None]) -> None:
+def test_similarity_is_a_ratio_and_the_same_from_both_sides(
+    left: dict[str, float | None], right: dict[str, float | None]
+) -> None:
     a, b = vector(Conditions({}, left)), vector(Conditions({}, right))
 
     assert -1e-9 <= similarity(a, b) <= 1 + 1e-9

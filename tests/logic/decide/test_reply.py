@@ -81,7 +81,14 @@ def test_a_good_reply_badly_wrapped_is_read_the_same(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "target"),
-    [("1,250", "1250"), ("1,250.75", "1250.75"), ('"$1,250.75"', "1250.75"), ('"1,234,567"', "1234567"), ('" 1250 "', "1250"), ("1.25e3", "1250")],
+    [
+        ("1,250", "1250"),
+        ("1,250.75", "1250.75"),
+        ('"$1,250.75"', "1250.75"),
+        ('"1,234,567"', "1234567"),
+        ('" 1250 "', "1250"),
+        ("1.25e3", "1250"),
+    ],
 )
 def test_numbers_are_read_as_people_write_them(written: str, target: str) -> None:
     found = read(entry().replace("110", written))
@@ -90,7 +97,25 @@ def test_numbers_are_read_as_people_write_them(written: str, target: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "confidence", ["NaN", "Infinity", "-Infinity", "true", "false", "null", "-1", "100.01", "1e400", '"high"', '"nan"', '"inf"', "[70]", "{}", '""', "9" * 400]
+    "confidence",
+    [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "true",
+        "false",
+        "null",
+        "-1",
+        "100.01",
+        "1e400",
+        '"high"',
+        '"nan"',
+        '"inf"',
+        "[70]",
+        "{}",
+        '""',
+        "9" * 400,
+    ],
 )
 def test_a_confidence_that_is_no_number_of_its_range_is_refused(confidence: str) -> None:
     with pytest.raises(InvalidReply, match=r"confidence"):
@@ -102,7 +127,9 @@ def test_the_ends_of_its_range_are_confidence_too(confidence: float) -> None:
     assert read(entry(confidence=confidence)).confidence_ratio == confidence / 100
 
 
-@pytest.mark.parametrize("price", ["NaN", "Infinity", "0", "-95", "1e12", "1e400", '"cheap"', "[95]", '"nan"', "9" * 400])
+@pytest.mark.parametrize(
+    "price", ["NaN", "Infinity", "0", "-95", "1e12", "1e400", '"cheap"', "[95]", '"nan"', "9" * 400]
+)
 @pytest.mark.parametrize("name", ["stop_price", "target_price"])
 def test_a_level_that_is_no_price_is_refused(name: str, price: str) -> None:
     with pytest.raises(InvalidReply, match=name):
@@ -216,7 +243,14 @@ def test_long_words_are_cut_not_refused() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a":' * 900, '{"a":' * 10_000, '{"a":' + "[" * 90_000, "{" * 3_000, "```{" * 1_000, '{"action": "HOLD", "confidence": 50, "x": ' + "[" * 2_000],
+    [
+        '{"a":' * 900,
+        '{"a":' * 10_000,
+        '{"a":' + "[" * 90_000,
+        "{" * 3_000,
+        "```{" * 1_000,
+        '{"action": "HOLD", "confidence": 50, "x": ' + "[" * 2_000,
+    ],
     ids=["objects", "many objects", "lists", "braces", "fences", "a good start"],
 )
 def test_a_reply_nested_beyond_reason_is_refused(text: str) -> None:
@@ -251,7 +285,13 @@ def test_half_a_character_never_reaches_the_ledger(field: str) -> None:
 
 
 def assert_within_ranges(found: Signal) -> None:
-    chances = (found.confidence_ratio, found.size_ratio, found.forecast.p_up, found.forecast.p_up_24h, found.forecast.p_target)
+    chances = (
+        found.confidence_ratio,
+        found.size_ratio,
+        found.forecast.p_up,
+        found.forecast.p_up_24h,
+        found.forecast.p_target,
+    )
     assert all(chance is None or 0 <= chance <= 1 for chance in chances)
     assert all(price is None or 0 < price < 10**12 for price in (found.stop_price, found.target_price))
     assert all(isfinite(number) for number in every_number(found) if isinstance(number, (float, Decimal)))
@@ -263,11 +303,27 @@ def assert_within_ranges(found: Signal) -> None:
 
 
 JSONISH = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8) | st.sampled_from(["BUY", "SELL", "95", "$1,000", "70 %"]),
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["BUY", "SELL", "95", "$1,000", "70 %"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = ("action", "confidence", "stop_price", "target_price", "size_ratio", "p_up", "trend", "factors", "reasoning", "analysis")
+FIELDS = (
+    "action",
+    "confidence",
+    "stop_price",
+    "target_price",
+    "size_ratio",
+    "p_up",
+    "trend",
+    "factors",
+    "reasoning",
+    "analysis",
+)
 
 
 @given(text=st.text(max_size=300))
@@ -290,7 +346,9 @@ def test_any_text_is_a_signal_within_its_ranges_or_refused(text: str) -> None:
     quote=st.sampled_from(['"', "'"]),
 )
 @profile(max_examples=300)
-def test_any_json_whole_or_cut_is_a_signal_within_its_ranges_or_refused(fields: dict[str, Any], base: str | None, cut: int, quote: str) -> None:
+def test_any_json_whole_or_cut_is_a_signal_within_its_ranges_or_refused(
+    fields: dict[str, Any], base: str | None, cut: int, quote: str
+) -> None:
     stop, target = (105, 90) if base == "SELL" else (95, 110)
     whole = ({"action": base, "confidence": 70, "stop_price": stop, "target_price": target} if base else {}) | fields
     text = json.dumps(whole).replace('"', quote)
@@ -360,7 +418,9 @@ def test_what_a_real_model_decided_survives_the_translation_into_our_schema(reco
     kept = 0
     for one in entries:
         middle = Decimal(str((one["stop_loss"] + one["take_profit"]) / 2))
-        found = reply.signal(Reply(json.dumps(translated(one), ensure_ascii=False), "deepseek"), middle, MarketKind.PERP)
+        found = reply.signal(
+            Reply(json.dumps(translated(one), ensure_ascii=False), "deepseek"), middle, MarketKind.PERP
+        )
         kept += found.stop_price == Decimal(str(float(one["stop_loss"])))
 
     assert kept == len(entries) > 0

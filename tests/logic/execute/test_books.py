@@ -13,7 +13,6 @@ from world import (
     ETH,
     H4,
     MONDAY,
-
     CycleModel,
     bars,
     cycle,
@@ -86,16 +85,18 @@ async def assert_books(on: Sockets) -> int:
             funding[trade.position_id] = Fraction(trade.funding_quote)
             assert Fraction(trade.gross_pnl_quote) == won
             assert Fraction(trade.fees_quote) == Fraction(opened.fee_quote) + Fraction(fill.fee_quote)
-            assert (
-                Fraction(trade.gross_pnl_quote) - Fraction(trade.fees_quote) - Fraction(trade.funding_quote)
-                == Fraction(trade.realized_pnl_quote)
-            )
+            assert Fraction(trade.gross_pnl_quote) - Fraction(trade.fees_quote) - Fraction(
+                trade.funding_quote
+            ) == Fraction(trade.realized_pnl_quote)
             closings.append(trade)
     start = Fraction(on.settings.paper.start_quote)
     paid = sum(funding.values(), Fraction(0))
     balance = start + gross - fees - paid
     held = sum(
-        ((Fraction(p.mark_price) - Fraction(p.entry_price)) * Fraction(p.quantity) * p.side.sign for p in portfolio.positions),
+        (
+            (Fraction(p.mark_price) - Fraction(p.entry_price)) * Fraction(p.quantity) * p.side.sign
+            for p in portfolio.positions
+        ),
         Fraction(0),
     )
     notional = sum((Fraction(p.entry_price) * Fraction(p.quantity) for p in portfolio.positions), Fraction(0))
@@ -151,7 +152,9 @@ async def test_the_richest_account_balances_in_the_cheapest_coin() -> None:
 
 def opening(symbol: Symbol, side: Side, price: str) -> tuple[Position, Fill]:
     stop = d("1") if side is Side.LONG else d("999")
-    order = Order(f"{symbol}#order", str(symbol), symbol, MarketKind.PERP, Purpose.OPEN, side, d(3), MONDAY, MONDAY + H4, stop)
+    order = Order(
+        f"{symbol}#order", str(symbol), symbol, MarketKind.PERP, Purpose.OPEN, side, d(3), MONDAY, MONDAY + H4, stop
+    )
     fill = Fill(order.id, MONDAY, d(price), d(3), d("0.225"), d(0))
     return fold.opened(order, fill), fill
 
@@ -170,7 +173,9 @@ def folded(happenings: list[tuple[Symbol, str]]) -> Portfolio:
             portfolio = fold.with_opened(portfolio, position, fill)
         else:
             end = ending(position, "110" if symbol == BTC else "55")
-            trade = fold.closed(position, end, Touch(end.filled_at, end.price, ExitReason.SIGNAL, False), portfolio.closed_trades + 1)
+            trade = fold.closed(
+                position, end, Touch(end.filled_at, end.price, ExitReason.SIGNAL, False), portfolio.closed_trades + 1
+            )
             portfolio = fold.with_closed(portfolio, trade, end, d(0))
     return portfolio
 

@@ -21,7 +21,9 @@ def sized(portfolio: Portfolio = TEN_THOUSAND, rules: TradingRules = FINE, *, st
     return sizing.quantity(made, portfolio, rules, settings(**overrides))
 
 
-@pytest.mark.parametrize(("confidence", "quantity"), [(0.9, "10"), (0.7, "10"), (0.69, "8"), (0.6, "8"), (0.59, "5"), (0.0, "5")])
+@pytest.mark.parametrize(
+    ("confidence", "quantity"), [(0.9, "10"), (0.7, "10"), (0.69, "8"), (0.6, "8"), (0.59, "5"), (0.0, "5")]
+)
 def test_without_a_wish_the_size_follows_the_confidence(confidence: float, quantity: str) -> None:
     """10, 8 or 5 % of 10,000 at a price of 100."""
     assert sized(confidence=confidence) == d(quantity)

@@ -52,7 +52,12 @@ def test_the_experience_is_frozen_at_entry() -> None:
     lived = learned(trade(), entry).experience
 
     assert (lived.conditions, lived.regime, lived.confidence_ratio) == (conditions, "bull trending", 0.8)
-    assert (lived.id, lived.trade_id, lived.opened_at, lived.closed_at) == ("t#experience", "t", MONDAY, MONDAY + 3 * H4)
+    assert (lived.id, lived.trade_id, lived.opened_at, lived.closed_at) == (
+        "t#experience",
+        "t",
+        MONDAY,
+        MONDAY + 3 * H4,
+    )
     assert (lived.is_win, lived.return_ratio, lived.r_multiple) == (True, 0.05, 1.0)
 
 

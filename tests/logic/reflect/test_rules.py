@@ -14,7 +14,9 @@ from semanticsignal.logic.reflect import rules
 MEMORY = Memory(reflect_every=10, min_wins=5, min_losses=3)
 
 
-def lived(number: int, return_ratio: float, side: Side = Side.LONG, adx: str = "high", regime: str = "bull trending") -> Experience:
+def lived(
+    number: int, return_ratio: float, side: Side = Side.LONG, adx: str = "high", regime: str = "bull trending"
+) -> Experience:
     labels = {"adx": adx} if adx else {}
     return Experience(
         id=f"e{number}", trade_id=f"t{number}", symbol=BTC, side=side, opened_at=MONDAY, closed_at=MONDAY + number * H4,

@@ -6,7 +6,7 @@ import base64
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -58,6 +58,8 @@ def load_fact(envelope: Mapping[str, Any]) -> Any:
     name = envelope.get("kind")
     if not isinstance(name, str) or name not in FACTS:
         raise BadInput(f"not a fact we know, kind was {name!r}")
+    if envelope.get("schema", 1) != 1:
+        raise BadInput(f"{name} of a schema we do not know, was {envelope['schema']!r}")
     try:
         return decode(FACTS[name], envelope)
     except (KeyError, TypeError, ValueError, ArithmeticError) as wrong:
@@ -118,9 +120,9 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
     if origin is Sequence:
         return lambda data: array("q" if args[0] is int else "d", data)
     if kind is Symbol:
-        return Symbol.parse
+        return _symbol
     if kind is datetime:
-        return datetime.fromisoformat
+        return _instant
     if kind is Decimal:
         return Decimal
     if kind is bytes:
@@ -130,6 +132,20 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind
     return _scalar(kind)
+
+
+def _symbol(data: Any) -> Symbol:
+    if not isinstance(data, str):
+        raise TypeError(f"a pair is text, was {data!r}")
+    return Symbol.parse(data)
+
+
+def _instant(data: Any) -> datetime:
+    """Always UTC: two spellings of one instant would make two ids of one candle."""
+    at = datetime.fromisoformat(data)
+    if at.tzinfo is None:
+        raise ValueError(f"an instant needs its offset, was {data}")
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 def _optional(args: tuple[Any, ...]) -> Callable[[Any], Any]:

@@ -56,7 +56,10 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "memory.penalty_ratio": ("confidence taken off on a losing neighborhood", {"ge": 0, "le": 1}),
     "model.provider": ("analyst (built in), or openai_compatible", {"pattern": "^(analyst|openai_compatible)$"}),
     "model.base_url": ("OpenAI-compatible server", {"pattern": r"^https?://", "max_length": 500}),
-    "model.name": ("model asked for", {"min_length": 1, "max_length": 200}),
+    "model.name": (
+        "model asked for; several, separated by commas, in that order",
+        {"min_length": 1, "max_length": 200},
+    ),
     "model.timeout_s": ("time for a whole answer, seconds", {"gt": 0, "le": 600}),
     "simulation.seed": ("makes the simulated market", {"ge": 0, "le": 2**31}),
     "simulation.symbols": ("pairs of the simulated market", {"min_length": 1, "max_length": 50}),

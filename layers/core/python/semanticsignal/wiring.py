@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .adapters.system_clock import SetClock as SetClock
     from .adapters.websocket import WebSocketNotifier as WebSocketNotifier
 
-LEDGER, ARCHIVE, LOCK = "ledger.db", "archive", "lock"
+LEDGER, ARCHIVE, REPLIES, LOCK = "ledger.db", "archive", "replies", "lock"
 # A replay looks back one cycle only; the tape is its archive.
 REPLAY_KEEPS = 64
 PAGE = 2000
@@ -87,8 +87,8 @@ def home(path: Path, settings: Settings, holds: str, *, is_durable: bool) -> Hom
     return Home(path, ledger, lock)
 
 
-def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datetime) -> Rig:
-    """Recorded candles, a clock set by hand, the analyst in this process, nobody listening."""
+def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datetime, mind: LanguageModel) -> Rig:
+    """Recorded candles, a clock set by hand, nobody listening."""
     from .adapters.inmemory import InMemoryArchive, InMemoryMemory, InMemoryNotifier
     from .adapters.system_clock import SetClock
 
@@ -97,7 +97,7 @@ def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datet
         settings=settings,
         clock=clock,
         market=tape,
-        model=model(settings),
+        model=mind,
         memory=InMemoryMemory(),
         ledger=ledger,
         archive=InMemoryArchive(REPLAY_KEEPS),
@@ -173,13 +173,31 @@ def past_archive(archive: Archive) -> Archive:
     return SplitArchive({"market": InMemoryArchive(REPLAY_KEEPS)}, archive)
 
 
-def model(settings: Settings) -> LanguageModel:
-    """The configured model; the built-in analyst needs no server."""
+def model(settings: Settings, home: Path | None = None) -> LanguageModel:
+    """The configured model; the built-in analyst needs no server. Several names, separated by commas, are asked in that
+    order. With a home, what a server answered is kept there and never asked again."""
     if settings.model.provider == "analyst":
         from .adapters.analyst import RulesAnalyst
 
         return RulesAnalyst()
-    return served(settings.model.base_url, settings.model.name, settings.model.timeout_s)
+    from .adapters.fallback import Fallback
+    from .adapters.folder import FolderArchive
+    from .adapters.recorded import Recorded
+
+    asked = settings.model
+    minds = [served(asked.base_url, name.strip(), asked.timeout_s) for name in asked.name.split(",")]
+    mind = minds[0] if len(minds) == 1 else Fallback(minds)
+    return Recorded(FolderArchive(home / REPLIES), mind) if home else mind
+
+
+def recorded(home: Path) -> LanguageModel:
+    """Only what an earlier run in that home was answered. Raises BadInput when nothing was kept there."""
+    from .adapters.folder import FolderArchive
+    from .adapters.recorded import Recorded
+
+    if not (home / REPLIES).is_dir():
+        raise BadInput(f"no replies were recorded there, was {home}; it is the --home of an earlier run with a model")
+    return Recorded(FolderArchive(home / REPLIES), None)
 
 
 def served(base_url: str, name: str, timeout_s: float) -> LanguageModel:

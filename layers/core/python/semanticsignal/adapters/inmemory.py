@@ -8,14 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..domain.decision import Prompt, Reply
 from ..domain.errors import LedgerConflict, ModelUnavailable
 from ..domain.learning import Conditions, Experience, SemanticRule
 from ..domain.ledger import Entry
-from ..domain.market import Symbol
+from ..domain.market import Symbol, epoch_ms
 from ..domain.trading import Portfolio
-from ..logic.decide.recall import vector
+from ..logic.decide.recall import SCALE, vector
 from ..logic.execute.position import empty
 from ..ports import Archive
 
@@ -122,41 +123,46 @@ class InMemoryMemory:
     """An exact index: every experience is compared. Tens of thousands are fine; a vector store takes over beyond."""
 
     def __init__(self) -> None:
-        self._experiences: dict[str, Experience] = {}
-        self._list: list[Experience] = []
-        self._points = np.empty((0, 0))
+        self._lived: list[Experience] = []
+        self._ids: set[str] = set()
+        # Rows up to len(_lived) are filled; the room doubles when it is full.
+        self._points = np.zeros((16, len(SCALE)))
+        self._closed_ms = np.zeros(16, dtype=np.int64)
         self._rules: dict[str, SemanticRule] = {}
 
     async def remember(self, experience: Experience) -> None:
-        if experience.id in self._experiences:
+        if experience.id in self._ids:
             return
-        self._experiences[experience.id] = experience
-        self._list = sorted(self._experiences.values(), key=lambda e: (e.closed_at, e.id))
-        points = np.array([vector(e.conditions) for e in self._list])
-        lengths = np.linalg.norm(points, axis=1, keepdims=True)
-        self._points = np.divide(points, lengths, out=np.zeros_like(points), where=lengths > 0)
+        row = len(self._lived)
+        if row == len(self._points):
+            self._points = np.concatenate([self._points, np.zeros_like(self._points)])
+            self._closed_ms = np.concatenate([self._closed_ms, np.zeros_like(self._closed_ms)])
+        point = np.array(vector(experience.conditions))
+        length = float(np.linalg.norm(point))
+        self._points[row] = point / length if length else point
+        self._closed_ms[row] = epoch_ms(experience.closed_at)
+        self._ids.add(experience.id)
+        self._lived.append(experience)
 
     async def similar(
         self, conditions: Conditions, *, until: datetime, limit: int
     ) -> tuple[tuple[Experience, float], ...]:
-        known = self._known(until)
-        if not known or limit <= 0:
+        known = np.flatnonzero(self._known(until))
+        if not len(known) or limit <= 0:
             return ()
         point = np.array(vector(conditions))
         length = float(np.linalg.norm(point))
-        cosines = self._points[:known] @ (point / length) if length else np.zeros(known)
-        likeness = (1 + cosines) / 2
-        order = sorted(range(known), key=lambda i: (-likeness[i], self._list[i].id))[:limit]
-        return tuple((self._list[i], float(likeness[i])) for i in order)
+        likeness = (1 + self._points[known] @ (point / length if length else point)) / 2
+        # All that reach the last place, so that ties are settled by id and not by the order of arrival.
+        last = np.partition(likeness, -limit)[-limit] if len(likeness) > limit else -np.inf
+        found = [(self._lived[known[i]], float(likeness[i])) for i in np.flatnonzero(likeness >= last)]
+        return tuple(sorted(found, key=lambda one: (-one[1], one[0].id))[:limit])
 
     async def count(self, *, until: datetime) -> int:
-        return self._known(until)
+        return int(np.count_nonzero(self._known(until)))
 
-    def _known(self, until: datetime) -> int:
-        known = len(self._list)
-        while known and self._list[known - 1].closed_at > until:
-            known -= 1
-        return known
+    def _known(self, until: datetime) -> NDArray[np.bool_]:
+        return self._closed_ms[: len(self._lived)] <= epoch_ms(until)
 
     async def learn(self, rule: SemanticRule) -> None:
         self._rules.setdefault(rule.id, rule)

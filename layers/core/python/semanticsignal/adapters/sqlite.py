@@ -170,12 +170,12 @@ class SqliteLedger:
     def _writing(self) -> Iterator[None]:
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            is_whole = False
             try:
                 yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+                is_whole = True
+            finally:
+                self._db.execute("COMMIT" if is_whole else "ROLLBACK")
         except sqlite3.Error as wrong:
             raise LedgerUnavailable(f"cannot write the ledger {self._path}, was {wrong}") from wrong
 

@@ -39,7 +39,7 @@ class Function:
         self.stage = stage
         self._sockets, self._given = sockets, publish
 
-    def __call__(self, event: Any, context: object) -> dict[str, list[str]]:
+    def __call__(self, event: Any, _context: object) -> dict[str, list[str]]:
         """The ids of the facts it told. Whatever is raised makes Lambda try again, and then the event a dead letter.
 
         Raises BadInput for what is no fact or none this stage hears, and all that the stage or the bus raises."""

@@ -176,7 +176,7 @@ def replay(
     since: Annotated[str | None, typer.Option("--from", help="First close decided on, UTC.", metavar="D")] = None,
     until: Annotated[str | None, typer.Option("--to", help="End, exclusive, UTC.", metavar="D")] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="analyst, or a model name of the configured server.")
+        str | None, typer.Option("--model", help="analyst, recorded:HOME, or a name at model.base_url.")
     ] = None,
     home: Annotated[
         Path | None, typer.Option("--home", help="Keep the ledger here; run again to go on.", metavar="DIR")
@@ -189,7 +189,11 @@ def replay(
     from .replay import Plan, replay
 
     flags: dict[str, Any] = {"symbols": _listed(symbol), "timeframe": timeframe}
-    if model is not None and model != "analyst":
+    kind, _, tail = (model or "").partition(":")
+    recorded = Path(tail) if kind == "recorded" and tail else None
+    if model == "analyst" or recorded:
+        flags |= {"model.provider": "analyst"}
+    elif model is not None:
         flags |= {"model.provider": "openai_compatible", "model.name": model}
     settings = _load(flags).settings
     start = _instant("--from", since, "2000-01-01")
@@ -199,7 +203,7 @@ def replay(
     if out is not None and not out.resolve().parent.is_dir():
         raise BadInput(f"--json needs a folder that is there, was {out}")
     with _bar() as progress:
-        report = asyncio.run(replay(folder, Plan(settings, start, end), home, progress))
+        report = asyncio.run(replay(folder, Plan(settings, start, end, recorded), home, progress))
     if out is not None:
         out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     _print_report(report)

@@ -18,7 +18,7 @@ from ..domain.ledger import Closing, Opening
 from ..domain.market import Symbol, Timeframe, epoch_ms, instant
 from ..domain.policy import Settings
 from ..logic.show import views
-from ..ports import Sockets
+from ..ports import LanguageModel, Sockets
 from . import web
 from .figures import Figures
 from .loop import Loop
@@ -98,10 +98,15 @@ class Host:
             return
         log.info("living through %d days of history", (until - since).days)
         tape = await wiring.backfilled(self.on.market, self.settings, since=since, until=until, fine=HISTORY_FINE)
-        past = wiring.replayed(self.settings, tape, self.held.ledger, since)
+        past = wiring.replayed(self.settings, tape, self.held.ledger, since, self._past_mind())
         on = replace(past.on, memory=self.on.memory, archive=wiring.past_archive(self.on.archive))
         plan = Plan(self.settings, since, until)
         await walk(past._replace(on=on), plan, closes(tape, plan), self._progressed)
+
+    def _past_mind(self) -> LanguageModel:
+        """The analyst answers for itself, without HTTP; another model is asked as it would have been."""
+        is_analyst = self.settings.model.provider == "analyst"
+        return wiring.model(self.settings) if is_analyst else self.world.mind
 
     async def _progressed(self, done: int, of: int) -> None:
         self._history_done = done / of
@@ -247,7 +252,7 @@ async def _world(
         venue = wiring.venue(settings, real.now)
         stack.push_async_callback(venue.close)
         await venue.open()
-        return wiring.World(venue, real, wiring.model(settings), 1.0)
+        return wiring.World(venue, real, wiring.model(settings, held.path), 1.0)
     tape = wiring.tape(Path(market), settings)
     bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
     first = max(series.candle(0).opened_at for series in bars)
@@ -255,7 +260,7 @@ async def _world(
     wanted = lived_from + timedelta(days=settings.simulation.history_days)
     until = min(wanted, *(series.closed_at for series in bars))
     clock = wiring.fast_clock(await _resumed(held, until), factor)
-    return wiring.World(tape, clock, wiring.model(settings), factor, lived_from, until)
+    return wiring.World(tape, clock, wiring.model(settings, held.path), factor, lived_from, until)
 
 
 async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, held: wiring.Home) -> wiring.World:
@@ -280,7 +285,7 @@ async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, h
         mind: Any = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
         stack.push_async_callback(mind.close)
     else:
-        mind = wiring.model(settings)
+        mind = wiring.model(settings, held.path)
     return wiring.World(venue, clock, mind, factor, lived_from, until)
 
 

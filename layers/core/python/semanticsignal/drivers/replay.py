@@ -36,16 +36,24 @@ REPLAYED = tuple(stage for stage in STAGES if stage.name != "show")
 
 
 class Plan(NamedTuple):
-    """Which bars to decide on: those that close in [since, until)."""
+    """Which bars to decide on: those that close in [since, until). `recorded`: the home whose replies answer."""
 
     settings: Settings
     since: datetime
     until: datetime
+    recorded: Path | None = None
 
     def holds(self, tape: "wiring.Tape") -> str:
         """What makes two replays the same: a home is continued only by its own."""
         same = asdict(self.settings) | {"home": "", "port": 0, "data": ""}
-        words = {"since": self.since, "until": self.until, "tape": tape.digest(), "settings": plain(same)}
+        words: dict[str, Any] = {
+            "since": self.since,
+            "until": self.until,
+            "tape": tape.digest(),
+            "settings": plain(same),
+        }
+        if self.recorded:
+            words["recorded"] = str(self.recorded.resolve())
         return "replay " + json.dumps(plain(words), sort_keys=True)
 
 
@@ -105,7 +113,8 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
     with TemporaryDirectory(prefix="semsig-replay-") as temporary:
         held = wiring.home(home or Path(temporary), plan.settings, plan.holds(tape), is_durable=False)
         try:
-            rig = wiring.replayed(plan.settings, tape, held.ledger, plan.since)
+            mind = wiring.recorded(plan.recorded) if plan.recorded else wiring.model(plan.settings, home)
+            rig = wiring.replayed(plan.settings, tape, held.ledger, plan.since, mind)
             ran = await walk(rig, plan, instants, progress)
             return await report(held.ledger, tape, plan, instants, ran)
         finally:

@@ -45,6 +45,9 @@ async def _decided(fact: MarketAnalysed, on: Sockets) -> Decision:
     else:
         asked = await _asked(briefing, on)
         verdict = await _verdict(briefing, asked, on)
+    late = guards.overdue(seen, on.clock.now(), on.settings.risk, is_forced=fact.is_forced)
+    if late and verdict.action in (Action.BUY, Action.SELL):
+        verdict = replace(verdict, action=Action.HOLD, refusals=(*verdict.refusals, late))
     return judge.decision(briefing, now_as, verdict, asked, (sha256(dumps(seen)).hexdigest(), on.clock.now()))
 
 

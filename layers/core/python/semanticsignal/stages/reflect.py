@@ -35,13 +35,14 @@ async def _reflection(trade: Trade, newest: Experience, on: Sockets) -> Facts:
         return ()
     before = [e for e in await _experiences(on) if e.closed_at <= trade.closed_at and e.id != newest.id]
     standing = await on.memory.rules(until=trade.closed_at)
-    told: list[Fact] = []
+    # A first run that broke off may have formed some already: they are told again.
+    told: list[Fact] = [RuleFormed(rule.id, rule.formed_at) for rule in standing if rule.formed_at == trade.closed_at]
     for rule in rules.formed((*before, newest), standing, trade.closed_at, on.settings.memory):
         entry = await on.ledger.record(Entry(RuleFormed(rule.id, rule.formed_at), rule))
         if isinstance(entry.subject, SemanticRule):
             await on.memory.learn(entry.subject)
         told.append(entry.fact)
-    return tuple(told)
+    return tuple(dict.fromkeys(told))
 
 
 async def _experiences(on: Sockets) -> list[Experience]:

@@ -48,6 +48,15 @@ def completeness(snapshot: Snapshot, settings: Settings) -> Refusal | None:
     return None
 
 
+def overdue(snapshot: Snapshot, now: datetime, risk: Risk, *, is_forced: bool) -> Refusal | None:
+    """A decision that comes long after its bar closed opens nothing; a forced one may come anywhere in the next bar."""
+    age = (now - snapshot.closed_at) / snapshot.timeframe.span
+    limit = risk.stale_ratio + (1 if is_forced else 0)
+    if age > limit:
+        return Refusal("stale", f"decided {age:.2f} bars after the close, at most {limit:g}")
+    return None
+
+
 def update_refusal(signal: Signal, position: Position, price: Decimal, risk: Risk) -> Refusal | None:
     """A stop only tightens, only after enough of the way to the target, and levels stay on their side of the price."""
     sign = position.side.sign

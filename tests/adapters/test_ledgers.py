@@ -1,0 +1,353 @@
+"""One contract, two ledgers: first write wins, one transaction an entry, and the same after reopening."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from world import BTC, ETH, H4, MONDAY, d
+
+from semanticsignal.adapters.inmemory import InMemoryLedger
+from semanticsignal.adapters.sqlite import SqliteLedger
+from semanticsignal.domain.errors import BadInput, LedgerConflict, LedgerUnavailable
+from semanticsignal.domain.events import EquityMarked, OrderPlaced
+from semanticsignal.domain.ledger import Entry
+from semanticsignal.domain.market import MarketKind, Symbol
+from semanticsignal.domain.trading import EquityPoint, Order, Portfolio, Purpose, Side
+from semanticsignal.logic.execute import position as fold
+
+START = d("10000.00")
+
+
+def mark(hours: int, equity: str = "10000") -> Entry:
+    at = MONDAY + timedelta(hours=hours)
+    return Entry(EquityMarked(at.isoformat(), at), EquityPoint(at, d(equity), d(equity), d(0), 0))
+
+
+def order(name: str, symbol: Symbol = BTC, hours: int = 0) -> Order:
+    at = MONDAY + timedelta(hours=hours)
+    return Order(name, name, symbol, MarketKind.SPOT, Purpose.OPEN, Side.LONG, d("1.50"), at, at + H4, d(95), None)
+
+
+def placed(of: Order) -> Entry:
+    return Entry(OrderPlaced(of.id, of.symbol, of.created_at), of)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    if request.param == "memory":
+        yield InMemoryLedger(START)
+    else:
+        opened = SqliteLedger(tmp_path / "home" / "ledger.db", START)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def reopened(tmp_path: Path) -> Iterator[Callable[..., SqliteLedger]]:
+    """Opens one and the same file as often as one likes."""
+    opened: list[SqliteLedger] = []
+
+    def again(start_quote: Any = START) -> SqliteLedger:
+        opened.append(SqliteLedger(tmp_path / "ledger.db", start_quote))
+        return opened[-1]
+
+    yield again
+    for one in opened:
+        one.close()
+
+
+async def place(ledger: Any, of: Order) -> Entry:
+    before = await ledger.portfolio()
+    entry: Entry = await ledger.settle(placed(of), before, fold.with_order(before, of))
+    return entry
+
+
+class TestLedger:
+    async def test_it_begins_with_the_starting_capital_and_nothing_else(self, ledger: Any) -> None:
+        assert await ledger.portfolio() == fold.empty(START)
+        assert await ledger.entries() == ()
+        assert await ledger.last_seq() == 0
+        assert await ledger.entry("EquityMarked:x") is None
+
+    async def test_entries_are_numbered_from_one(self, ledger: Any) -> None:
+        first, second = await ledger.record(mark(0)), await ledger.record(mark(4))
+
+        assert (first, second) == (replace(mark(0), seq=1), replace(mark(4), seq=2))
+        assert await ledger.entry(mark(4).id) == second
+        assert await ledger.last_seq() == 2
+
+    async def test_the_first_write_wins(self, ledger: Any) -> None:
+        await ledger.record(mark(0, "10000"))
+
+        stands = await ledger.record(mark(0, "9999"))
+
+        assert stands.subject.equity_quote == d(10_000)
+        assert await ledger.entries() == (stands,)
+
+    async def test_entry_and_portfolio_are_written_together(self, ledger: Any) -> None:
+        entry = await place(ledger, order("a"))
+
+        assert entry.seq == 1
+        portfolio = await ledger.portfolio()
+        assert (portfolio.version, portfolio.orders) == (1, (order("a"),))
+        assert portfolio.account.start_quote == START
+
+    async def test_an_entry_that_stands_settles_nothing_anew(self, ledger: Any) -> None:
+        first = await place(ledger, order("a"))
+        portfolio = await ledger.portfolio()
+
+        again = await ledger.settle(placed(order("a", ETH)), portfolio, fold.with_order(portfolio, order("b")))
+
+        assert again == first
+        assert await ledger.portfolio() == portfolio
+        assert await ledger.last_seq() == 1
+
+    async def test_an_entry_that_stands_wins_even_over_a_stale_portfolio(self, ledger: Any) -> None:
+        stale = await ledger.portfolio()
+        first = await place(ledger, order("a"))
+
+        assert await ledger.settle(placed(order("a")), stale, fold.with_order(stale, order("a"))) == first
+
+    async def test_a_stale_portfolio_is_a_conflict_and_writes_nothing(self, ledger: Any) -> None:
+        stale = await ledger.portfolio()
+        await place(ledger, order("a"))
+        portfolio = await ledger.portfolio()
+
+        with pytest.raises(LedgerConflict, match="at version 1, was read at 0"):
+            await ledger.settle(placed(order("b", ETH)), stale, fold.with_order(stale, order("b", ETH)))
+
+        assert await ledger.portfolio() == portfolio
+        assert await ledger.last_seq() == 1
+        assert await ledger.entry("OrderPlaced:b") is None
+
+    async def test_after_a_conflict_reading_again_settles(self, ledger: Any) -> None:
+        stale = await ledger.portfolio()
+        await place(ledger, order("a"))
+        with pytest.raises(LedgerConflict):
+            await ledger.settle(placed(order("b", ETH)), stale, stale)
+
+        await place(ledger, order("b", ETH))
+
+        assert [o.id for o in (await ledger.portfolio()).orders] == ["a", "b"]
+
+    async def test_money_keeps_every_digit_it_was_written_with(self, ledger: Any) -> None:
+        before = await ledger.portfolio()
+        after = replace(before, version=1, account=before.account.book(fees=d("0.123456789012345678901234567")))
+
+        await ledger.settle(mark(0), before, after)
+
+        assert str((await ledger.portfolio()).account.fees_quote) == "0.123456789012345678901234567"
+        assert str((await ledger.portfolio()).account.start_quote) == "10000.00"
+
+    @pytest.mark.parametrize(
+        ("wanted", "ids"),
+        [
+            ({}, ["m0", "a", "b", "m4", "c", "m8"]),
+            ({"kinds": ("OrderPlaced",)}, ["a", "b", "c"]),
+            ({"kinds": ("OrderPlaced", "EquityMarked")}, ["m0", "a", "b", "m4", "c", "m8"]),
+            ({"kinds": ("RuleFormed",)}, []),
+            ({"symbol": BTC}, ["a", "c"]),
+            ({"symbol": Symbol("XRP", "USDC")}, []),
+            ({"after": 2}, ["b", "m4", "c", "m8"]),
+            ({"before": 3}, ["m0", "a"]),
+            ({"after": 2, "before": 5}, ["b", "m4"]),
+            ({"until": MONDAY + H4}, ["m0", "a", "b", "m4"]),
+            ({"until": MONDAY + H4 - timedelta(microseconds=1)}, ["m0", "a", "b"]),
+            ({"until": MONDAY - H4}, []),
+            ({"limit": 2}, ["m0", "a"]),
+            ({"limit": 0}, []),
+            ({"limit": 2, "newest_first": True}, ["m8", "c"]),
+            ({"newest_first": True, "kinds": ("OrderPlaced",), "until": MONDAY + H4}, ["b", "a"]),
+            ({"newest_first": True, "before": 5, "limit": 1}, ["m4"]),
+        ],
+    )  # fmt: skip
+    async def test_entries_are_found_by_what_they_are(
+        self, ledger: Any, wanted: dict[str, Any], ids: list[str]
+    ) -> None:
+        names = {mark(hours).fact.id: f"m{hours}" for hours in (0, 4, 8)}
+        for entry in (
+            mark(0),
+            placed(order("a")),
+            placed(order("b", ETH, 1)),
+            mark(4),
+            placed(order("c", BTC, 5)),
+            mark(8),
+        ):
+            await ledger.record(entry)
+
+        found = await ledger.entries(**wanted)
+
+        assert [names.get(entry.fact.id, entry.fact.id) for entry in found] == ids
+
+    async def test_what_was_not_told_is_told_again(self, ledger: Any) -> None:
+        for hours in (0, 4, 8):
+            await ledger.record(mark(hours))
+
+        before = await ledger.untold()
+        await ledger.told(2)
+        after = await ledger.untold()
+        await ledger.told(3)
+
+        assert [entry.seq for entry in before] == [1, 2, 3]
+        assert [entry.seq for entry in after] == [3]
+        assert await ledger.untold() == ()
+
+
+# --- The file --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_file_reopened_holds_the_same(reopened: Callable[..., SqliteLedger]) -> None:
+    first = reopened()
+    await place(first, order("a"))
+    await first.record(mark(4))
+    await first.told(1)
+    entries, portfolio, digest = await first.entries(), await first.portfolio(), first.digest()
+    first.close()
+
+    again = reopened()
+
+    assert (await again.entries(), await again.portfolio(), again.digest()) == (entries, portfolio, digest)
+    assert [entry.seq for entry in await again.untold()] == [2]
+
+
+async def test_the_starting_capital_of_a_file_stands(reopened: Callable[..., SqliteLedger]) -> None:
+    reopened(d(500)).close()
+
+    assert (await reopened(d(9_000)).portfolio()).account.start_quote == d(500)
+
+
+async def test_both_ledgers_tell_the_same_story(reopened: Callable[..., SqliteLedger]) -> None:
+    file, memory = reopened(), InMemoryLedger(START)
+
+    for ledger in (file, memory):
+        await place(ledger, order("a"))
+        await ledger.record(mark(4))
+        await place(ledger, order("b", ETH))
+    file._decoded.cache_clear()
+
+    assert await file.entries() == await memory.entries()
+    assert await file.portfolio() == await memory.portfolio()
+
+
+async def test_equal_content_has_an_equal_digest_and_other_content_another(tmp_path: Path) -> None:
+    async def digest(name: str, *entries: Entry, of: Order | None = None, start: str = "10000") -> str:
+        ledger = SqliteLedger(tmp_path / name, d(start))
+        for entry in entries:
+            await ledger.record(entry)
+        if of:
+            await place(ledger, of)
+        found = ledger.digest()
+        ledger.close()
+        return found
+
+    same = {await digest("1", mark(0), mark(4)), await digest("2", mark(0), mark(4))}
+    others = {
+        await digest("3", mark(0)),
+        await digest("4", mark(4), mark(0)),
+        await digest("5", mark(0), mark(4, "9999")),
+        await digest("6", mark(0), mark(4, "10000.0")),
+        await digest("7", mark(0), mark(4), start="10001"),
+        await digest("8", mark(0), mark(4), of=order("a")),
+        await digest("9"),
+    }
+
+    assert len(same) == 1
+    assert len(others) == 7
+    assert same.isdisjoint(others)
+
+
+async def test_what_was_told_and_noted_is_no_part_of_the_digest(reopened: Callable[..., SqliteLedger]) -> None:
+    ledger = reopened()
+    await ledger.record(mark(0))
+    before = ledger.digest()
+
+    await ledger.told(1)
+    ledger.set_note("tape", "abc")
+
+    assert ledger.digest() == before
+    assert (ledger.note("tape"), ledger.note("nothing")) == ("abc", None)
+
+
+async def test_of_two_ledgers_on_one_file_one_settles_and_the_other_reads_again(
+    reopened: Callable[..., SqliteLedger],
+) -> None:
+    one, other = reopened(), reopened()
+    seen = await one.portfolio()
+    assert await other.portfolio() == seen
+
+    await one.settle(placed(order("a")), seen, fold.with_order(seen, order("a")))
+    with pytest.raises(LedgerConflict):
+        await other.settle(placed(order("b", ETH)), seen, fold.with_order(seen, order("b", ETH)))
+
+    assert await other.portfolio() == await one.portfolio()
+    await place(other, order("b", ETH))
+    assert [o.id for o in (await one.portfolio()).orders] == ["a", "b"]
+    assert [entry.fact.id for entry in await one.entries()] == ["a", "b"]
+
+
+async def test_of_two_ledgers_recording_the_same_the_first_wins(reopened: Callable[..., SqliteLedger]) -> None:
+    one, other = reopened(), reopened()
+
+    first = await one.record(mark(0, "1"))
+
+    assert await other.record(mark(0, "2")) == first
+
+
+def sqlite_needs_a_file(path: Path) -> SqliteLedger:
+    return SqliteLedger(path, START)
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("buy milk " * 1000)
+
+    with pytest.raises(LedgerUnavailable, match=r"cannot open the ledger .*notes\.txt"):
+        sqlite_needs_a_file(tmp_path / "notes.txt")
+
+    assert (tmp_path / "notes.txt").read_text() == "buy milk " * 1000
+
+
+async def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnavailable):
+        sqlite_needs_a_file(tmp_path)
+
+
+async def test_a_file_in_the_way_of_its_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+
+    with pytest.raises(LedgerUnavailable):
+        sqlite_needs_a_file(tmp_path / "home" / "ledger.db")
+
+
+async def test_a_closed_ledger_says_so(reopened: Callable[..., SqliteLedger]) -> None:
+    ledger = reopened()
+    ledger.close()
+
+    with pytest.raises(LedgerUnavailable):
+        await ledger.portfolio()
+    with pytest.raises(LedgerUnavailable):
+        await ledger.record(mark(0))
+
+
+async def test_an_entry_of_a_newer_version_is_named(reopened: Callable[..., SqliteLedger]) -> None:
+    ledger = reopened()
+    ledger._db.execute("INSERT INTO entries (id, kind, at_us, fact, subject) VALUES ('x', 'MoonLanded', 0, '{}', '{}')")
+
+    with pytest.raises(BadInput, match="newer version: unknown kind 'MoonLanded'"):
+        await ledger.entries()
+
+
+async def test_a_write_that_fails_half_way_leaves_nothing(reopened: Callable[..., SqliteLedger]) -> None:
+    ledger = reopened()
+    before = await ledger.portfolio()
+    unwritable = replace(mark(0), subject=object())  # type: ignore[arg-type]
+
+    with pytest.raises(TypeError):
+        await ledger.settle(unwritable, before, replace(before, version=1))
+
+    assert await ledger.portfolio() == before == Portfolio(0, before.account)
+    assert ledger.digest() == reopened().digest()
+    await place(ledger, order("a"))
+    assert await ledger.last_seq() == 1
