@@ -24,7 +24,12 @@ def at(bar: int, timeframe: Timeframe = H4) -> datetime:
 
 
 def frames(
-    bars: int, seed: int, *, finer: Iterable[Timeframe] = (H1,), price: float = 100.0, gaps: Mapping[int, int] | None = None
+    bars: int,
+    seed: int,
+    *,
+    finer: Iterable[Timeframe] = (H1,),
+    price: float = 100.0,
+    gaps: Mapping[int, int] | None = None,
 ) -> Frames:
     """`bars` bars of 4 h and the same market in finer ones. `gaps`: first missing bar → how many are missing."""
     lengths = sorted({H4, *finer}, key=lambda timeframe: timeframe.ms)
@@ -58,7 +63,11 @@ def coarser(fine: pd.DataFrame, timeframe: Timeframe) -> pd.DataFrame:
     """The same market in longer bars."""
     by = fine.assign(ts=fine["ts"] // timeframe.ms * timeframe.ms).groupby("ts", as_index=False)
     joined: pd.DataFrame = by.agg(
-        open=("open", "first"), high=("high", "max"), low=("low", "min"), close=("close", "last"), volume=("volume", "sum")
+        open=("open", "first"),
+        high=("high", "max"),
+        low=("low", "min"),
+        close=("close", "last"),
+        volume=("volume", "sum"),
     )
     return joined[list(COLUMNS)]
 

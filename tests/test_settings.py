@@ -67,8 +67,11 @@ def test_file_beats_default_variable_beats_file_and_flag_beats_all() -> None:
     assert (found.settings.risk.losing_streak, found.settings.memory.k) == (4, 6)
     assert found.settings.risk.pause_bars == Settings().risk.pause_bars
     assert found.origins == {
-        "port": "flag", "risk.cooldown_bars": "SEMSIG_RISK__COOLDOWN_BARS", "risk.losing_streak": "config.toml", "memory.k": "config.toml",
-    }  # fmt: skip
+        "port": "flag",
+        "risk.cooldown_bars": "SEMSIG_RISK__COOLDOWN_BARS",
+        "risk.losing_streak": "config.toml",
+        "memory.k": "config.toml",
+    }
 
 
 def test_a_flag_not_given_changes_nothing() -> None:

@@ -195,10 +195,30 @@ async def rebuilt(ledger: Ledger) -> InMemoryMemory:
 # --- Nouns by hand ---------------------------------------------------------------------------------------------------
 
 INDICATORS = (
-    "sma_20", "sma_50", "sma_200", "macd", "macd_signal", "macd_histogram", "adx_14", "plus_di_14", "minus_di_14",
-    "rsi_14", "change_1_ratio", "change_6_ratio", "change_42_ratio", "atr_14", "atr_ratio", "bb_upper", "bb_middle",
-    "bb_lower", "bb_position_ratio", "bb_width_ratio", "obv_change_10_ratio", "volume", "volume_ratio",
-)  # fmt: skip
+    "sma_20",
+    "sma_50",
+    "sma_200",
+    "macd",
+    "macd_signal",
+    "macd_histogram",
+    "adx_14",
+    "plus_di_14",
+    "minus_di_14",
+    "rsi_14",
+    "change_1_ratio",
+    "change_6_ratio",
+    "change_42_ratio",
+    "atr_14",
+    "atr_ratio",
+    "bb_upper",
+    "bb_middle",
+    "bb_lower",
+    "bb_position_ratio",
+    "bb_width_ratio",
+    "obv_change_10_ratio",
+    "volume",
+    "volume_ratio",
+)
 
 
 def snapshot(
@@ -253,11 +273,27 @@ def decision(of: Signal | None = None, price: str = "100", **changes: Any) -> De
     """What was decided on Monday's first bar."""
     seen = snapshot(price)
     made = Decision(
-        id=seen.id, symbol=BTC, timeframe=Timeframe.H4, closed_at=seen.closed_at, decided_at=seen.seen_at,
-        price=seen.price, action=of.action if of else Action.HOLD, signal=of, refusals=(), snapshot_id=seen.id,
-        snapshot_sha256="", prompt_sha256=None, prompt_version=None, reply_sha256=None, model=None, recalled=(),
-        rules=(), regime=str(seen.regime), conditions=Conditions({}, {}), is_simulated=False,
-    )  # fmt: skip
+        id=seen.id,
+        symbol=BTC,
+        timeframe=Timeframe.H4,
+        closed_at=seen.closed_at,
+        decided_at=seen.seen_at,
+        price=seen.price,
+        action=of.action if of else Action.HOLD,
+        signal=of,
+        refusals=(),
+        snapshot_id=seen.id,
+        snapshot_sha256="",
+        prompt_sha256=None,
+        prompt_version=None,
+        reply_sha256=None,
+        model=None,
+        recalled=(),
+        rules=(),
+        regime=str(seen.regime),
+        conditions=Conditions({}, {}),
+        is_simulated=False,
+    )
     return replace(made, **changes)
 
 
@@ -267,12 +303,26 @@ def position(
     """Two units, opened when Monday began."""
     price = Decimal(entry)
     made = Position(
-        id="one#order", decision_id="one", symbol=BTC, kind=MarketKind.PERP, side=side, quantity=Decimal(2),
-        entry_price=price, entry_fee_quote=Decimal("0.15"), opened_at=MONDAY, stop_price=Decimal(stop),
-        initial_stop_price=Decimal(stop), target_price=None if target is None else Decimal(target), stop_from=MONDAY,
-        earlier_stop_price=None, earlier_target_price=None, checked_until=MONDAY, highest_price=price,
-        lowest_price=price, mark_price=price,
-    )  # fmt: skip
+        id="one#order",
+        decision_id="one",
+        symbol=BTC,
+        kind=MarketKind.PERP,
+        side=side,
+        quantity=Decimal(2),
+        entry_price=price,
+        entry_fee_quote=Decimal("0.15"),
+        opened_at=MONDAY,
+        stop_price=Decimal(stop),
+        initial_stop_price=Decimal(stop),
+        target_price=None if target is None else Decimal(target),
+        stop_from=MONDAY,
+        earlier_stop_price=None,
+        earlier_target_price=None,
+        checked_until=MONDAY,
+        highest_price=price,
+        lowest_price=price,
+        mark_price=price,
+    )
     return replace(made, **changes)
 
 

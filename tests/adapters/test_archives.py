@@ -30,6 +30,10 @@ KEYS = [
 ]  # fmt: skip
 
 
+def files(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file()]
+
+
 @pytest.fixture(params=["memory", "folder"])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
     return InMemoryArchive() if request.param == "memory" else FolderArchive(tmp_path / "archive")
@@ -96,9 +100,7 @@ async def test_no_key_leads_out_of_the_folder(key: str, tmp_path: Path) -> None:
     except SemanticSignalError:
         pass  # refused is as good as kept inside
 
-    outside = [
-        str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file() and root not in file.parents
-    ]
+    outside = [str(file.relative_to(tmp_path)) for file in files(tmp_path) if root not in file.parents]
     assert outside == []
 
 
@@ -111,7 +113,7 @@ async def test_a_folder_opened_again_holds_what_it_held(tmp_path: Path) -> None:
 async def test_a_draft_left_by_a_crash_is_no_item(tmp_path: Path) -> None:
     archive = FolderArchive(tmp_path)
     await archive.put("reply/1", Reply("x", "m"))
-    (item,) = [file for file in tmp_path.rglob("*") if file.is_file()]
+    (item,) = files(tmp_path)
     item.rename(item.with_name(item.name + ".77.draft"))
 
     assert await archive.get("reply/1", Reply) is None
@@ -122,7 +124,7 @@ async def test_a_draft_left_by_a_crash_is_no_item(tmp_path: Path) -> None:
 async def test_a_damaged_item_is_reported_in_our_words(damage: bytes | str, tmp_path: Path) -> None:
     archive = FolderArchive(tmp_path)
     await archive.put("reply/1", Reply("x" * 100, "m"))
-    (item,) = [file for file in tmp_path.rglob("*") if file.is_file()]
+    (item,) = files(tmp_path)
     item.write_bytes(item.read_bytes()[:-20] if isinstance(damage, str) else damage)
 
     with pytest.raises(SemanticSignalError):

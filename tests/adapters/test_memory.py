@@ -15,10 +15,23 @@ HOUR = timedelta(hours=1)
 
 def lived(name: str, hours: int = 0, **numbers: float | None) -> Experience:
     return Experience(
-        id=name, trade_id=name, symbol=BTC, side=Side.LONG, opened_at=MONDAY, closed_at=MONDAY + hours * HOUR,
-        conditions=Conditions({}, numbers), regime="", confidence_ratio=0.7, insight="", return_ratio=0.0, r_multiple=None,
-        is_win=True, exit_reason=ExitReason.STOP, mae_ratio=0.0, mfe_ratio=0.0,
-    )  # fmt: skip
+        id=name,
+        trade_id=name,
+        symbol=BTC,
+        side=Side.LONG,
+        opened_at=MONDAY,
+        closed_at=MONDAY + hours * HOUR,
+        conditions=Conditions({}, numbers),
+        regime="",
+        confidence_ratio=0.7,
+        insight="",
+        return_ratio=0.0,
+        r_multiple=None,
+        is_win=True,
+        exit_reason=ExitReason.STOP,
+        mae_ratio=0.0,
+        mfe_ratio=0.0,
+    )
 
 
 def edition(count: int, hours: int = 0, pattern: str = "p") -> SemanticRule:

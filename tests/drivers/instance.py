@@ -8,10 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 SEMSIG = str(Path(sys.executable).with_name("semsig"))
 # Generous for a loaded machine; nothing waits this long unless it is broken.
@@ -24,7 +27,9 @@ def surroundings(variables: dict[str, str]) -> dict[str, str]:
     return clean | {"NO_COLOR": "1", "COLUMNS": "200"} | variables
 
 
-def semsig(*arguments: object, folder: Path, variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def semsig(
+    *arguments: object, folder: Path, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """A command to its end, from a folder without a config.toml."""
     return subprocess.run(
         [SEMSIG, *map(str, arguments)],
@@ -36,6 +41,24 @@ def semsig(*arguments: object, folder: Path, variables: dict[str, str] | None = 
         timeout=PATIENCE_S,
         check=False,
     )
+
+
+def here(*arguments: object, folder: Path, variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """The same in this process: a second saved where only its words and its exit code are asked for."""
+    from semanticsignal.drivers.cli import main
+
+    said, complained = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(complained), chdir(folder):
+        patch.setattr(sys, "argv", ["semsig", *map(str, arguments)])
+        for name in [name for name in os.environ if name.startswith("SEMSIG_")]:
+            patch.delenv(name)
+        for name, value in (variables or {}).items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(list(map(str, arguments)), code, said.getvalue(), complained.getvalue())
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str:

@@ -86,18 +86,37 @@ def eventful(ledger: InMemoryLedger | None = None) -> Sockets:
         return cycle(symbol, MONDAY + number * H4)
 
     script = {
-        at(2): says("BUY", 98, 110), at(4): says("UPDATE", 104), at(6): says("BUY", 105, 115),
-        at(9): says("BUY", 97, 105), at(11): says("BUY", 97, 105.5), at(14): says("BUY", 101.5, 110),
-        at(16): says("BUY", 95, 108), at(18): says("CLOSE"), at(19): says("BUY", 105, 118),
-        at(2, ETH): says("BUY", 50.4, 51.9), at(6, ETH): says("BUY", 45.5, 51.5), at(7, ETH): says("UPDATE", 47.5),
-        at(10, ETH): says("BUY", 53, 59), at(12, ETH): says("SELL"), at(14, ETH): says("BUY", 47, 49.8),
-        at(17, ETH): says("BUY", 51, 57), at(19, ETH): says("SELL"),
-    }  # fmt: skip
+        at(2): says("BUY", 98, 110),
+        at(4): says("UPDATE", 104),
+        at(6): says("BUY", 105, 115),
+        at(9): says("BUY", 97, 105),
+        at(11): says("BUY", 97, 105.5),
+        at(14): says("BUY", 101.5, 110),
+        at(16): says("BUY", 95, 108),
+        at(18): says("CLOSE"),
+        at(19): says("BUY", 105, 118),
+        at(2, ETH): says("BUY", 50.4, 51.9),
+        at(6, ETH): says("BUY", 45.5, 51.5),
+        at(7, ETH): says("UPDATE", 47.5),
+        at(10, ETH): says("BUY", 53, 59),
+        at(12, ETH): says("SELL"),
+        at(14, ETH): says("BUY", 47, 49.8),
+        at(17, ETH): says("BUY", 51, 57),
+        at(19, ETH): says("SELL"),
+    }
     return world(
-        *btc, *eth, model=CycleModel(script), ledger=ledger, risk__cooldown_bars=0, risk__min_confidence_ratio=0.3,
-        memory__reflect_every=2, memory__min_losses=1, memory__min_wins=1, risk__tighten_progress_ratio=0.0,
+        *btc,
+        *eth,
+        model=CycleModel(script),
+        ledger=ledger,
+        risk__cooldown_bars=0,
+        risk__min_confidence_ratio=0.3,
+        memory__reflect_every=2,
+        memory__min_losses=1,
+        memory__min_wins=1,
+        risk__tighten_progress_ratio=0.0,
         risk__losing_streak=100,
-    )  # fmt: skip
+    )
 
 
 async def resumed(on: Sockets, ledger: Any, until: datetime) -> Sockets:

@@ -58,8 +58,13 @@ async def test_a_candle_becomes_a_decision_an_order_and_a_position() -> None:
     facts = await close(on, MONDAY + H4)
 
     assert [type(fact).__name__ for fact in facts] == [
-        "CandleClosed", "MarketCollected", "MarketAnalysed", "DecisionMade", "OrderPlaced", "PositionOpened",
-    ]  # fmt: skip
+        "CandleClosed",
+        "MarketCollected",
+        "MarketAnalysed",
+        "DecisionMade",
+        "OrderPlaced",
+        "PositionOpened",
+    ]
     portfolio = await on.ledger.portfolio()
     assert [p.side for p in portfolio.positions] == [Side.LONG]
     assert portfolio.orders == ()
@@ -161,6 +166,20 @@ async def test_a_bar_that_is_not_published_yet_is_asked_for_again() -> None:
     assert await told(on) == []
 
 
+async def test_a_decision_long_after_the_close_opens_nothing_but_still_closes() -> None:
+    script = BUY | {cycle(BTC, MONDAY + 2 * H4): says("BUY", 98, 104), cycle(BTC, MONDAY + 3 * H4): says("CLOSE")}
+    on = world(bars(FLAT), model=CycleModel(script), risk__cooldown_bars=0)
+    hour = timedelta(hours=1)
+
+    await close(on, MONDAY + H4, at=MONDAY + H4 + hour + timedelta(seconds=1))
+    late = await story(on)
+    await close(on, MONDAY + 2 * H4, at=MONDAY + 2 * H4)
+    await close(on, MONDAY + 3 * H4, at=MONDAY + 3 * H4 + 3 * hour)
+
+    assert late == []
+    assert [made.action for made in await subjects(on, "DecisionMade")] == [Action.HOLD, Action.BUY, Action.CLOSE]
+
+
 async def test_an_analysis_between_candles_decides_on_the_last_closed_bar() -> None:
     on = world(bars(FLAT))
     on.clock.set(MONDAY + H4 + timedelta(hours=1))  # type: ignore[attr-defined]
@@ -229,10 +248,14 @@ async def test_a_first_price_outside_the_band_is_not_believed() -> None:
 async def test_two_orders_that_wait_together_stay_under_the_exposure_cap() -> None:
     script = BUY | {cycle(ETH, MONDAY + H4): says("BUY", 98, 104)}
     on = world(
-        *minutes([100] * 481), *minutes([100] * 481, ETH), model=CycleModel(script),
-        risk__position_cap_ratio=d("0.4"), risk__exposure_cap_ratio=d("0.5"), risk__per_trade_ratio=d(1),
+        *minutes([100] * 481),
+        *minutes([100] * 481, ETH),
+        model=CycleModel(script),
+        risk__position_cap_ratio=d("0.4"),
+        risk__exposure_cap_ratio=d("0.5"),
+        risk__per_trade_ratio=d(1),
         risk__min_stop_ratio=0.0,
-    )  # fmt: skip
+    )
     on = replace(on, model=CycleModel({key: says("BUY", 98, 104, size_ratio=0.4) for key in script}))
 
     for symbol in (BTC, ETH):
@@ -299,10 +322,23 @@ async def test_no_stage_sees_a_candle_that_has_not_closed() -> None:
 
 def experience(name: str, closed_at: object, *, is_win: bool = False) -> Experience:
     return Experience(
-        id=name, trade_id=name, symbol=BTC, side=Side.LONG, opened_at=MONDAY, closed_at=closed_at,  # type: ignore[arg-type]
-        conditions=Conditions({}, {"rsi": 70.0}), regime="bull trending", confidence_ratio=0.7, insight="", return_ratio=-0.1,
-        r_multiple=-1.0, is_win=is_win, exit_reason=ExitReason.STOP, mae_ratio=-0.1, mfe_ratio=0.0,
-    )  # fmt: skip
+        id=name,
+        trade_id=name,
+        symbol=BTC,
+        side=Side.LONG,
+        opened_at=MONDAY,
+        closed_at=closed_at,  # type: ignore[arg-type]
+        conditions=Conditions({}, {"rsi": 70.0}),
+        regime="bull trending",
+        confidence_ratio=0.7,
+        insight="",
+        return_ratio=-0.1,
+        r_multiple=-1.0,
+        is_win=is_win,
+        exit_reason=ExitReason.STOP,
+        mae_ratio=-0.1,
+        mfe_ratio=0.0,
+    )
 
 
 async def test_no_decision_recalls_what_had_not_happened_yet() -> None:

@@ -70,10 +70,20 @@ def market(seed: int, candles_at: set[int]) -> Sockets:
             script[cycle(symbol, MONDAY + number * HALF, Timeframe.M30)] = reply
         funding += [FundingRate(symbol, MONDAY + 3 * n * HALF, Decimal("0.0001")) for n in range(1, 5)]
     return world(
-        *tapes, model=CycleModel(script), funding=funding, timeframe=Timeframe.M30, market_kind=MarketKind.PERP,
-        risk__cooldown_bars=0, risk__min_confidence_ratio=0.1, risk__tighten_progress_ratio=0.0, risk__min_reward_risk=0.1,
-        risk__min_reward_risk_chop=0.1, memory__reflect_every=2, memory__min_losses=1, memory__min_wins=1,
-    )  # fmt: skip
+        *tapes,
+        model=CycleModel(script),
+        funding=funding,
+        timeframe=Timeframe.M30,
+        market_kind=MarketKind.PERP,
+        risk__cooldown_bars=0,
+        risk__min_confidence_ratio=0.1,
+        risk__tighten_progress_ratio=0.0,
+        risk__min_reward_risk=0.1,
+        risk__min_reward_risk_chop=0.1,
+        memory__reflect_every=2,
+        memory__min_losses=1,
+        memory__min_wins=1,
+    )
 
 
 async def run(on: Sockets, ticks: Iterable[datetime], candles_at: set[int]) -> Sockets:
@@ -152,9 +162,13 @@ async def test_funding_is_paid_by_who_holds_at_the_instant_on_the_last_mark() ->
         cycle(BTC, MONDAY + timedelta(hours=16)): says("CLOSE"),
     }
     on = world(
-        bars(path([100, 100, 102, 104, 106, 106])), model=CycleModel(script), funding=rates, market_kind=MarketKind.PERP,
-        paper__slippage_bps=d(0), paper__fee_ratio=d(0),
-    )  # fmt: skip
+        bars(path([100, 100, 102, 104, 106, 106])),
+        model=CycleModel(script),
+        funding=rates,
+        market_kind=MarketKind.PERP,
+        paper__slippage_bps=d(0),
+        paper__fee_ratio=d(0),
+    )
 
     for hour in (4, 8, 12, 16):
         await tick(on, MONDAY + timedelta(hours=hour))
@@ -173,9 +187,12 @@ async def test_a_short_is_paid_what_a_long_pays() -> None:
     rates = [FundingRate(BTC, MONDAY + timedelta(hours=8), d("0.001"))]
     script = {cycle(BTC, MONDAY + timedelta(hours=4)): says("SELL", 105, 80, size_ratio=0.1)}
     on = world(
-        bars(path([100, 100, 98, 96])), model=CycleModel(script), funding=rates, market_kind=MarketKind.PERP,
+        bars(path([100, 100, 98, 96])),
+        model=CycleModel(script),
+        funding=rates,
+        market_kind=MarketKind.PERP,
         paper__slippage_bps=d(0),
-    )  # fmt: skip
+    )
 
     for hour in (4, 8):
         await tick(on, MONDAY + timedelta(hours=hour))

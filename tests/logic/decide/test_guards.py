@@ -24,11 +24,32 @@ GOOD = signal(Action.BUY, "98", "104")
 
 def trade(pnl: str, closed_at: datetime = NOW) -> Trade:
     return Trade(
-        id="t", number=1, position_id="p", decision_id="x", symbol=ETH, kind=MarketKind.SPOT, side=Side.LONG, quantity=d(1),
-        entry_price=d(100), exit_price=d(100), opened_at=MONDAY, closed_at=closed_at, stop_price=d(95), initial_stop_price=d(95),
-        target_price=None, gross_pnl_quote=d(pnl), fees_quote=d(0), funding_quote=d(0), realized_pnl_quote=d(pnl),
-        return_ratio=0.0, r_multiple=None, mae_ratio=0.0, mfe_ratio=0.0, exit_reason=ExitReason.STOP, is_ambiguous=False,
-    )  # fmt: skip
+        id="t",
+        number=1,
+        position_id="p",
+        decision_id="x",
+        symbol=ETH,
+        kind=MarketKind.SPOT,
+        side=Side.LONG,
+        quantity=d(1),
+        entry_price=d(100),
+        exit_price=d(100),
+        opened_at=MONDAY,
+        closed_at=closed_at,
+        stop_price=d(95),
+        initial_stop_price=d(95),
+        target_price=None,
+        gross_pnl_quote=d(pnl),
+        fees_quote=d(0),
+        funding_quote=d(0),
+        realized_pnl_quote=d(pnl),
+        return_ratio=0.0,
+        r_multiple=None,
+        mae_ratio=0.0,
+        mfe_ratio=0.0,
+        exit_reason=ExitReason.STOP,
+        is_ambiguous=False,
+    )
 
 
 def refused(
@@ -97,6 +118,21 @@ def test_reward_to_risk_by_the_market(phase: Phase, target: str | None, guards_:
 @pytest.mark.parametrize(("late", "guards_"), [(timedelta(hours=5), []), (timedelta(hours=5) + SECOND, ["stale"])])
 def test_a_bar_a_quarter_past_its_successor_is_stale(late: timedelta, guards_: list[str]) -> None:
     assert refused(late=late) == guards_
+
+
+@pytest.mark.parametrize(
+    ("late", "is_forced", "is_refused"),
+    [
+        (H4 / 4, False, False),  # a quarter of a bar
+        (H4 / 4 + SECOND, False, True),
+        (H4 * 5 / 4, True, False),  # a forced one may come anywhere in the next bar
+        (H4 * 5 / 4 + SECOND, True, True),
+    ],
+)
+def test_a_decision_long_after_its_bar_opens_nothing(late: timedelta, is_forced: bool, is_refused: bool) -> None:
+    found = guards.overdue(snapshot(), NOW + late, Risk(), is_forced=is_forced)
+
+    assert (found is not None and found.guard == "stale") is is_refused
 
 
 @pytest.mark.parametrize(
@@ -245,10 +281,23 @@ def test_without_a_target_there_is_no_way_to_measure() -> None:
 def recalled(*wins: bool) -> tuple[Recalled, ...]:
     def lived(number: int, is_win: bool) -> Experience:
         return Experience(
-            id=str(number), trade_id=str(number), symbol=BTC, side=Side.LONG, opened_at=MONDAY, closed_at=MONDAY,
-            conditions=Conditions({}, {}), regime="", confidence_ratio=0.7, insight="", return_ratio=0.0, r_multiple=None,
-            is_win=is_win, exit_reason=ExitReason.STOP, mae_ratio=0.0, mfe_ratio=0.0,
-        )  # fmt: skip
+            id=str(number),
+            trade_id=str(number),
+            symbol=BTC,
+            side=Side.LONG,
+            opened_at=MONDAY,
+            closed_at=MONDAY,
+            conditions=Conditions({}, {}),
+            regime="",
+            confidence_ratio=0.7,
+            insight="",
+            return_ratio=0.0,
+            r_multiple=None,
+            is_win=is_win,
+            exit_reason=ExitReason.STOP,
+            mae_ratio=0.0,
+            mfe_ratio=0.0,
+        )
 
     return tuple(Recalled(lived(number, win), 0.9, 1.0, 0.93) for number, win in enumerate(wins))
 

@@ -30,10 +30,23 @@ def user(of: Briefing) -> str:
 
 def lived(is_win: bool, return_ratio: float, insight: str = "it rose") -> Recalled:
     one = Experience(
-        id="e", trade_id="e", symbol=BTC, side=Side.LONG, opened_at=MONDAY, closed_at=MONDAY + timedelta(days=1),
-        conditions=Conditions({}, {}), regime="bull trending", confidence_ratio=0.7, insight=insight, return_ratio=return_ratio,
-        r_multiple=1.5, is_win=is_win, exit_reason=ExitReason.TARGET, mae_ratio=0.0, mfe_ratio=0.0,
-    )  # fmt: skip
+        id="e",
+        trade_id="e",
+        symbol=BTC,
+        side=Side.LONG,
+        opened_at=MONDAY,
+        closed_at=MONDAY + timedelta(days=1),
+        conditions=Conditions({}, {}),
+        regime="bull trending",
+        confidence_ratio=0.7,
+        insight=insight,
+        return_ratio=return_ratio,
+        r_multiple=1.5,
+        is_win=is_win,
+        exit_reason=ExitReason.TARGET,
+        mae_ratio=0.0,
+        mfe_ratio=0.0,
+    )
     return Recalled(one, 0.934, 1.0, 0.95)
 
 
@@ -193,9 +206,13 @@ def test_words_of_others_cannot_pretend_to_be_figures() -> None:
 
 def test_the_standing_words_name_the_constants_that_are_enforced() -> None:
     odd = Risk(
-        min_reward_risk=1.75, min_reward_risk_chop=1.35, min_stop_ratio=0.0123, max_stop_ratio=0.0987,
-        min_confidence_ratio=0.61, tighten_progress_ratio=0.17,
-    )  # fmt: skip
+        min_reward_risk=1.75,
+        min_reward_risk_chop=1.35,
+        min_stop_ratio=0.0123,
+        max_stop_ratio=0.0987,
+        min_confidence_ratio=0.61,
+        tighten_progress_ratio=0.17,
+    )
 
     system = prompt.prompt(briefing(), odd, Memory(penalty_ratio=0.13)).system
 

@@ -17,10 +17,23 @@ DAY = timedelta(days=1)
 
 def lived(name: str = "a", closed_at: datetime = MONDAY, *, is_win: bool = True) -> Experience:
     return Experience(
-        id=name, trade_id=name, symbol=BTC, side=Side.LONG, opened_at=closed_at, closed_at=closed_at,
-        conditions=Conditions({}, {}), regime="", confidence_ratio=0.7, insight="", return_ratio=0.1 if is_win else -0.1,
-        r_multiple=None, is_win=is_win, exit_reason=ExitReason.STOP, mae_ratio=0.0, mfe_ratio=0.0,
-    )  # fmt: skip
+        id=name,
+        trade_id=name,
+        symbol=BTC,
+        side=Side.LONG,
+        opened_at=closed_at,
+        closed_at=closed_at,
+        conditions=Conditions({}, {}),
+        regime="",
+        confidence_ratio=0.7,
+        insight="",
+        return_ratio=0.1 if is_win else -0.1,
+        r_multiple=None,
+        is_win=is_win,
+        exit_reason=ExitReason.STOP,
+        mae_ratio=0.0,
+        mfe_ratio=0.0,
+    )
 
 
 def best(found: list[tuple[Experience, float]], k: int = 5) -> list[tuple[str, float]]:

@@ -69,9 +69,22 @@ def test_a_good_reply_is_read_whole() -> None:
         f"\n\t {GOOD} \n",
         GOOD.replace("95.5", '"$95.50"').replace("70", '"70 %"').replace("110", '"110"'),
     ],
-    ids=["fenced", "fenced bare", "fenced and chatty", "chatty before", "chatty after", "single quotes", "unclosed",
-         "cut in a word", "trailing comma", "nested", "in a list", "padded", "as strings"],
-)  # fmt: skip
+    ids=[
+        "fenced",
+        "fenced bare",
+        "fenced and chatty",
+        "chatty before",
+        "chatty after",
+        "single quotes",
+        "unclosed",
+        "cut in a word",
+        "trailing comma",
+        "nested",
+        "in a list",
+        "padded",
+        "as strings",
+    ],
+)
 def test_a_good_reply_badly_wrapped_is_read_the_same(text: str) -> None:
     found = read(text)
 
@@ -170,10 +183,18 @@ def test_levels_on_their_sides_of_the_price_are_read(action: str, stop: float, t
 @pytest.mark.parametrize(
     ("action", "stop", "target"),
     [
-        ("BUY", 110, 95), ("BUY", 100, 110), ("BUY", 95, 100), ("BUY", 105, 110), ("BUY", 90, 95),
-        ("SELL", 95, 110), ("SELL", 100, 90), ("SELL", 105, 100), ("SELL", 95, 90), ("SELL", 110, 105),
+        ("BUY", 110, 95),
+        ("BUY", 100, 110),
+        ("BUY", 95, 100),
+        ("BUY", 105, 110),
+        ("BUY", 90, 95),
+        ("SELL", 95, 110),
+        ("SELL", 100, 90),
+        ("SELL", 105, 100),
+        ("SELL", 95, 90),
+        ("SELL", 110, 105),
     ],
-)  # fmt: skip
+)
 def test_levels_on_the_wrong_side_of_the_price_are_refused(action: str, stop: float, target: float) -> None:
     with pytest.raises(InvalidReply, match=f"{action} needs"):
         read(says(action, stop, target))
@@ -208,9 +229,28 @@ def test_hold_and_close_need_no_levels(action: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "HOLD", "null", "5", '"BUY"', "[]", "{}", "{", "}", "[[]]", "I would buy here, stop 95, target 110.",
-     '{"analysis": "BUY"}', '{"analysis": [1]}', '{"action": {"action": "BUY"}}', "\x00", "{\x00}", "```json\n```", "```{}```"],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "HOLD",
+        "null",
+        "5",
+        '"BUY"',
+        "[]",
+        "{}",
+        "{",
+        "}",
+        "[[]]",
+        "I would buy here, stop 95, target 110.",
+        '{"analysis": "BUY"}',
+        '{"analysis": [1]}',
+        '{"action": {"action": "BUY"}}',
+        "\x00",
+        "{\x00}",
+        "```json\n```",
+        "```{}```",
+    ],
+)
 def test_words_without_a_decision_are_refused(text: str) -> None:
     with pytest.raises(InvalidReply):
         read(text)
@@ -259,9 +299,16 @@ def test_a_reply_nested_beyond_reason_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["```{" * 25_000, "```{" + "} " * 90_000, '{"a": "' + '\\"' * 90_000, "{" + ":" * 190_000, '{"a": ' + "," * 190_000],
+    "text",
+    [
+        "```{" * 25_000,
+        "```{" + "} " * 90_000,
+        '{"a": "' + '\\"' * 90_000,
+        "{" + ":" * 190_000,
+        '{"a": ' + "," * 190_000,
+    ],
     ids=["fences", "closing", "quotes", "colons", "commas"],
-)  # fmt: skip
+)
 def test_a_hostile_reply_costs_less_than_two_seconds(text: str) -> None:
     began = time.process_time()
 
@@ -437,7 +484,17 @@ def test_the_schema_for_models_names_what_is_read() -> None:
     schema = reply.schema()
 
     assert set(schema["properties"]) == {
-        "action", "confidence", "stop_price", "target_price", "size_ratio", "p_up", "p_up_24h", "p_target", "trend",
-        "factors", "invalidation", "reasoning",
-    }  # fmt: skip
+        "action",
+        "confidence",
+        "stop_price",
+        "target_price",
+        "size_ratio",
+        "p_up",
+        "p_up_24h",
+        "p_target",
+        "trend",
+        "factors",
+        "invalidation",
+        "reasoning",
+    }
     assert set(schema["required"]) == {"action", "confidence"}

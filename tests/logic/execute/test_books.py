@@ -60,10 +60,20 @@ def random_market(seed: int, start_quote: Decimal, fee_ratio: Decimal, scale: fl
                 funding.append(FundingRate(symbol, MONDAY + number * H4, Decimal(dice.randint(-9999, 9999)).scaleb(-7)))
     rules = TradingRules(d("0.01") * Decimal(str(scale)), d("0.00001"), d(0))
     return world(
-        *tapes, model=CycleModel(script), funding=funding, rules=rules, market_kind=MarketKind.PERP,
-        risk__cooldown_bars=0, risk__tighten_progress_ratio=0.0, risk__min_confidence_ratio=0.1, risk__losing_streak=99,
-        risk__daily_loss_ratio=1.0, risk__max_drawdown_ratio=1.0, paper__start_quote=start_quote, paper__fee_ratio=fee_ratio,
-    )  # fmt: skip
+        *tapes,
+        model=CycleModel(script),
+        funding=funding,
+        rules=rules,
+        market_kind=MarketKind.PERP,
+        risk__cooldown_bars=0,
+        risk__tighten_progress_ratio=0.0,
+        risk__min_confidence_ratio=0.1,
+        risk__losing_streak=99,
+        risk__daily_loss_ratio=1.0,
+        risk__max_drawdown_ratio=1.0,
+        paper__start_quote=start_quote,
+        paper__fee_ratio=fee_ratio,
+    )
 
 
 async def assert_books(on: Sockets) -> int:
@@ -110,8 +120,11 @@ async def assert_books(on: Sockets) -> int:
     return len(closings)
 
 
-@given(seed=st.integers(0, 2**32), start=st.sampled_from((d(10_000), d("123.45"), d("1234567.89"))),
-       fee=st.sampled_from((d(0), d("0.00075"), d("0.001234567"), d("0.05"))))  # fmt: skip
+@given(
+    seed=st.integers(0, 2**32),
+    start=st.sampled_from((d(10_000), d("123.45"), d("1234567.89"))),
+    fee=st.sampled_from((d(0), d("0.00075"), d("0.001234567"), d("0.05"))),
+)
 @profile(max_examples=60)
 async def test_cash_and_positions_are_start_and_realized_and_unrealized_less_fees_and_funding(
     seed: int, start: Decimal, fee: Decimal

@@ -15,12 +15,32 @@ from semanticsignal.logic.reflect.lesson import learned
 def trade(pnl: str = "10", reason: ExitReason = ExitReason.TARGET, best: float = 0.06, r: float | None = 1.0) -> Trade:
     """A long from 100 with a stop of 95, so that 1 R is 5 %."""
     return Trade(
-        id="t", number=1, position_id="p", decision_id="x", symbol=BTC, kind=MarketKind.SPOT, side=Side.LONG, quantity=d(2),
-        entry_price=d(100), exit_price=d(105), opened_at=MONDAY, closed_at=MONDAY + 3 * H4, stop_price=d(95),
-        initial_stop_price=d(95), target_price=d(105), gross_pnl_quote=d(pnl), fees_quote=d(0), funding_quote=d(0),
-        realized_pnl_quote=d(pnl), return_ratio=0.05, r_multiple=r, mae_ratio=-0.01, mfe_ratio=best, exit_reason=reason,
+        id="t",
+        number=1,
+        position_id="p",
+        decision_id="x",
+        symbol=BTC,
+        kind=MarketKind.SPOT,
+        side=Side.LONG,
+        quantity=d(2),
+        entry_price=d(100),
+        exit_price=d(105),
+        opened_at=MONDAY,
+        closed_at=MONDAY + 3 * H4,
+        stop_price=d(95),
+        initial_stop_price=d(95),
+        target_price=d(105),
+        gross_pnl_quote=d(pnl),
+        fees_quote=d(0),
+        funding_quote=d(0),
+        realized_pnl_quote=d(pnl),
+        return_ratio=0.05,
+        r_multiple=r,
+        mae_ratio=-0.01,
+        mfe_ratio=best,
+        exit_reason=reason,
         is_ambiguous=False,
-    )  # fmt: skip
+    )
 
 
 def verdict(of: Trade) -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import zlib
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ READABLE = str.maketrans({"/": "_", "#": ".", ":": "", "+": "_"})
 
 
 class FolderArchive:
-    """`root/<what>/<month of the hash>/…json.gz`. Raises LedgerUnavailable when the disk refuses."""
+    """`root/<what>/<start of the hash>/<name>.<hash>.json.gz`. Raises LedgerUnavailable when the disk refuses."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -38,7 +39,10 @@ class FolderArchive:
             return None
         except OSError as wrong:
             raise LedgerUnavailable(f"cannot read the archive {self._path(key)}, was {wrong}") from wrong
-        return loads(kind, gzip.decompress(content))
+        try:
+            return loads(kind, gzip.decompress(content))
+        except (OSError, EOFError, zlib.error) as wrong:
+            raise LedgerUnavailable(f"a damaged file in the archive, {self._path(key)}, was {wrong!r}") from wrong
 
     def _write(self, path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +55,10 @@ class FolderArchive:
 
     def _path(self, key: str) -> Path:
         what, _, name = key.partition("/")
-        seal = sha256(name.encode()).hexdigest()
-        readable = "".join(c for c in name.translate(READABLE) if c.isalnum() or c in "._-")[:80]
-        return self._root / what / seal[:2] / f"{readable}.{seal[:16]}.json.gz"
+        seal = sha256(key.encode()).hexdigest()
+        return self._root / _readable(what) / seal[:2] / f"{_readable(name)}.{seal[:16]}.json.gz"
+
+
+def _readable(text: str) -> str:
+    """For people who look into the folder; the hash tells keys apart, and no key leads out of it."""
+    return "".join(c for c in text.translate(READABLE) if c.isalnum() or c in "._-").strip(".")[:80] or "_"
