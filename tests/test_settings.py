@@ -170,7 +170,7 @@ NUMERIC = [
 ]
 
 
-@pytest.mark.parametrize(("key", "name", "bound"), NUMERIC, ids=lambda value: str(value))
+@pytest.mark.parametrize(("key", "name", "bound"), NUMERIC, ids=str)
 def test_beyond_each_bound_is_refused_by_key_value_and_range(key: str, name: str, bound: Any) -> None:
     default = dict(leaves(Settings()))[key]
     step = 1 if isinstance(default, int) else Decimal("0.000001")

@@ -114,7 +114,7 @@ def world(
     ledger: Ledger | None = None,
     **overrides: Any,
 ) -> Sockets:
-    """Every socket in memory over these bars (of any pairs and timeframes); the clock stands at the first bar's open."""
+    """Every socket in memory over these bars, of any pairs and timeframes; the clock stands at the first open."""
     series: dict[Symbol, dict[Timeframe, Candles]] = {}
     for tape in candles:
         series.setdefault(tape.symbol, {})[tape.timeframe] = tape
@@ -192,7 +192,7 @@ async def rebuilt(ledger: Ledger) -> InMemoryMemory:
     return memory
 
 
-# --- Nouns by hand ---------------------------------------------------------------------------------------------------
+# --- Nouns by hand --------------------------------------------------------------------------------------------------
 
 INDICATORS = (
     "sma_20",

@@ -67,7 +67,7 @@ class Mortal:
 
 
 def prices(symbol: Symbol, start: float, turns: Iterable[float]) -> list[Any]:
-    """Bars of 30 minutes, eight to the four hours, through these turning points at bar boundaries, and the same in 4 h."""
+    """Bars of 30 minutes through these turning points at the boundaries of 4 h, and the same in 4 h."""
     walk = [start]
     for turn in turns:
         walk += [round(walk[-1] + (turn - walk[-1]) * step / 8, 2) for step in range(1, 9)]

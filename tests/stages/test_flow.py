@@ -120,7 +120,7 @@ async def test_a_decision_lost_before_the_ledger_is_made_again_from_the_kept_rep
 
     await close(replace(empty, archive=on.archive), MONDAY + H4)
 
-    assert await written(empty) == [line for line in await written(on)]
+    assert await written(empty) == await written(on)
     assert len(model.prompts) == 1
 
 
@@ -190,7 +190,7 @@ async def test_an_analysis_between_candles_decides_on_the_last_closed_bar() -> N
     assert (made.closed_at, made.is_forced) == (MONDAY + H4, True)
 
 
-# --- The order waits for the first price after the decision ----------------------------------------------------------
+# --- The order waits for the first price after the decision ---------------------------------------------------------
 
 
 async def test_an_order_fills_at_the_first_price_after_the_decision() -> None:
@@ -288,7 +288,7 @@ async def test_a_stop_before_the_close_order_fills_comes_first_and_the_order_fal
     on = world(*minutes(walk), model=CycleModel(script))
     await close(on, MONDAY + H4)
 
-    # decided in the minute of 08:00, in which the price falls through the stop of 98 at 08:00; the order waits for 08:01
+    # decided half way through the minute of 08:00, in which the price falls through 98; the order waits for 08:01
     await tick(on, MONDAY + 2 * H4)
     await close(on, MONDAY + 2 * H4, at=MONDAY + 2 * H4 + timedelta(seconds=30))
     await tick(on, MONDAY + 2 * H4 + 10 * M1)
@@ -299,7 +299,7 @@ async def test_a_stop_before_the_close_order_fills_comes_first_and_the_order_fal
     assert (await on.ledger.portfolio()).orders == ()
 
 
-# --- Nobody sees the future -------------------------------------------------------------------------------------------
+# --- Nobody sees the future -----------------------------------------------------------------------------------------
 
 
 async def lived(tail: list[float], rest: float) -> Sockets:
@@ -361,7 +361,7 @@ async def test_no_decision_recalls_what_had_not_happened_yet() -> None:
     assert made.signal.confidence_ratio == pytest.approx(0.6)
 
 
-# --- Levels that move --------------------------------------------------------------------------------------------------
+# --- Levels that move -----------------------------------------------------------------------------------------------
 
 
 async def asked_now(on: Sockets, at: object) -> None:
@@ -374,8 +374,8 @@ def forced(at: object) -> str:
 
 
 async def test_a_stop_moved_twice_within_a_bar_is_touched_by_no_older_minute() -> None:
-    """Bought at 100 with a stop of 95, at 106 when the next bar closes. Then it dips to 103 for five minutes and is back
-    at 106 when the stop follows to 104, and half an hour later to 105: nothing has traded there since."""
+    """Bought at 100 with a stop of 95; at 106 when the next bar closes. Then it dips to 103 for five minutes and is
+    back at 106 when the stop follows to 104, and half an hour later to 105: nothing has traded there since."""
     half, later = MONDAY + 2 * H4 + timedelta(minutes=30), MONDAY + 2 * H4 + timedelta(minutes=60)
     script = {
         cycle(BTC, MONDAY + H4): says("BUY", 95, 120),
@@ -414,7 +414,7 @@ async def test_the_old_stop_guards_the_minutes_before_a_move_that_is_looked_at_l
     assert closing.trade.exit_price == d("97.98")
 
 
-# --- A print that is no market -----------------------------------------------------------------------------------------
+# --- A print that is no market --------------------------------------------------------------------------------------
 
 
 async def test_a_wild_print_at_the_bar_boundary_moves_neither_equity_nor_its_peak() -> None:
@@ -435,7 +435,7 @@ async def test_a_wild_print_at_the_bar_boundary_moves_neither_equity_nor_its_pea
     assert portfolio.positions[0].highest_price < d(101)
 
 
-# --- Somebody always learns --------------------------------------------------------------------------------------------
+# --- Somebody always learns -----------------------------------------------------------------------------------------
 
 
 class SilentFor:

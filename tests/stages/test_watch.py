@@ -155,7 +155,7 @@ async def test_marks_missed_are_made_up_each_at_its_own_boundary() -> None:
 
 
 async def test_funding_is_paid_by_who_holds_at_the_instant_on_the_last_mark() -> None:
-    """Bought at 04:00, so the settlement of 04:00 is not ours; those of 08:00 and 16:00 are; closed at 16:00 after paying."""
+    """Bought at 04:00, so that settlement is not ours; those of 08:00 and 16:00 are; closed at 16:00 after paying."""
     rates = [FundingRate(BTC, MONDAY + timedelta(hours=h), d("0.001")) for h in (4, 8, 16)]
     script = {
         cycle(BTC, MONDAY + timedelta(hours=4)): says("BUY", 95, 120, size_ratio=0.1),

@@ -227,7 +227,7 @@ def test_enough_of_the_bars_were_there(ratio: float, is_enough: bool) -> None:
     assert (guards.completeness(seen, settings(min_completeness_ratio=0.9)) is None) is is_enough
 
 
-# --- Moving levels -----------------------------------------------------------------------------------------------------
+# --- Moving levels --------------------------------------------------------------------------------------------------
 
 
 def moved(side: Side, stop: str | None, target: str | None, price: str, **changes: object) -> str | None:
@@ -275,7 +275,7 @@ def test_without_a_target_there_is_no_way_to_measure() -> None:
     assert moved(Side.LONG, "96", None, "100.5", target_price=None) is None
 
 
-# --- The judge ---------------------------------------------------------------------------------------------------------
+# --- The judge ------------------------------------------------------------------------------------------------------
 
 
 def recalled(*wins: bool) -> tuple[Recalled, ...]:

@@ -159,8 +159,8 @@ def test_precedents_are_counted_and_told() -> None:
         for line in told
     )
     assert (
-        "- 0.93 similar, 2026-01-05 BTC/USDC long, bull trending: won +2.00 % (+1.50 R) by target; it was thought: it rose"
-        in told
+        "- 0.93 similar, 2026-01-05 BTC/USDC long, bull trending: won +2.00 % (+1.50 R) by target; "
+        "it was thought: it rose" in told
     )
 
 

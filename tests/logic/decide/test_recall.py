@@ -89,7 +89,7 @@ def test_the_past_is_chosen_blind_to_how_it_ended() -> None:
     assert best(found) == best(turned)
 
 
-# --- Similarity ----------------------------------------------------------------------------------------------------------
+# --- Similarity -----------------------------------------------------------------------------------------------------
 
 
 def test_similarity_runs_from_opposite_to_alike() -> None:

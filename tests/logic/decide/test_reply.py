@@ -167,7 +167,7 @@ def test_an_action_that_is_none_of_the_five_is_refused(action: object) -> None:
         read(entry(action=action))
 
 
-# --- Geometry ----------------------------------------------------------------------------------------------------------
+# --- Geometry -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_hold_and_close_need_no_levels(action: str) -> None:
     assert read(says(action)).action == action
 
 
-# --- Hostile -----------------------------------------------------------------------------------------------------------
+# --- Hostile --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -324,11 +324,11 @@ def test_half_a_character_never_reaches_the_ledger(field: str) -> None:
     text = says(**{field: "MARK"}).replace("MARK", "\\ud83d")
 
     try:
-        found = read(text)
+        kept: Signal | str = read(text)
     except InvalidReply as refused:
-        assert dumps(str(refused))
-    else:
-        assert dumps(found)
+        kept = str(refused)
+
+    assert dumps(kept)
 
 
 def assert_within_ranges(found: Signal) -> None:
@@ -347,6 +347,16 @@ def assert_within_ranges(found: Signal) -> None:
         assert found.stop_price is not None and found.target_price is not None
         assert found.stop_price < PRICE < found.target_price
     assert dumps(found)
+
+
+def assert_read_or_refused(text: str) -> bool:
+    """True when it was read. Any other exception than InvalidReply is let through."""
+    try:
+        found = read(text)
+    except InvalidReply:
+        return False
+    assert_within_ranges(found)
+    return True
 
 
 JSONISH = st.recursive(
@@ -378,12 +388,7 @@ FIELDS = (
 @example('{"action": "HOLD", "confidence": 1e999}')
 @profile(max_examples=200)
 def test_any_text_is_a_signal_within_its_ranges_or_refused(text: str) -> None:
-    try:
-        found = read(text)
-    except InvalidReply as refused:
-        assert str(refused)
-    else:
-        assert_within_ranges(found)
+    assert_read_or_refused(text)
 
 
 @given(
@@ -400,15 +405,10 @@ def test_any_json_whole_or_cut_is_a_signal_within_its_ranges_or_refused(
     whole = ({"action": base, "confidence": 70, "stop_price": stop, "target_price": target} if base else {}) | fields
     text = json.dumps(whole).replace('"', quote)
 
-    try:
-        found = read(text[: len(text) - cut])
-    except InvalidReply as refused:
-        assert str(refused)
-    else:
-        assert_within_ranges(found)
+    assert_read_or_refused(text[: len(text) - cut])
 
 
-# --- What real models wrote --------------------------------------------------------------------------------------------
+# --- What real models wrote -----------------------------------------------------------------------------------------
 
 
 def words(value: Any) -> Iterator[str]:
@@ -428,21 +428,16 @@ def test_what_real_models_wrote_is_read_or_refused(recorded_data: Path) -> None:
     """Their schemas are not ours, so nearly all is refused; nothing else may happen."""
     texts = {
         text
-        for path in sorted((recorded_data / "llm_decisions").glob("*.jsonl.gz"))
-        for line in gzip.open(path, "rt", encoding="utf-8")
+        for file in sorted((recorded_data / "llm_decisions").glob("*.jsonl.gz"))
+        for line in gzip.decompress(file.read_bytes()).decode().splitlines()
         for text in words(json.loads(line))
     }
 
-    valid = refused = 0
-    for text in sorted(texts):
-        try:
-            assert_within_ranges(read(text))
-            valid += 1
-        except InvalidReply:
-            refused += 1
+    valid = sum(assert_read_or_refused(text) for text in texts)
 
-    assert valid + refused == len(texts) > 1_000
-    assert refused > 1_000
+    # 6,224 strings, none of them in our schema; bounds, because the recordings may grow
+    assert len(texts) > 6_000
+    assert valid < len(texts) / 100
 
 
 def translated(of: dict[str, Any]) -> dict[str, Any]:
@@ -458,7 +453,11 @@ def translated(of: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_what_a_real_model_decided_survives_the_translation_into_our_schema(recorded_data: Path) -> None:
-    lines = gzip.open(recorded_data / "llm_decisions/nofx_deepseek_run1762611457.jsonl.gz", "rt", encoding="utf-8")
+    lines = (
+        gzip.decompress((recorded_data / "llm_decisions/nofx_deepseek_run1762611457.jsonl.gz").read_bytes())
+        .decode()
+        .splitlines()
+    )
     decided = [one for line in lines for one in json.loads(json.loads(line)["decision_json"] or "[]")]
     entries = [one for one in decided if one["action"] in ("open_long", "open_short")]
 

@@ -160,7 +160,7 @@ async def test_the_richest_account_balances_in_the_cheapest_coin() -> None:
     assert await assert_books(on) > 0
 
 
-# --- Folding ---------------------------------------------------------------------------------------------------------
+# --- Folding --------------------------------------------------------------------------------------------------------
 
 
 def opening(symbol: Symbol, side: Side, price: str) -> tuple[Position, Fill]:

@@ -1,12 +1,13 @@
 """The fourteen rules of a fill (field.md, D2), one sentence each.
 
-Here: 1 decide on closed bars (tests/stages), 2 the first price after the decision (tests/stages), 3 gaps and resting
-orders, 4 both barriers in the finest bar, 5 the nearer barrier on one side (stop before liquidation does not apply, see
-below; of stop and target each side holds one), 6 a target needs trade-through, 7 fees both sides and funding, 8 precision
-and minimum notional, 9 equity (tests/stages), 11 the entry bar, 12 missed ticks (tests/stages), 13 the sanity band, 14 one
-order a decision (tests/stages). Not here, because nothing of it exists: the book walk of 2 (fills start from the first
-open and pay `slippage_bps`), limit entries of 6 (an entry is a market order), liquidation of 5 (no leverage: the largest
-position is a share of equity) and partial exits of 10 (a position closes whole, so its stop never needs another size)."""
+Here: 1 decide on closed bars (tests/stages), 2 the first price after the decision (tests/stages), 3 gaps and
+resting orders, 4 both barriers in the finest bar, 5 the nearer barrier on one side (stop before liquidation does
+not apply, see below; of stop and target each side holds one), 6 a target needs trade-through, 7 fees both sides and
+funding, 8 precision and minimum notional, 9 equity (tests/stages), 11 the entry bar, 12 missed ticks
+(tests/stages), 13 the sanity band, 14 one order a decision (tests/stages). Not here, because nothing of it exists:
+the book walk of 2 (fills start from the first open and pay `slippage_bps`), limit entries of 6 (an entry is a
+market order), liquidation of 5 (no leverage: the largest position is a share of equity) and partial exits of 10 (a
+position closes whole, so its stop never needs another size)."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -34,7 +35,7 @@ def first_touch(
     return exits.first_touch(position(side, "100", stop, target, **changes), bars(rows), BAND)
 
 
-# --- 3: resting orders -------------------------------------------------------------------------------------------------
+# --- 3: resting orders ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("side", "open_"), [(Side.LONG, 93.0), (Side.SHORT, 107.0)])
@@ -69,7 +70,7 @@ def test_an_open_at_the_stop_is_the_stop() -> None:
     assert touch == Touch(MONDAY, d(95), ExitReason.STOP, False)
 
 
-# --- 6: a target needs trade-through -----------------------------------------------------------------------------------
+# --- 6: a target needs trade-through --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("side", "row"), [(Side.LONG, (100, 110, 99, 100)), (Side.SHORT, (100, 101, 90, 100))])
@@ -97,7 +98,7 @@ def test_without_a_target_only_the_stop_ends_it() -> None:
     )
 
 
-# --- 4: both in one bar ------------------------------------------------------------------------------------------------
+# --- 4: both in one bar ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("side", "row"), [(Side.LONG, (100, 111, 94, 100)), (Side.SHORT, (100, 106, 89, 100))])
@@ -140,7 +141,7 @@ def test_the_first_of_many_touches_counts() -> None:
     assert (touch.reason, touch.at) == (ExitReason.STOP, MONDAY + 2 * H4 - LAST_MS)
 
 
-# --- 11: the entry bar counts; older bars do not -----------------------------------------------------------------------
+# --- 11: the entry bar counts; older bars do not --------------------------------------------------------------------
 
 
 def test_the_entry_bar_counts() -> None:
@@ -187,7 +188,7 @@ def test_an_older_target_still_fills_before_the_move() -> None:
     assert touch == Touch(MONDAY + H4 - LAST_MS, d(110), ExitReason.TARGET, False)
 
 
-# --- 13: one wrong print is not a market -------------------------------------------------------------------------------
+# --- 13: one wrong print is not a market ----------------------------------------------------------------------------
 
 
 def test_a_wild_print_moves_nothing() -> None:
@@ -212,7 +213,7 @@ def test_the_band_is_wide_enough_for_what_it_names() -> None:
     assert beyond is None
 
 
-# --- 2, 3, 7: slippage and fees ----------------------------------------------------------------------------------------
+# --- 2, 3, 7: slippage and fees -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("is_buy", "got"), [(True, "100.04"), (False, "99.98")])
@@ -254,7 +255,7 @@ def test_a_level_rests_on_the_nearest_tick() -> None:
     assert paper.level(None, RULES) is None
 
 
-# --- 2, 13: what the first price can still forbid ----------------------------------------------------------------------
+# --- 2, 13: what the first price can still forbid -------------------------------------------------------------------
 
 
 def order(
@@ -306,7 +307,7 @@ def test_a_first_price_outside_the_band_moves_no_money(purpose: Purpose) -> None
     assert refused(wide, "66.66") == "price_band"
 
 
-# --- 7: the trade ------------------------------------------------------------------------------------------------------
+# --- 7: the trade ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -401,7 +402,7 @@ def test_moving_one_level_keeps_the_other_and_remembers_both() -> None:
     assert (moved.initial_stop_price, moved.stop_from) == (d(95), MONDAY + H4)
 
 
-# --- 8: the venue's steps ----------------------------------------------------------------------------------------------
+# --- 8: the venue's steps -------------------------------------------------------------------------------------------
 
 
 def test_a_coarse_tick_costs_a_whole_tick() -> None:
