@@ -149,13 +149,13 @@ async def close(on: Sockets, closed_at: datetime, at: datetime | None = None, sy
     return await Loop(on, on.ledger).run(CandleClosed(symbol, on.settings.timeframe, closed_at))  # type: ignore[arg-type]
 
 
-async def live(on: Sockets, since: datetime, until: datetime) -> None:
-    """As replay does: at each boundary first the minute, then the closed bar of each pair."""
+async def live(on: Sockets, since: datetime, until: datetime, delay: timedelta = timedelta(0)) -> None:
+    """As replay does: at each boundary first the minute, then, `delay` later, the closed bar of each pair."""
     at = since
     while at <= until:
         await tick(on, at)
         for symbol in on.settings.pairs:
-            await close(on, at, symbol=symbol)
+            await close(on, at, at + delay, symbol=symbol)
         at += on.settings.timeframe.span
 
 
@@ -316,8 +316,6 @@ def position(
         initial_stop_price=Decimal(stop),
         target_price=None if target is None else Decimal(target),
         stop_from=MONDAY,
-        earlier_stop_price=None,
-        earlier_target_price=None,
         checked_until=MONDAY,
         highest_price=price,
         lowest_price=price,

@@ -28,7 +28,9 @@ def mark(hours: int, equity: str = "10000") -> Entry:
 
 def order(name: str, symbol: Symbol = BTC, hours: int = 0) -> Order:
     at = MONDAY + timedelta(hours=hours)
-    return Order(name, name, symbol, MarketKind.SPOT, Purpose.OPEN, Side.LONG, d("1.50"), at, at + H4, d(95), None)
+    return Order(
+        name, name, symbol, MarketKind.SPOT, Purpose.OPEN, Side.LONG, d("1.50"), at, at + H4, d(100), d(95), None
+    )
 
 
 def placed(of: Order) -> Entry:

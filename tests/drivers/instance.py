@@ -105,7 +105,8 @@ class Instance:
             )
 
     def get(self, path: str, **query: object) -> Any:
-        answer = httpx.get(self.base + path, params={k: str(v) for k, v in query.items()}, timeout=10, trust_env=False)
+        asked = {name: str(value) for name, value in query.items()} or None
+        answer = httpx.get(self.base + path, params=asked, timeout=10, trust_env=False)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -23,8 +23,8 @@ from drivers.instance import PATIENCE_S, SEMSIG, here, refusal, semsig, surround
 from semanticsignal import wiring
 from semanticsignal.codec import dumps, loads
 from semanticsignal.domain.decision import Decision
-from semanticsignal.domain.ledger import Closing, Entry, Expiry, Learned, Opening
 from semanticsignal.domain.learning import RuleKind, RuleStatus, SemanticRule
+from semanticsignal.domain.ledger import Closing, Entry, Expiry, Learned, Opening
 from semanticsignal.domain.market import epoch_ms
 from semanticsignal.domain.policy import Settings
 from semanticsignal.drivers.replay import Plan, closes, walk
@@ -309,7 +309,7 @@ async def lived(folder: Path, home: Path, span: Span, recall: Callable[[Any], An
     market = wiring.tape(folder, settings)
     held = wiring.home(home, settings, plan.holds(market), is_durable=False)
     try:
-        rig = wiring.replayed(settings, market, held.ledger, plan.since)
+        rig = wiring.replayed(settings, market, held.ledger, plan.since, wiring.model(settings, None))
         await recall(rig.on.memory)
         await walk(rig, plan, closes(market, plan))
         found = await held.ledger.entries(limit=100_000)
@@ -641,7 +641,7 @@ def test_a_config_toml_of_the_folder_is_read_and_its_mistake_told_even_where_a_v
 
 def spoiled(row: int, **values: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
     def changed(table: pd.DataFrame) -> pd.DataFrame:
-        table = table.astype({column: object for column in values})
+        table = table.astype(dict.fromkeys(values, object))
         for column, value in values.items():
             table.loc[row, column] = value
         return table

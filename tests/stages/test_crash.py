@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
@@ -119,11 +119,11 @@ def eventful(ledger: InMemoryLedger | None = None) -> Sockets:
     )
 
 
-async def resumed(on: Sockets, ledger: Any, until: datetime) -> Sockets:
+async def resumed(on: Sockets, ledger: Any, until: datetime, delay: timedelta = timedelta(0)) -> Sockets:
     """The replay's way back: from the ledger's last mark on, memory made anew from the ledger."""
     after = replace(on, ledger=ledger, memory=await rebuilt(ledger))
     marked = (await ledger.portfolio()).marked_until
-    await live(after, marked or FIRST, until)
+    await live(after, marked or FIRST, until, delay)
     return after
 
 
@@ -133,9 +133,9 @@ def parting(expected: list[bytes], got: list[bytes]) -> tuple[str, str] | None:
     return next(((f"was to be {a[:60]!r}", f"was {b[:60]!r}") for a, b in pairs if a != b), None)
 
 
-async def uncrashed() -> Sockets:
+async def uncrashed(delay: timedelta = timedelta(0)) -> Sockets:
     on = eventful()
-    await live(on, FIRST, LAST)
+    await live(on, FIRST, LAST, delay)
     return on
 
 
@@ -155,9 +155,10 @@ async def test_the_scenario_holds_what_can_be_crashed_into() -> None:
     }
 
 
+@pytest.mark.parametrize("delay", [timedelta(0), timedelta(minutes=30)], ids=["at the close", "half an hour later"])
 @pytest.mark.parametrize("keeps_archive", [True, False], ids=["archive kept", "archive lost"])
-async def test_a_crash_after_any_write_changes_no_byte_of_the_ledger(keeps_archive: bool) -> None:
-    whole = await uncrashed()
+async def test_a_crash_after_any_write_changes_no_byte_of_the_ledger(keeps_archive: bool, delay: timedelta) -> None:
+    whole = await uncrashed(delay)
     expected, last = await written(whole), len(await told(whole))
     changed = []
 
@@ -165,8 +166,9 @@ async def test_a_crash_after_any_write_changes_no_byte_of_the_ledger(keeps_archi
         ledger = InMemoryLedger(whole.settings.paper.start_quote)
         on = eventful()
         with pytest.raises(Killed):
-            await live(replace(on, ledger=Mortal(ledger, k)), FIRST, LAST)
-        after = await resumed(on if keeps_archive else replace(on, archive=InMemoryArchive()), ledger, LAST)
+            await live(replace(on, ledger=Mortal(ledger, k)), FIRST, LAST, delay)
+        back = on if keeps_archive else replace(on, archive=InMemoryArchive())
+        after = await resumed(back, ledger, LAST, delay)
         if parted := parting(expected, await written(after)):
             changed.append((k, *parted))
 

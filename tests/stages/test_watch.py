@@ -154,7 +154,7 @@ async def test_marks_missed_are_made_up_each_at_its_own_boundary() -> None:
     assert [point.at.hour for point in await subjects(on, "EquityMarked")] == [4, 8, 12, 16]
 
 
-async def test_funding_is_paid_by_who_holds_at_the_instant_on_the_last_mark() -> None:
+async def test_funding_is_paid_by_who_holds_at_the_instant_on_the_price_of_that_instant() -> None:
     """Bought at 04:00, so that settlement is not ours; those of 08:00 and 16:00 are; closed at 16:00 after paying."""
     rates = [FundingRate(BTC, MONDAY + timedelta(hours=h), d("0.001")) for h in (4, 8, 16)]
     script = {
@@ -175,12 +175,12 @@ async def test_funding_is_paid_by_who_holds_at_the_instant_on_the_last_mark() ->
         await close(on, MONDAY + timedelta(hours=hour))
 
     (closing,) = await subjects(on, "PositionClosed")
-    # 10 units: 0.001 of 10 × 100 (marked at entry) at 08:00, 0.001 of 10 × 104 (marked at 12:00) at 16:00
+    # 10 units: 0.001 of 10 × 102, the price at 08:00, and of 10 × 106, the price at 16:00
     assert closing.trade.quantity == d(10)
-    assert closing.trade.funding_quote == d("1.00") + d("1.04")
+    assert closing.trade.funding_quote == d("1.02") + d("1.06")
     # bought at 100, sold at 106
     assert closing.trade.gross_pnl_quote == d(60)
-    assert closing.trade.realized_pnl_quote == d("57.96")
+    assert closing.trade.realized_pnl_quote == d("57.92")
 
 
 async def test_a_short_is_paid_what_a_long_pays() -> None:
@@ -199,9 +199,9 @@ async def test_a_short_is_paid_what_a_long_pays() -> None:
         await close(on, MONDAY + timedelta(hours=hour))
 
     portfolio = await on.ledger.portfolio()
-    assert portfolio.positions[0].funding_quote == d(-1)
-    # 10,000 + 1 of funding − 0.75 of fee + 10 × 2 of price
-    assert portfolio.equity_quote == d("10020.25")
+    assert portfolio.positions[0].funding_quote == d("-0.98")
+    # 10,000 + 0.98 of funding − 0.75 of fee + 10 × 2 of price
+    assert portfolio.equity_quote == d("10020.23")
 
 
 async def test_equity_is_marked_at_every_bar_and_the_peak_is_the_highest_mark() -> None:

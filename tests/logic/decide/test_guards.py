@@ -115,11 +115,6 @@ def test_reward_to_risk_by_the_market(phase: Phase, target: str | None, guards_:
     assert refused(signal(target=target), phase=phase) == guards_
 
 
-@pytest.mark.parametrize(("late", "guards_"), [(timedelta(hours=5), []), (timedelta(hours=5) + SECOND, ["stale"])])
-def test_a_bar_a_quarter_past_its_successor_is_stale(late: timedelta, guards_: list[str]) -> None:
-    assert refused(late=late) == guards_
-
-
 @pytest.mark.parametrize(
     ("late", "is_forced", "is_refused"),
     [
@@ -347,7 +342,7 @@ def test_an_update_is_done_or_refused_by_its_rules() -> None:
 
 @pytest.mark.parametrize("action", [Action.BUY, Action.SELL, Action.CLOSE, Action.UPDATE])
 def test_while_an_order_waits_nothing_else_is_done(action: Action) -> None:
-    waiting = Order("o", "x", BTC, MarketKind.PERP, Purpose.OPEN, Side.LONG, d(1), MONDAY, NOW + H4)
+    waiting = Order("o", "x", BTC, MarketKind.PERP, Purpose.OPEN, Side.LONG, d(1), MONDAY, NOW + H4, d(100))
 
     assert judged(signal(action), None, waiting) == (Action.HOLD, ["order_waiting"])
 

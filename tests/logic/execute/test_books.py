@@ -166,7 +166,17 @@ async def test_the_richest_account_balances_in_the_cheapest_coin() -> None:
 def opening(symbol: Symbol, side: Side, price: str) -> tuple[Position, Fill]:
     stop = d("1") if side is Side.LONG else d("999")
     order = Order(
-        f"{symbol}#order", str(symbol), symbol, MarketKind.PERP, Purpose.OPEN, side, d(3), MONDAY, MONDAY + H4, stop
+        f"{symbol}#order",
+        str(symbol),
+        symbol,
+        MarketKind.PERP,
+        Purpose.OPEN,
+        side,
+        d(3),
+        MONDAY,
+        MONDAY + H4,
+        d(price),
+        stop,
     )
     fill = Fill(order.id, MONDAY, d(price), d(3), d("0.225"), d(0))
     return fold.opened(order, fill), fill
@@ -217,7 +227,7 @@ def test_every_change_makes_a_new_version() -> None:
 
 def test_a_waiting_order_of_the_pair_falls_away_with_its_position() -> None:
     held, fill = opening(BTC, Side.LONG, "100")
-    waiting = Order("b", "b", BTC, MarketKind.PERP, Purpose.CLOSE, Side.LONG, d(3), MONDAY, MONDAY + H4)
+    waiting = Order("b", "b", BTC, MarketKind.PERP, Purpose.CLOSE, Side.LONG, d(3), MONDAY, MONDAY + H4, d(100))
     portfolio = fold.with_order(fold.with_opened(fold.empty(d(100)), held, fill), waiting)
     portfolio = fold.with_order(portfolio, replace(waiting, id="e", symbol=ETH))
     end = ending(held, "110")

@@ -17,7 +17,7 @@ from world import BTC, H4, MONDAY, RULES, bars, d, position
 
 from semanticsignal.domain.market import Candles, FundingRate, MarketKind, Timeframe, TradingRules
 from semanticsignal.domain.policy import Paper
-from semanticsignal.domain.trading import Account, ExitReason, Fill, Order, Portfolio, Purpose, Side, Touch
+from semanticsignal.domain.trading import Account, ExitReason, Fill, Levels, Order, Portfolio, Purpose, Side, Touch
 from semanticsignal.logic.execute import exits, paper
 from semanticsignal.logic.execute import position as fold
 
@@ -161,7 +161,7 @@ def test_a_bar_that_opened_before_the_entry_cannot_stop_it() -> None:
 
 
 def test_an_older_bar_cannot_touch_a_newer_stop_and_the_old_one_still_guards() -> None:
-    moved = position(stop="99", stop_from=MONDAY + H4, earlier_stop_price=d(95), earlier_target_price=d(110))
+    moved = position(stop="99", stop_from=MONDAY + H4, earlier=(Levels(MONDAY, d(95), d(110)),))
 
     between = exits.first_touch(moved, bars([(100, 101, 97, 100), (100, 101, 99.5, 100)]), BAND)
     older = exits.first_touch(moved, bars([(100, 101, 94, 100), (100, 101, 99.5, 100)]), BAND)
@@ -173,7 +173,7 @@ def test_an_older_bar_cannot_touch_a_newer_stop_and_the_old_one_still_guards() -
 
 
 def test_a_bar_that_opens_as_the_levels_move_meets_the_new_ones() -> None:
-    moved = position(stop="99", stop_from=MONDAY, earlier_stop_price=d(95))
+    moved = position(stop="99", stop_from=MONDAY, earlier=(Levels(MONDAY - H4, d(95), None),))
 
     touch = exits.first_touch(moved, bars([(100, 101, 98, 100)]), BAND)
 
@@ -181,7 +181,7 @@ def test_a_bar_that_opens_as_the_levels_move_meets_the_new_ones() -> None:
 
 
 def test_an_older_target_still_fills_before_the_move() -> None:
-    moved = position(target="120", stop_from=MONDAY + H4, earlier_stop_price=d(95), earlier_target_price=d(110))
+    moved = position(target="120", stop_from=MONDAY + H4, earlier=(Levels(MONDAY, d(95), d(110)),))
 
     touch = exits.first_touch(moved, bars([(100, 111, 100, 111), (111, 111, 111, 111)]), BAND)
 
@@ -191,23 +191,33 @@ def test_an_older_target_still_fills_before_the_move() -> None:
 # --- 13: one wrong print is not a market ----------------------------------------------------------------------------
 
 
+def minutes(*rows: tuple[float, float, float, float]) -> Touch | None:
+    return exits.first_touch(position(), bars(rows, timeframe=Timeframe.M1), BAND)
+
+
 def test_a_wild_print_moves_nothing() -> None:
-    assert first_touch([(100, 100, 50, 100), (100, 101, 99, 100)]) is None
-    assert first_touch([(100, 1000, 100, 100), (100, 101, 99, 100)]) is None
+    assert minutes((100, 100, 50, 100), (100, 101, 99, 100)) is None
+    assert minutes((100, 1000, 100, 100), (100, 101, 99, 100)) is None
 
 
 def test_a_wild_print_the_next_bar_confirms_fills_at_the_open_that_confirms_it() -> None:
-    touch = first_touch([(100, 100, 50, 50), (51, 52, 50, 51)])
+    touch = minutes((100, 100, 50, 50), (51, 52, 50, 51))
 
-    assert touch == Touch(MONDAY + H4, d(51), ExitReason.STOP, False)
+    assert touch == Touch(MONDAY + timedelta(minutes=1), d(51), ExitReason.STOP, False)
+
+
+def test_four_hours_hold_too_many_trades_to_be_one_wrong_print() -> None:
+    touch = first_touch([(100, 100, 50, 60)])
+
+    assert touch is not None and (touch.price, touch.reason) == (d(95), ExitReason.STOP)
 
 
 def test_the_band_is_wide_enough_for_what_it_names() -> None:
     """Half up is 150, half down is 100 / 1.5: both edges are still believed."""
     held = position(target="149.99", stop="66.67")
 
-    up = exits.first_touch(held, bars([(100, 150, 100, 150)]), BAND)
-    beyond = exits.first_touch(held, bars([(100, 150.01, 100, 150)]), BAND)
+    up = exits.first_touch(held, bars([(100, 150, 100, 150)], timeframe=Timeframe.M1), BAND)
+    beyond = exits.first_touch(held, bars([(100, 150.01, 100, 150)], timeframe=Timeframe.M1), BAND)
 
     assert up is not None and up.reason is ExitReason.TARGET
     assert beyond is None
@@ -263,12 +273,12 @@ def order(
 ) -> Order:
     stop, target = (d(95), d(110)) if side is Side.LONG else (d(105), d(90))
     facts: dict[str, object] = {"stop_price": stop, "target_price": target} | changes
-    return Order("o", "one", BTC, kind, purpose, side, d(2), MONDAY, MONDAY + H4, **facts)  # type: ignore[arg-type]
+    return Order("o", "one", BTC, kind, purpose, side, d(2), MONDAY, MONDAY + H4, d(100), **facts)  # type: ignore[arg-type]
 
 
 def refused(of: Order, price: str, balance: str = "10000") -> str | None:
     fill = Fill("o", MONDAY, d(price), d(2), d("0.15"), d(0))
-    refusal = paper.refusal(of, fill, d(100), Portfolio(0, Account(d(balance))), Paper())
+    refusal = paper.refusal(of, fill, Portfolio(0, Account(d(balance)), orders=(of,)), Paper())
     return refusal.guard if refusal else None
 
 
@@ -334,7 +344,7 @@ def test_fees_of_both_sides_and_funding_are_in_the_result(side: Side, exit_price
 )
 def test_the_excursions_of_a_short_are_those_of_a_long_mirrored(side: Side, best: float, worst: float) -> None:
     held = position(side, stop="95" if side is Side.LONG else "115", target=None)
-    seen = fold.watched(held, bars([(100, 106, 99, 100), (100, 101, 96, 100)]), MONDAY + 2 * H4)
+    seen = fold.watched(held, bars([(100, 106, 99, 100), (100, 101, 96, 100)]), MONDAY + 2 * H4, BAND)
     fill = Fill("x", MONDAY + 2 * H4, d(100), d(2), d(0), d(0))
 
     trade = fold.closed(seen, fill, Touch(fill.filled_at, fill.price, ExitReason.SIGNAL, False), 1)
@@ -354,7 +364,7 @@ def test_the_exit_itself_belongs_to_the_excursions() -> None:
 def test_a_position_without_a_bar_keeps_its_mark() -> None:
     nothing: Candles = bars([])
 
-    seen = fold.watched(position(), nothing, MONDAY + H4)
+    seen = fold.watched(position(), nothing, MONDAY + H4, BAND)
 
     assert (seen.mark_price, seen.checked_until) == (d(100), MONDAY + H4)
 
@@ -362,7 +372,7 @@ def test_a_position_without_a_bar_keeps_its_mark() -> None:
 def test_bars_older_than_the_position_leave_no_trace_on_it() -> None:
     held = position(opened_at=MONDAY + H4)
 
-    seen = fold.watched(held, bars([(50, 150, 50, 150), (100, 102, 99, 101)]), MONDAY + 2 * H4)
+    seen = fold.watched(held, bars([(50, 150, 50, 150), (100, 102, 99, 101)]), MONDAY + 2 * H4, BAND)
 
     assert (seen.highest_price, seen.lowest_price, seen.mark_price) == (d(102), d(99), d(101))
 
@@ -370,7 +380,7 @@ def test_bars_older_than_the_position_leave_no_trace_on_it() -> None:
 def test_funding_is_charged_to_who_holds_at_the_instant() -> None:
     rates = [FundingRate(BTC, MONDAY + n * H4, d("0.0001")) for n in range(4)]
 
-    paid = fold.funding_quote(position(opened_at=MONDAY), rates, MONDAY + 2 * H4)
+    paid = fold.funding_quote(position(opened_at=MONDAY), rates, MONDAY + 2 * H4, {})
 
     # 2 units at a mark of 100: 0.02 at 04:00 and at 08:00; not at the instant of opening, not after
     assert paid == d("0.04")
@@ -379,14 +389,14 @@ def test_funding_is_charged_to_who_holds_at_the_instant() -> None:
 def test_funding_of_a_short_is_received() -> None:
     rates = [FundingRate(BTC, MONDAY + H4, d("0.0001"))]
 
-    assert fold.funding_quote(position(Side.SHORT), rates, MONDAY + H4) == d("-0.02")
+    assert fold.funding_quote(position(Side.SHORT), rates, MONDAY + H4, {}) == d("-0.02")
 
 
 def test_funding_is_rounded_once_where_it_is_booked() -> None:
     rates = [FundingRate(BTC, MONDAY + H4, d("0.000000000333333"))]
 
     # 200 × 3.33333e-10 = 6.66666e-8, to eight decimals
-    assert fold.funding_quote(position(), rates, MONDAY + H4) == d("0.00000007")
+    assert fold.funding_quote(position(), rates, MONDAY + H4, {}) == d("0.00000007")
 
 
 def test_an_entry_order_without_a_stop_makes_no_position() -> None:
@@ -398,7 +408,7 @@ def test_moving_one_level_keeps_the_other_and_remembers_both() -> None:
     moved = fold.amended(position(), d(98), None, MONDAY + H4)
 
     assert (moved.stop_price, moved.target_price) == (d(98), d(110))
-    assert (moved.earlier_stop_price, moved.earlier_target_price) == (d(95), d(110))
+    assert moved.earlier == (Levels(MONDAY, d(95), d(110)),)
     assert (moved.initial_stop_price, moved.stop_from) == (d(95), MONDAY + H4)
 
 

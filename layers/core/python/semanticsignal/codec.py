@@ -115,8 +115,7 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
         items = [_decoder(arg) for arg in args]
         return lambda data: tuple(read(x) for read, x in zip(items, data, strict=True))
     if origin in (dict, Mapping):
-        value = _decoder(args[1])
-        return lambda data: {key: value(x) for key, x in data.items()}
+        return _of_mapping(_decoder(args[1]))
     if origin is Sequence:
         return lambda data: array("q" if args[0] is int else "d", data)
     if kind is Symbol:
@@ -124,7 +123,7 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
     if kind is datetime:
         return _instant
     if kind is Decimal:
-        return Decimal
+        return _money
     if kind is bytes:
         return base64.b64decode
     if is_dataclass(kind):
@@ -138,6 +137,13 @@ def _symbol(data: Any) -> Symbol:
     if not isinstance(data, str):
         raise TypeError(f"a pair is text, was {data!r}")
     return Symbol.parse(data)
+
+
+def _money(data: Any) -> Decimal:
+    """Text only: a number has been through a float."""
+    if not isinstance(data, str):
+        raise TypeError(f"money is text, was {data!r}")
+    return Decimal(data)
 
 
 def _instant(data: Any) -> datetime:
@@ -156,12 +162,23 @@ def _optional(args: tuple[Any, ...]) -> Callable[[Any], Any]:
     return lambda data: None if data is None else read(data)
 
 
+def _of_mapping(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def read_all(data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise TypeError(f"an object was expected, was {data!r:.80}")
+        return {key: read(item) for key, item in data.items()}
+
+    return read_all
+
+
 def _of_dataclass(kind: Any) -> Callable[[Any], Any]:
     hints = get_type_hints(kind)
     known = {field.name for field in fields(kind)}
     readers: dict[str, Callable[[Any], Any]] = {}
 
     def read(data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise TypeError(f"a {kind.__name__} is an object, was {data!r:.80}")
         if not readers:
             readers.update((name, _decoder(hints[name])) for name in known)
         return kind(**{name: readers[name](item) for name, item in data.items() if name in known})

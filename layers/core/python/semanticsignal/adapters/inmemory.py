@@ -14,7 +14,7 @@ from ..domain.decision import Prompt, Reply
 from ..domain.errors import LedgerConflict, ModelUnavailable
 from ..domain.learning import Conditions, Experience, SemanticRule
 from ..domain.ledger import Entry
-from ..domain.market import Symbol, epoch_ms
+from ..domain.market import Symbol, epoch_us
 from ..domain.trading import Portfolio
 from ..logic.decide.recall import SCALE, vector
 from ..logic.execute.position import empty
@@ -127,7 +127,7 @@ class InMemoryMemory:
         self._ids: set[str] = set()
         # Rows up to len(_lived) are filled; the room doubles when it is full.
         self._points = np.zeros((16, len(SCALE)))
-        self._closed_ms = np.zeros(16, dtype=np.int64)
+        self._closed_us = np.zeros(16, dtype=np.int64)
         self._rules: dict[str, SemanticRule] = {}
 
     async def remember(self, experience: Experience) -> None:
@@ -136,11 +136,11 @@ class InMemoryMemory:
         row = len(self._lived)
         if row == len(self._points):
             self._points = np.concatenate([self._points, np.zeros_like(self._points)])
-            self._closed_ms = np.concatenate([self._closed_ms, np.zeros_like(self._closed_ms)])
+            self._closed_us = np.concatenate([self._closed_us, np.zeros_like(self._closed_us)])
         point = np.array(vector(experience.conditions))
         length = float(np.linalg.norm(point))
         self._points[row] = point / length if length else point
-        self._closed_ms[row] = epoch_ms(experience.closed_at)
+        self._closed_us[row] = epoch_us(experience.closed_at)
         self._ids.add(experience.id)
         self._lived.append(experience)
 
@@ -162,7 +162,7 @@ class InMemoryMemory:
         return int(np.count_nonzero(self._known(until)))
 
     def _known(self, until: datetime) -> NDArray[np.bool_]:
-        return self._closed_ms[: len(self._lived)] <= epoch_ms(until)
+        return self._closed_us[: len(self._lived)] <= epoch_us(until)
 
     async def learn(self, rule: SemanticRule) -> None:
         self._rules.setdefault(rule.id, rule)

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
@@ -14,7 +14,7 @@ from typing import Any
 from ..codec import FACTS, SUBJECTS, dumps, loads
 from ..domain.errors import BadInput, LedgerConflict, LedgerUnavailable
 from ..domain.ledger import Entry
-from ..domain.market import EPOCH, Symbol
+from ..domain.market import Symbol, epoch_us
 from ..domain.trading import Portfolio
 from ..logic.execute.position import empty
 
@@ -45,6 +45,8 @@ class SqliteLedger:
             first = empty(start_quote)
             self._db.execute("INSERT OR IGNORE INTO portfolio VALUES (1, ?, ?)", (first.version, dumps(first)))
         except (sqlite3.Error, OSError) as wrong:
+            if hasattr(self, "_db"):
+                self._db.close()
             raise LedgerUnavailable(f"cannot open the ledger {path}, was {wrong}") from wrong
         self._portfolio: Portfolio | None = None
         self._decoded = lru_cache(maxsize=DECODED)(_decoded)
@@ -191,7 +193,7 @@ def _decoded(db: sqlite3.Connection, seq: int) -> Entry:
 def _value(value: Any) -> Any:
     match value:
         case datetime():
-            return (value - EPOCH) // timedelta(microseconds=1)
+            return epoch_us(value)
         case Symbol():
             return str(value)
     return value

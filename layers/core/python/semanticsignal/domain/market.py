@@ -96,6 +96,11 @@ def epoch_ms(at: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
 
 
+def epoch_us(at: datetime) -> int:
+    """Microseconds since 1970, all that an instant holds: for order, where a millisecond would be a tie."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
 def exact(value: float) -> Decimal:
     """The decimal a venue wrote, back from the float it became: shortest digits that round-trip."""
     return Decimal(repr(float(value)))

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from .market import MarketKind, Symbol
+from .money import exactly
 
 ZERO = Decimal(0)
 
@@ -34,7 +35,8 @@ class ExitReason(StrEnum):
 class Order:
     """A market order that may fill at the first price from `created_at` on, until `expires_at`.
 
-    `id` is made from the decision it carries out, so a retry is the same order. `quantity`: base."""
+    `id` is made from the decision it carries out, so a retry is the same order. `quantity`: base.
+    `decided_price`: what the decision saw; sizes the exposure while the order waits, and bounds what is believed."""
 
     id: str
     decision_id: str
@@ -45,8 +47,15 @@ class Order:
     quantity: Decimal
     created_at: datetime
     expires_at: datetime
+    decided_price: Decimal
     stop_price: Decimal | None = None
     target_price: Decimal | None = None
+
+    @property
+    @exactly
+    def notional_quote(self) -> Decimal:
+        """What an entry will bind; nothing for an exit."""
+        return self.decided_price * self.quantity if self.purpose is Purpose.OPEN else ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +71,18 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Levels:
+    """Stop and target as they rested from `since` on."""
+
+    since: datetime
+    stop_price: Decimal
+    target_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
-    """Open exposure. The levels rest from `stop_from`; bars opened before it meet the `earlier_` ones, so no older
-    bar can touch a newer stop and none goes unguarded.
+    """Open exposure. The levels rest from `stop_from`; bars opened before it meet those of `earlier` (oldest first), so
+    no older bar can touch a newer stop and none goes unguarded.
 
     `initial_stop_price` fixes 1R for ever. `highest_price`, `lowest_price`: extremes since entry.
     `checked_until`: every bar that closed by then has been looked at. `funding_quote`: paid so far."""
@@ -82,24 +100,32 @@ class Position:
     initial_stop_price: Decimal
     target_price: Decimal | None
     stop_from: datetime
-    earlier_stop_price: Decimal | None
-    earlier_target_price: Decimal | None
     checked_until: datetime
     highest_price: Decimal
     lowest_price: Decimal
     mark_price: Decimal
     funding_quote: Decimal = ZERO
+    earlier: tuple[Levels, ...] = ()
+
+    def levels_at(self, at: datetime) -> Levels | None:
+        """What rested when a bar opened at `at`; None before the entry."""
+        if at >= self.stop_from:
+            return Levels(self.stop_from, self.stop_price, self.target_price)
+        return next((levels for levels in reversed(self.earlier) if levels.since <= at), None)
 
     @property
+    @exactly
     def notional_quote(self) -> Decimal:
         return self.entry_price * self.quantity
 
     @property
+    @exactly
     def risk_quote(self) -> Decimal:
         """1R: what the first stop would have lost, fees aside."""
         return abs(self.entry_price - self.initial_stop_price) * self.quantity
 
     @property
+    @exactly
     def unrealized_pnl_quote(self) -> Decimal:
         """At the last mark, before the exit fee."""
         return (self.mark_price - self.entry_price) * self.quantity * self.side.sign
@@ -168,9 +194,11 @@ class Account:
     funding_quote: Decimal = ZERO
 
     @property
+    @exactly
     def balance_quote(self) -> Decimal:
         return self.start_quote + self.gross_pnl_quote - self.fees_quote - self.funding_quote
 
+    @exactly
     def book(self, *, gross: Decimal = ZERO, fees: Decimal = ZERO, funding: Decimal = ZERO) -> "Account":
         return replace(
             self,
@@ -202,23 +230,28 @@ class Portfolio:
         return next((o for o in self.orders if o.symbol == symbol), None)
 
     @property
+    @exactly
     def unrealized_pnl_quote(self) -> Decimal:
         return sum((p.unrealized_pnl_quote for p in self.positions), ZERO)
 
     @property
+    @exactly
     def equity_quote(self) -> Decimal:
         """Balance and open positions at their last mark."""
         return self.account.balance_quote + self.unrealized_pnl_quote
 
     @property
+    @exactly
     def cash_quote(self) -> Decimal:
-        """What is left to spend once the open positions are paid for."""
-        return self.account.balance_quote - sum((p.notional_quote for p in self.positions), ZERO)
+        """What is left to spend once open positions and waiting entries are paid for."""
+        return self.account.balance_quote - self.exposure_quote
 
     @property
+    @exactly
     def exposure_quote(self) -> Decimal:
-        """Notional at entry of everything open or waiting to open at its quantity."""
-        return sum((p.notional_quote for p in self.positions), ZERO)
+        """Notional of everything open, at entry, and of everything that waits to open."""
+        opened = sum((p.notional_quote for p in self.positions), ZERO)
+        return opened + sum((o.notional_quote for o in self.orders), ZERO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,10 +80,15 @@ async def _asked(briefing: Briefing, on: Sockets) -> Asked:
     reply: Reply | None = await on.archive.get(f"reply/{words.id}", Reply)
     if reply is None:
         try:
-            reply = await on.archive.put(f"reply/{words.id}", await on.model.complete(words))
+            reply = await on.archive.put(f"reply/{words.id}", _writable(await on.model.complete(words)))
         except ModelUnavailable as wrong:
             return Asked(words, sealed, None, None, str(wrong))
     return Asked(words, sealed, reply, sha256(reply.text.encode()).hexdigest())
+
+
+def _writable(reply: Reply) -> Reply:
+    """Half a character, which JSON can carry and no encoder can write, becomes a question mark."""
+    return replace(reply, text=reply.text.encode("utf-8", "replace").decode())
 
 
 async def _verdict(briefing: Briefing, asked: Asked, on: Sockets) -> Verdict:

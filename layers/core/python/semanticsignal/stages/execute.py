@@ -13,7 +13,7 @@ from ..logic.execute import position as fold
 from ..logic.execute import sizing
 from ..logic.execute.paper import level
 from ..ports import Facts, Sockets
-from .watch import settled
+from .watch import settled, untaught
 
 OUTCOMES = ("OrderPlaced", "PositionUpdated", "OrderExpired", "PositionOpened")
 
@@ -32,7 +32,7 @@ async def execute(fact: DecisionMade, on: Sockets) -> Facts:
     except MarketUnavailable:
         told = ()  # the order waits; the next watch fills it or lets it expire
     outcomes = await _outcomes(fact.id, on)
-    return tuple(dict.fromkeys((*outcomes, *told)))
+    return tuple(dict.fromkeys((*outcomes, *await untaught(on.clock.now(), on), *told)))
 
 
 async def _carry_out(decision: Decision, on: Sockets) -> None:
@@ -91,6 +91,7 @@ def _order(decision: Decision, portfolio: Portfolio, rules: TradingRules, on: So
         quantity=position.quantity if position and closes else ZERO,
         created_at=decision.decided_at,
         expires_at=decision.decided_at + life,
+        decided_price=decision.price,
         stop_price=None if closes or signal is None else level(signal.stop_price, rules),
         target_price=None if closes or signal is None else level(signal.target_price, rules),
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from ..domain.decision import Decision, Refusal
+from ..domain.decision import Refusal
 from ..domain.errors import LedgerConflict, MarketUnavailable
 from ..domain.events import EquityMarked, Fact, MinutePassed, OrderExpired, PositionClosed, PositionOpened
 from ..domain.ledger import Closing, Entry, Expiry, Opening
@@ -29,7 +29,7 @@ async def watch(fact: MinutePassed, on: Sockets) -> Facts:
         told += await settled(until, on)
         if until == on.settings.timeframe.floor(until):
             told += await _marked(until, on)
-    return tuple(dict.fromkeys((*told, *await _untaught(on))))
+    return tuple(dict.fromkeys((*await untaught(fact.at, on), *told)))
 
 
 async def settled(until: datetime, on: Sockets) -> Facts:
@@ -89,10 +89,7 @@ async def _order_next(order: Order, portfolio: Portfolio, until: datetime, on: S
     fill = paper.fill(
         order.id, order.quantity, at, exact(opened), terms, is_buy=paper.bought(order.side, is_opening)
     )  # fmt: skip
-    decision = await on.ledger.entry(f"DecisionMade:{order.decision_id}")
-    if decision is None or not isinstance(decision.subject, Decision):
-        raise LedgerConflict(f"order {order.id} has no decision {order.decision_id}")
-    refusal = paper.refusal(order, fill, decision.subject.price, portfolio, on.settings.paper)
+    refusal = paper.refusal(order, fill, portfolio, on.settings.paper)
     if refusal:
         return _expired(order, portfolio, at, refusal)
     if is_opening:
@@ -137,8 +134,8 @@ async def _closed(
     fill, touch = end
     order = portfolio.order(position.symbol)
     decision_id = order.decision_id if order and touch.reason is ExitReason.SIGNAL else None
-    seen = fold.watched(position, _before(bars, touch.at), touch.at)
-    paid = await _funding(position, touch.at, on)
+    seen = fold.watched(position, _before(bars, touch.at), touch.at, on.settings.paper.price_band_ratio)
+    paid = await _funding(seen, position.checked_until, touch.at, on)
     held = replace(seen, funding_quote=position.funding_quote + paid, mark_price=fill.price)
     trade = fold.closed(held, fill, touch, portfolio.closed_trades + 1, decision_id)
     entry = Entry(PositionClosed(trade.id, trade.symbol, trade.closed_at), Closing(trade, fill))
@@ -154,8 +151,9 @@ async def _marked(at: datetime, on: Sockets) -> Facts:
         positions = []
         for position in portfolio.positions:
             bars = await on.market.fine_candles(position.symbol, since=position.checked_until, until=at)
-            paid = await _funding(position, at, on)
-            positions.append(replace(fold.watched(position, bars, at), funding_quote=position.funding_quote + paid))
+            seen = fold.watched(position, bars, at, on.settings.paper.price_band_ratio)
+            paid = await _funding(seen, position.checked_until, at, on)
+            positions.append(replace(seen, funding_quote=position.funding_quote + paid))
         after, point = fold.with_mark(portfolio, positions, at)
         entry = Entry(EquityMarked(at.isoformat(), at), point)
         try:
@@ -164,21 +162,22 @@ async def _marked(at: datetime, on: Sockets) -> Facts:
             continue
 
 
-async def _funding(position: Position, until: datetime, on: Sockets) -> Decimal:
+async def _funding(position: Position, since: datetime, until: datetime, on: Sockets) -> Decimal:
     if position.kind is MarketKind.SPOT:
         return ZERO
-    rates = await on.market.funding(position.symbol, since=position.checked_until, until=until)
-    return fold.funding_quote(position, rates, until)
+    rates = await on.market.funding(position.symbol, since=since, until=until)
+    opens = [await on.market.first_open(position.symbol, since=r.paid_at, until=r.paid_at) for r in rates]
+    prices = {at: exact(price) for at, price in filter(None, opens)}
+    return fold.funding_quote(position, rates, until, prices)
 
 
-async def _untaught(on: Sockets) -> Facts:
-    """Closed trades that nobody learned from yet: told again, in case a crash swallowed the first telling."""
-    closed = await on.ledger.entries(kinds=("PositionClosed",), limit=UNTAUGHT, newest_first=True)
-    facts: list[Fact] = []
-    for entry in closed:
-        if await on.ledger.entry(f"LessonLearned:{entry.fact.id}"):
-            break
-        facts.append(entry.fact)
+async def untaught(at: datetime, on: Sockets) -> Facts:
+    """Trades closed by `at` that nobody learned from yet: told again, in case a crash swallowed the first telling."""
+    missing = (await on.ledger.portfolio()).closed_trades - await on.memory.count(until=at)
+    if missing <= 0:
+        return ()
+    closed = await on.ledger.entries(kinds=("PositionClosed",), until=at, limit=UNTAUGHT + missing, newest_first=True)
+    facts = [entry.fact for entry in closed if not await on.ledger.entry(f"LessonLearned:{entry.fact.id}")]
     return tuple(reversed(facts))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 LINE = re.compile(r"^([a-z0-9_]+): (.*)$", re.MULTILINE)
-NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 VERDICT = re.compile(r"(\d+) of (\d+) won")
 
 STOP_ATR, TARGET_ATR = 2.0, 4.0
@@ -68,6 +68,8 @@ def _enter(facts: Mapping[str, str], price: float, atr: float, score: float) -> 
         return _hold(55, score, f"Flat: {reason} (score {score:+.2f}, ADX {adx:.0f}, RSI {rsi:.0f}).")
     if sign < 0 and "long only" in facts.get("pair", ""):
         return _hold(60, score, f"Down (score {score:+.2f}), and this pair cannot be sold short.")
+    if STOP_ATR * atr >= price:
+        return _hold(55, score, f"It swings by {atr / price:.0%} a bar: no stop can be set.")
     confidence = 55 + 25 * abs(score) + min(10.0, (adx - 20) / 3)
     won, of = _verdict(facts)
     if of >= 4 and won == 0:

@@ -26,7 +26,6 @@ def entry_refusals(
         _confidence(signal, risk),
         _stop_distance(signal, snapshot.price, risk),
         _reward_risk(signal, snapshot, risk),
-        _stale(snapshot, risk),
         _cooldown(entered_at, now, snapshot.timeframe, risk),
         _losing_streak(trades, now, snapshot.timeframe, risk),
         _daily_loss(trades, portfolio, now, risk),
@@ -111,14 +110,6 @@ def _reward_risk(signal: Signal, snapshot: Snapshot, risk: Risk) -> Refusal | No
     ratio = float(abs(signal.target_price - snapshot.price) / abs(snapshot.price - signal.stop_price))
     if ratio < needed:
         return Refusal("reward_risk", f"needs {needed:g} in a {snapshot.regime.phase} market, was {ratio:.2f}")
-    return None
-
-
-def _stale(snapshot: Snapshot, risk: Risk) -> Refusal | None:
-    age = (snapshot.seen_at - snapshot.closed_at) / snapshot.timeframe.span
-    # A forced analysis may come late in the bar: within one bar the newest closed bar is still the newest there is.
-    if age > 1 + risk.stale_ratio:
-        return Refusal("stale", f"the newest bar is {age:.2f} bars old, at most {1 + risk.stale_ratio:g}")
     return None
 
 

@@ -12,7 +12,7 @@ from ...domain.policy import Memory, Risk
 from ...domain.trading import Position
 
 VERSION = "trader_v1"
-INSIGHT_LENGTH = 160
+INSIGHT_LENGTH, REASON_LENGTH = 160, 300
 # Indicators on the scale of the price: shown with the pair's own decimals.
 PRICES = {"sma_20", "sma_50", "sma_200", "bb_upper", "bb_middle", "bb_lower", "atr_14", "macd", "macd_signal",
           "macd_histogram"}  # fmt: skip
@@ -52,8 +52,8 @@ def _market(briefing: Briefing) -> Iterator[str]:
     yield f"timeframe: {seen.timeframe}"
     yield f"as_of: {seen.closed_at.isoformat()} {seen.closed_at:%A}, seen {seen.seen_at.isoformat()}"
     yield f"source: {origin}; {seen.bars} bars, {seen.gaps} missing"
-    yield f"price: {seen.price} {seen.symbol.quote} per {seen.symbol.base}"
-    yield f"closes: {' '.join(str(price) for price in seen.closes)} (oldest first)"
+    yield f"price: {seen.price:f} {seen.symbol.quote} per {seen.symbol.base}"
+    yield f"closes: {' '.join(f'{price:f}' for price in seen.closes)} (oldest first)"
 
 
 def _indicators(briefing: Briefing) -> Iterator[str]:
@@ -89,9 +89,9 @@ def _position(briefing: Briefing) -> Iterator[str]:
         return
     price = briefing.snapshot.price
     yield f"side: {position.side}"
-    yield f"entry_price: {position.entry_price}"
-    yield f"stop_price: {position.stop_price} (first {position.initial_stop_price})"
-    yield f"target_price: {position.target_price if position.target_price is not None else 'none'}"
+    yield f"entry_price: {position.entry_price:f}"
+    yield f"stop_price: {position.stop_price:f} (first {position.initial_stop_price:f})"
+    yield f"target_price: {'none' if position.target_price is None else format(position.target_price, 'f')}"
     yield f"r_now: {_r_now(position, price):.2f}"
     yield f"held_bars: {int((briefing.snapshot.closed_at - position.opened_at) / briefing.snapshot.timeframe.span)}"
 
@@ -151,9 +151,10 @@ def _last(last: Decision | None) -> Iterator[str]:
     if last is None:
         yield "none yet"
         return
-    yield f"action: {last.action} at {last.price}, {last.closed_at.isoformat()}"
+    yield f"action: {last.action} at {last.price:f}, {last.closed_at.isoformat()}"
     for refusal in last.refusals:
-        yield f"refused: {refusal.guard}: {refusal.reason}"
+        # On one line: words of others may not begin a line, where figures stand.
+        yield f"refused: {refusal.guard}: {' '.join(refusal.reason.split())[:REASON_LENGTH]}"
 
 
 def _figure(name: str, value: float | None, tick: Decimal) -> str:

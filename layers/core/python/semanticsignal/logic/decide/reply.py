@@ -13,8 +13,8 @@ from ...domain.errors import InvalidReply
 from ...domain.market import MarketKind, exact
 
 LONGEST = 200_000
+DEEPEST = 500
 REASONING_LENGTH = 2_000
-FENCE = re.compile(r"```(?:json)?\s*(\{.*?\})\s*```", re.DOTALL)
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 
 
@@ -97,15 +97,11 @@ def _object(text: str) -> dict[str, Any]:
     """The JSON object in a reply that may be fenced, chatty, truncated or almost JSON."""
     if len(text) > LONGEST:
         raise InvalidReply(f"a reply has at most {LONGEST} characters, was {len(text)}")
-    fenced = FENCE.search(text)
-    candidate = fenced.group(1) if fenced else text
+    candidate = _fenced(text)
     try:
         found: Any = orjson.loads(candidate)
     except orjson.JSONDecodeError:
-        start = candidate.find("{")
-        if start < 0:
-            raise InvalidReply(f"no JSON object in the reply, was {text[:80]!r}") from None
-        found = repair_json(THOUSANDS.sub("", candidate[start:]), return_objects=True)
+        found = _repaired(candidate)
     if isinstance(found, list):
         objects = [item for item in found if isinstance(item, dict)]
         found = objects[0] if len(objects) == 1 else None
@@ -113,3 +109,24 @@ def _object(text: str) -> dict[str, Any]:
         raise InvalidReply(f"the reply is no single JSON object, was {text[:80]!r}")
     inner = found.get("analysis")
     return inner if isinstance(inner, dict) and "action" not in found else found
+
+
+def _fenced(text: str) -> str:
+    """What stands between the only pair of fences that holds an object; the whole text where there is none."""
+    blocks = [block.removeprefix("json").strip() for block in text.split("```")[1::2]]
+    objects = [block for block in blocks if block.startswith("{")]
+    if len(objects) > 1:
+        raise InvalidReply(f"a reply holds one decision, was {len(objects)}")
+    return objects[0] if objects else text
+
+
+def _repaired(text: str) -> Any:
+    start = text.find("{")
+    if start < 0:
+        raise InvalidReply(f"no JSON object in the reply, was {text[:80]!r}")
+    if text.count("{") + text.count("[") > DEEPEST:
+        raise InvalidReply(f"a reply opens at most {DEEPEST} brackets, was {text[:80]!r}")
+    try:
+        return repair_json(THOUSANDS.sub("", text[start:]), return_objects=True)
+    except (RecursionError, ValueError) as wrong:
+        raise InvalidReply(f"not to be read as JSON: {wrong!s:.80}, was {text[:80]!r}") from wrong

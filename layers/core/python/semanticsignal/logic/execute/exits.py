@@ -5,32 +5,44 @@ through; where one finest bar holds both, the stop counts and the trade is flagg
 
 from decimal import Decimal
 
-from ...domain.market import Candles, epoch_ms, exact, instant
-from ...domain.trading import ExitReason, Position, Side, Touch
+from ...domain.market import Candles, Timeframe, epoch_ms, exact, instant
+from ...domain.trading import ExitReason, Levels, Position, Side, Touch
+
+# Up to this length a bar may be one wrong trade; a longer one holds too many to be one.
+WRONG_PRINT = Timeframe.M15
 
 
 def first_touch(position: Position, bars: Candles, band_ratio: float) -> Touch | None:
-    """`bars`: opened at or after entry, oldest first. A bar outside the band around the last believed price moves no
-    money until the next bar confirms it: one wrong print is not a market."""
-    since, stop_from = epoch_ms(position.opened_at), epoch_ms(position.stop_from)
-    believed = float(position.mark_price)
-    doubted: float | None = None
-    for row in range(len(bars)):
+    """`bars`: opened at or after entry, oldest first. What is not believed touches nothing."""
+    now = Levels(position.stop_from, position.stop_price, position.target_price)
+    moved_ms = epoch_ms(position.stop_from)
+    for row in believed(position, bars, band_ratio):
         opened = bars.opened_ms[row]
-        if opened < since:
-            continue
-        if _is_wild(bars, row, believed, band_ratio) and not (doubted and _near(bars.open[row], doubted, band_ratio)):
-            doubted = bars.close[row]
-            continue
-        believed, doubted = bars.close[row], None
-        is_new = opened >= stop_from
-        stop = position.stop_price if is_new else position.earlier_stop_price
-        target = position.target_price if is_new else position.earlier_target_price
-        if _may_touch(position.side, bars, row, (stop, target)):
-            touch = _touch(position.side, bars, row, (stop, target))
+        levels = now if opened >= moved_ms else position.levels_at(instant(opened))
+        if levels and _may_touch(position.side, bars, row, (levels.stop_price, levels.target_price)):
+            touch = _touch(position.side, bars, row, (levels.stop_price, levels.target_price))
             if touch:
                 return touch
     return None
+
+
+def believed(position: Position, bars: Candles, band_ratio: float) -> list[int]:
+    """Rows since the entry that may move money. A short bar outside the band around the last believed price waits until
+    the next one opens near where it ended: one wrong print is not a market."""
+    since, last = epoch_ms(position.opened_at), float(position.mark_price)
+    is_short = bars.timeframe.ms <= WRONG_PRINT.ms
+    doubted: float | None = None
+    rows: list[int] = []
+    for row in range(len(bars)):
+        if bars.opened_ms[row] < since:
+            continue
+        is_confirmed = doubted is not None and _near(bars.open[row], doubted, band_ratio)
+        if is_short and not is_confirmed and _is_wild(bars, row, last, band_ratio):
+            doubted = bars.close[row]
+            continue
+        last, doubted = bars.close[row], None
+        rows.append(row)
+    return rows
 
 
 def _may_touch(side: Side, bars: Candles, row: int, levels: tuple[Decimal | None, Decimal | None]) -> bool:

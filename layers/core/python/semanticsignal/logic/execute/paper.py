@@ -5,6 +5,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from ...domain.decision import Refusal
 from ...domain.market import MarketKind, TradingRules, exact
+from ...domain.money import exactly
 from ...domain.policy import Paper
 from ...domain.trading import Fill, Order, Portfolio, Purpose, Side
 
@@ -16,6 +17,7 @@ def bought(side: Side, is_opening: bool) -> bool:
     return (side is Side.LONG) == is_opening
 
 
+@exactly
 def fill(  # noqa: PLR0913 - what a fill is made of
     order_id: str, quantity: Decimal, at: datetime, price: Decimal, terms: tuple[Paper, TradingRules], *, is_buy: bool
 ) -> Fill:
@@ -33,6 +35,7 @@ def fill(  # noqa: PLR0913 - what a fill is made of
     )
 
 
+@exactly
 def resting_fill(order_id: str, quantity: Decimal, at: datetime, price: Decimal, paper: Paper) -> Fill:
     """A target rests as a limit order: it fills at its own price, or at the open that gapped past it."""
     return Fill(order_id, at, price, quantity, price * quantity * paper.fee_ratio, Decimal(0))
@@ -51,18 +54,19 @@ def level(price: Decimal | None, rules: TradingRules) -> Decimal | None:
     return max((price / rules.price_tick).to_integral_value(ROUND_HALF_EVEN), Decimal(1)) * rules.price_tick
 
 
-def refusal(order: Order, got: Fill, decided_price: Decimal, portfolio: Portfolio, paper: Paper) -> Refusal | None:
+def refusal(order: Order, got: Fill, portfolio: Portfolio, paper: Paper) -> Refusal | None:
     """What the first price after the decision can still forbid: a wild print, levels it jumped over, or no cash."""
     band = 1 + exact(paper.price_band_ratio)
-    if not decided_price / band <= got.price <= decided_price * band:
-        return Refusal("price_band", f"the price is not believed so far from {decided_price}, was {got.price}")
+    seen = order.decided_price
+    if not seen / band <= got.price <= seen * band:
+        return Refusal("price_band", f"the price is not believed so far from {seen}, was {got.price}")
     if order.purpose is Purpose.CLOSE:
         return None
     stop, target = order.stop_price, order.target_price
     sign = order.side.sign
     if stop is None or (got.price - stop) * sign <= 0 or (target is not None and (target - got.price) * sign <= 0):
         return Refusal("gapped", f"the first price jumped a level: stop {stop} target {target}, was {got.price}")
-    cost = got.price * got.quantity + got.fee_quote
-    if order.kind is MarketKind.SPOT and cost > portfolio.cash_quote:
-        return Refusal("cash", f"it costs {cost}, there is {portfolio.cash_quote}")
+    cost, cash = got.price * got.quantity + got.fee_quote, portfolio.cash_quote + order.notional_quote
+    if order.kind is MarketKind.SPOT and cost > cash:
+        return Refusal("cash", f"it costs {cost}, there is {cash}")
     return None

@@ -1,22 +1,25 @@
 """Fold fills into positions, and positions with their last fill into trades. Every sum is exact."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from ...domain.market import Candles, FundingRate, epoch_ms, exact
+from ...domain.market import Candles, FundingRate, exact
+from ...domain.money import exactly
 from ...domain.trading import (
     ZERO,
     Account,
     EquityPoint,
     Fill,
+    Levels,
     Order,
     Portfolio,
     Position,
     Touch,
     Trade,
 )
+from .exits import believed
 
 # Funding comes as a ratio of any length; what is paid is rounded once, here, and booked as rounded.
 FUNDING_STEP = Decimal("1e-8")
@@ -39,8 +42,6 @@ def opened(order: Order, fill: Fill) -> Position:
         initial_stop_price=order.stop_price,
         target_price=order.target_price,
         stop_from=fill.filled_at,
-        earlier_stop_price=None,
-        earlier_target_price=None,
         checked_until=fill.filled_at,
         highest_price=fill.price,
         lowest_price=fill.price,
@@ -55,38 +56,52 @@ def amended(position: Position, stop: Decimal | None, target: Decimal | None, at
         stop_price=position.stop_price if stop is None else stop,
         target_price=position.target_price if target is None else target,
         stop_from=at,
-        earlier_stop_price=position.stop_price,
-        earlier_target_price=position.target_price,
+        earlier=(*position.earlier, Levels(position.stop_from, position.stop_price, position.target_price)),
     )
 
 
-def watched(position: Position, bars: Candles, until: datetime) -> Position:
-    """Extremes and mark after bars that touched nothing. Without a bar (the venue was down) the mark stays."""
-    since = epoch_ms(position.opened_at)
-    rows = [row for row in range(len(bars)) if bars.opened_ms[row] >= since]
+def watched(position: Position, bars: Candles, until: datetime, band_ratio: float) -> Position:
+    """Extremes and mark after bars that touched nothing; what is not believed marks nothing. Without a bar (the venue
+    was down) the mark stays. Levels that no bar can meet any more are forgotten."""
+    rows = believed(position, bars, band_ratio)
+    seen = replace(position, checked_until=until, earlier=_still_resting(position, until))
     if not rows:
-        return replace(position, checked_until=until)
+        return seen
     return replace(
-        position,
-        checked_until=until,
+        seen,
         highest_price=max(position.highest_price, exact(max(bars.high[row] for row in rows))),
         lowest_price=min(position.lowest_price, exact(min(bars.low[row] for row in rows))),
         mark_price=exact(bars.close[rows[-1]]),
     )
 
 
-def funding_quote(position: Position, rates: Iterable[FundingRate], until: datetime) -> Decimal:
-    """What the position pays for holding at each settlement in (opened_at, until], on its last mark.
+def _still_resting(position: Position, until: datetime) -> tuple[Levels, ...]:
+    """Older levels that a bar opening at or after `until` would still meet."""
+    if position.stop_from <= until:
+        return ()
+    kept = [levels for levels in position.earlier if levels.since > until]
+    resting = position.levels_at(until)
+    return (resting, *kept) if resting else tuple(kept)
+
+
+@exactly
+def funding_quote(
+    position: Position, rates: Iterable[FundingRate], until: datetime, prices: Mapping[datetime, Decimal]
+) -> Decimal:
+    """What the position pays for holding at each settlement in (opened_at, until], on the price of that instant, or on
+    its last mark where there is none.
 
     A positive rate is paid by longs to shorts (Binance, Bybit); a short receives, so its payment is negative."""
     paid = ZERO
     for rate in rates:
         if position.opened_at < rate.paid_at <= until:
-            payment = rate.rate_ratio * position.mark_price * position.quantity * position.side.sign
+            price = prices.get(rate.paid_at, position.mark_price)
+            payment = rate.rate_ratio * price * position.quantity * position.side.sign
             paid += payment.quantize(FUNDING_STEP, ROUND_HALF_EVEN)
     return paid
 
 
+@exactly
 def closed(position: Position, fill: Fill, touch: Touch, number: int, decision_id: str | None = None) -> Trade:
     """`gross − fees − funding = realized`, to the last digit. `touch` says why it ended."""
     sign = position.side.sign
@@ -116,10 +131,10 @@ def closed(position: Position, fill: Fill, touch: Touch, number: int, decision_i
         fees_quote=fees,
         funding_quote=position.funding_quote,
         realized_pnl_quote=realized,
-        return_ratio=float(realized / position.notional_quote),
-        r_multiple=float(realized / risk) if risk else None,
-        mae_ratio=float((worst - entry) * sign / entry),
-        mfe_ratio=float((best - entry) * sign / entry),
+        return_ratio=float(realized) / float(position.notional_quote),
+        r_multiple=float(realized) / float(risk) if risk else None,
+        mae_ratio=float((worst - entry) * sign) / float(entry),
+        mfe_ratio=float((best - entry) * sign) / float(entry),
         exit_reason=touch.reason,
         is_ambiguous=touch.is_ambiguous,
         close_decision_id=decision_id,
@@ -159,6 +174,7 @@ def with_closed(portfolio: Portfolio, trade: Trade, fill: Fill, funding: Decimal
     )
 
 
+@exactly
 def with_mark(portfolio: Portfolio, positions: Iterable[Position], at: datetime) -> tuple[Portfolio, EquityPoint]:
     """All positions at their marks, their new funding booked, equity as it stands at `at`."""
     marked = tuple(positions)

@@ -20,7 +20,8 @@ def quantity(decision: Decision, portfolio: Portfolio, rules: TradingRules, sett
     if signal is None or signal.stop_price is None:
         raise InvalidOrder("an entry needs a stop to size it by, was none")
     equity, price = portfolio.equity_quote, decision.price
-    wished = exact(signal.size_ratio) if signal.size_ratio else _fallback(signal.confidence_ratio)
+    size = signal.size_ratio
+    wished = _fallback(signal.confidence_ratio) if size is None else exact(size)
     notional = min(
         equity * risk.per_trade_ratio / (abs(price - signal.stop_price) / price),
         equity * risk.position_cap_ratio,

@@ -1,0 +1,144 @@
+"""Figures of a ledger equal what anybody recomputes from its entries, however they were read."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tape
+
+from semanticsignal import wiring
+from semanticsignal.domain.decision import Decision
+from semanticsignal.domain.ledger import Closing, Entry, Expiry
+from semanticsignal.domain.market import MarketKind
+from semanticsignal.domain.policy import Settings
+from semanticsignal.domain.trading import EquityPoint, Portfolio
+from semanticsignal.drivers.figures import Figures
+from semanticsignal.drivers.replay import Plan, closes, walk
+from semanticsignal.logic.show.views import StatisticsView
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What a replay of a perpetual left, and its figures."""
+
+    entries: tuple[Entry, ...]
+    portfolio: Portfolio
+    figures: Figures
+    statistics: StatisticsView
+
+    def subjects(self, kind: type) -> list[Any]:
+        return [entry.subject for entry in self.entries if isinstance(entry.subject, kind)]
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
+    folder = tmp_path_factory.mktemp("figures")
+    tape.written(folder / "candles", "BTC/USDT", tape.frames(700, 3, finer=()), kind="perp")
+    tape.funded(folder / "candles", "BTC/USDT", 700, 3)
+    settings = Settings(symbols=("BTC/USDT",), market_kind=MarketKind.PERP)
+    held = wiring.home(folder / "home", settings, "figures", is_durable=False)
+    yield asyncio.run(walked(folder / "candles", settings, held))
+    held.close()
+
+
+async def walked(candles: Path, settings: Settings, held: wiring.Home) -> Lived:
+    plan, market = Plan(settings, tape.at(250), tape.at(700)), wiring.tape(candles, settings)
+    rig = wiring.replayed(settings, market, held.ledger, plan.since, wiring.model(settings, None))
+    await walk(rig, plan, closes(market, plan))
+    figures = Figures(held.ledger, settings.timeframe)
+    return Lived(
+        await held.ledger.entries(limit=100_000), await held.ledger.portfolio(), figures, await figures.statistics()
+    )
+
+
+async def test_money_is_the_sum_of_the_trades_and_of_what_is_open(lived: Lived) -> None:
+    trades = [told.trade for told in lived.subjects(Closing)]
+    told = lived.statistics
+
+    realized = sum((trade.realized_pnl_quote for trade in trades), Decimal(0))
+
+    assert told.trades == len(trades) >= 3
+    assert told.net_pnl_quote == told.gross_pnl_quote - told.fees_quote - told.funding_quote
+    assert told.equity_quote == told.start_quote + told.net_pnl_quote
+    if not lived.portfolio.positions:
+        assert told.net_pnl_quote == realized
+    assert told.expectancy_quote == pytest.approx(realized / len(trades))
+
+
+async def test_wins_and_factors_are_those_of_the_trades(lived: Lived) -> None:
+    results = [told.trade.realized_pnl_quote for told in lived.subjects(Closing)]
+    rs = [told.trade.r_multiple for told in lived.subjects(Closing)]
+    won, lost = sum(r for r in results if r > 0), -sum(r for r in results if r <= 0)
+    told = lived.statistics
+
+    assert (told.wins, told.losses) == (sum(r > 0 for r in results), sum(r <= 0 for r in results))
+    assert told.win_rate_ratio == pytest.approx(told.wins / len(results))
+    assert told.profit_factor == (pytest.approx(float(won / lost)) if lost else None)
+    assert told.mean_r == pytest.approx(sum(rs) / len(rs))
+
+
+async def test_risk_is_that_of_the_marked_equity(lived: Lived) -> None:
+    points = lived.subjects(EquityPoint)
+    curve = [float(point.equity_quote) for point in points]
+    returns = [later / earlier - 1 for earlier, later in zip(curve, curve[1:], strict=False)]
+    mean = sum(returns) / len(returns)
+    spread = sqrt(sum((r - mean) ** 2 for r in returns) / (len(returns) - 1))
+    peaks = [max(curve[: n + 1]) for n in range(len(curve))]
+    told = lived.statistics
+
+    assert len(points) == 451
+    assert told.sharpe_annualized == pytest.approx(mean / spread * sqrt(365 * 6), rel=1e-9)
+    assert told.max_drawdown_ratio == pytest.approx(max((p - e) / p for p, e in zip(peaks, curve, strict=True)))
+    assert told.exposure_ratio == pytest.approx(sum(point.open_positions > 0 for point in points) / len(points))
+
+
+async def test_decisions_and_refusals_are_counted_once_each(lived: Lived) -> None:
+    decisions, expired = lived.subjects(Decision), lived.subjects(Expiry)
+    figures = lived.figures
+
+    assert lived.statistics.decisions == len(decisions) == 450
+    assert figures.actions == {a: sum(d.action == a for d in decisions) for a in {d.action for d in decisions}}
+    assert lived.statistics.refused == sum(bool(d.refusals) for d in decisions) + len(expired)
+    assert sum(figures.guards.values()) == sum(len(d.refusals) for d in decisions) + len(expired)
+
+
+async def test_asking_again_reads_nothing_twice(lived: Lived) -> None:
+    again = await lived.figures.statistics()
+    await lived.figures.refresh()
+
+    assert again == lived.statistics
+    assert len(lived.figures.trades) == lived.statistics.trades
+
+
+async def test_forecasts_are_resolved_by_the_closes_that_came(lived: Lived) -> None:
+    decisions = {made.closed_at: made for made in lived.subjects(Decision) if made.signal}
+    ahead = {"next bar": tape.H4.span, "24 h": tape.H4.span * 6}
+    stated = {"next bar": "p_up", "24 h": "p_up_24h"}
+
+    for told in await lived.figures.calibration():
+        pairs = [
+            (getattr(made.signal.forecast, stated[told.horizon]), later.price > made.price)
+            for at, made in decisions.items()
+            if (later := decisions.get(at + ahead[told.horizon]))
+        ]
+        assert told.forecasts == len(pairs) > 400
+        assert told.up_ratio == pytest.approx(sum(up for _, up in pairs) / len(pairs))
+        assert told.brier == pytest.approx(sum((p - up) ** 2 for p, up in pairs) / len(pairs))
+
+
+async def test_nothing_lived_is_undefined_and_not_zero(tmp_path: Path) -> None:
+    held = wiring.home(tmp_path, Settings(), "nothing", is_durable=False)
+    told = await Figures(held.ledger, tape.H4).statistics()
+    held.close()
+
+    undefined = {field.name for field in fields(told) if getattr(told, field.name) is None}
+    assert undefined == {
+        "win_rate_ratio", "profit_factor", "expectancy_quote", "mean_r", "sharpe_annualized", "sortino_annualized",
+        "max_drawdown_ratio", "exposure_ratio",
+    }  # fmt: skip
+    assert (told.trades, told.equity_quote, told.net_pnl_quote) == (0, Decimal(10_000), Decimal(0))
