@@ -64,7 +64,8 @@ async def main(folder: Path, home: Path, die_after: int, is_twice: bool) -> None
     if is_twice:
         replay.Loop = Twice  # type: ignore[misc]
     await replay.walk(rig, plan, replay.closes(tape, plan))
-    print(held.ledger.digest(), (await held.ledger.portfolio()).closed_trades, await held.ledger.last_seq())
+    trades, entries = (await held.ledger.portfolio()).closed_trades, await held.ledger.last_seq()
+    sys.stdout.write(f"{held.ledger.digest()} {trades} {entries}\n")
 
 
 asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "twice"))

@@ -37,7 +37,10 @@ SUBJECTS: dict[str, type] = {
 
 def dumps(noun: Any) -> bytes:
     """Canonical bytes: the same noun gives the same bytes in every process."""
-    return orjson.dumps(plain(noun), option=orjson.OPT_SORT_KEYS)
+    try:
+        return orjson.dumps(noun, default=_bare, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS)
+    except orjson.JSONEncodeError as wrong:
+        raise TypeError(str(wrong.__cause__ or wrong)) from wrong
 
 
 def loads(kind: type[T], content: bytes | str) -> T:
@@ -66,30 +69,27 @@ def load_fact(envelope: Mapping[str, Any]) -> Any:
         raise BadInput(f"not a {name}: {wrong!r}, was {envelope!r}") from wrong
 
 
-def plain(value: Any) -> Any:
-    """Any noun as what JSON knows."""
+def plain(noun: Any) -> Any:
+    """Any noun as the lists, dicts, strings and numbers that JSON knows."""
+    return orjson.loads(dumps(noun))
+
+
+def _bare(value: Any) -> Any:
+    """What the encoder does not write by itself, one layer at a time; instants and enums it does."""
     match value:
-        case None | bool() | int() | float() | str() if not isinstance(value, Enum):
-            return value
-        case Enum():
-            return value.value
-        case Decimal():
-            return str(value)
-        case datetime():
-            return value.isoformat()
-        case Symbol():
+        case Decimal() | Symbol():
             return str(value)
         case bytes():
             return base64.b64encode(value).decode()
-        case Mapping():
-            return {str(key): plain(item) for key, item in value.items()}
         case array() | memoryview():
             return value.tolist()
+        case Mapping():
+            return dict(value)
         case _ if is_dataclass(value):
             kind: Any = type(value)
-            return {name: plain(getattr(value, name)) for name in _names(kind)}
+            return {name: getattr(value, name) for name in _names(kind)}
         case Sequence() | set() | frozenset():
-            return [plain(item) for item in value]
+            return list(value)
     raise TypeError(f"no way to write a {type(value).__name__}")
 
 
