@@ -1,4 +1,4 @@
-"""Candle folders made by a seed: trends that the analyst trades, finer bars that agree, gaps, and funding where asked."""
+"""Candle folders made by a seed: trends that the analyst trades, finer bars that agree, gaps, funding."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The real `semsig` in processes of its own: a command to its end, or an instance that runs until it is told to stop."""
+"""The real `semsig` in processes of its own: a command to its end, or an instance until it is told to stop."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -136,7 +136,7 @@ class Instance:
         rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
         return [row[2] for row in rows if row[0] == str(self.process.pid) and not row[1].startswith("Z")]
 
-    def __enter__(self) -> "Instance":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from itertools import pairwise
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ async def test_wins_and_factors_are_those_of_the_trades(lived: Lived) -> None:
 async def test_risk_is_that_of_the_marked_equity(lived: Lived) -> None:
     points = lived.subjects(EquityPoint)
     curve = [float(point.equity_quote) for point in points]
-    returns = [later / earlier - 1 for earlier, later in zip(curve, curve[1:], strict=False)]
+    returns = [later / earlier - 1 for earlier, later in pairwise(curve)]
     mean = sum(returns) / len(returns)
     spread = sqrt(sum((r - mean) ** 2 for r in returns) / (len(returns) - 1))
     peaks = [max(curve[: n + 1]) for n in range(len(curve))]
