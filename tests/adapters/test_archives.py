@@ -10,7 +10,7 @@ from semanticsignal.adapters.folder import FolderArchive
 from semanticsignal.adapters.inmemory import InMemoryArchive
 from semanticsignal.domain.analysis import Snapshot
 from semanticsignal.domain.decision import Reply
-from semanticsignal.domain.errors import LedgerUnavailable, SemanticSignalError
+from semanticsignal.domain.errors import ArchiveUnavailable, SemanticSignalError
 from semanticsignal.domain.market import Candles
 from semanticsignal.ports import Archive
 
@@ -134,7 +134,7 @@ async def test_a_damaged_item_is_reported_in_our_words(damage: bytes | str, tmp_
 async def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(ArchiveUnavailable):
         await FolderArchive(tmp_path / "file").put("reply/1", Reply("x", "m"))
 
 

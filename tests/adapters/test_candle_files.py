@@ -190,7 +190,7 @@ def test_names_that_are_no_candles_are_passed_over(tmp_path: Path) -> None:
     for name in ("README.md", "binance_spot_BTCUSDC_3h.csv", "binance_spot_BTCUSDC_4h.csv.bak", "funding.parquet"):
         (tmp_path / name).write_text("not candles")
 
-    assert of(tmp_path).symbols == (BTC,)
+    assert len(of(tmp_path).tape(BTC, H4)) == len(frame())
 
 
 def test_the_venue_asked_for_is_taken_and_else_the_first_by_name(tmp_path: Path) -> None:
@@ -224,8 +224,10 @@ def test_never_a_bar_that_closes_after_until(bars: int, after_ms: int, limit: in
     told = asyncio.run(tape.candles(BTC, H4, until=until, limit=limit))
     fine = asyncio.run(tape.fine_candles(BTC, since=START, until=until))
 
-    whole = [ms for ms in tape.tape(BTC, H4).opened_ms if instant(ms + H4.ms) <= until]
-    assert list(told.opened_ms) == whole[-limit:]
+    # the bars of the last `limit` slots of the grid, wherever the tape ends
+    earliest = H4.floor(until) - H4.span * limit
+    whole = [ms for ms in tape.tape(BTC, H4).opened_ms if instant(ms + H4.ms) <= until and instant(ms) >= earliest]
+    assert list(told.opened_ms) == whole
     assert all(instant(ms) >= START and instant(ms + fine.timeframe.ms) <= until for ms in fine.opened_ms)
 
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from semanticsignal.adapters.ccxt import CcxtMarket
-from semanticsignal.domain.errors import InvalidCandle, InvalidSetting, InvalidSymbol, MarketUnavailable
+from semanticsignal.domain.errors import InvalidSetting, InvalidSymbol, MarketUnavailable
 from semanticsignal.domain.market import FundingRate, MarketKind, Symbol, Timeframe, epoch_ms, instant
 from semanticsignal.simulate.exchange import app
 from semanticsignal.simulate.market import EPOCH_MS, SimulatedMarket
@@ -215,7 +215,7 @@ async def test_a_body_without_a_single_bar_in_it_makes_no_candles(body: Any) -> 
 
 async def test_a_bar_with_a_price_left_out_is_refused() -> None:
     async with plugged(venue_that_tells([bar(2)[:3], bar(1)])) as market:
-        with pytest.raises(InvalidCandle, match="four prices and a volume"):
+        with pytest.raises(MarketUnavailable, match="four prices and a volume"):
             await market.candles(BTC, Timeframe.H1, until=NOW, limit=5)
 
 
@@ -262,14 +262,14 @@ async def test_a_bar_told_twice_counts_once_and_order_does_not_matter() -> None:
 
 async def test_a_bar_told_in_two_ways_is_refused() -> None:
     async with plugged(venue_that_tells([bar(2), bar(2, close="100.5"), bar(1)])) as market:
-        with pytest.raises(InvalidCandle, match="told in two ways"):
+        with pytest.raises(MarketUnavailable, match="told in two ways"):
             await market.candles(BTC, Timeframe.H1, until=NOW, limit=3)
 
 
 @pytest.mark.parametrize("close", ["103", "0", "-1", "nan"])
 async def test_a_bar_that_cannot_be_true_is_refused(close: str) -> None:
     async with plugged(venue_that_tells([bar(2), bar(1, close=close)])) as market:
-        with pytest.raises(InvalidCandle):
+        with pytest.raises(MarketUnavailable):
             await market.candles(BTC, Timeframe.H1, until=NOW, limit=3)
 
 

@@ -116,8 +116,9 @@ def test_a_decision_is_told_with_all_that_led_to_it_and_came_of_it(simulated: In
 
     why = simulated.get(f"/api/decisions/{trade['decision_id'].replace('#', '%23')}")
 
-    words = f"{why['decision']['prompt_version']}\0{why['system_prompt']}\0{why['user_prompt']}"
-    assert sha256(words.encode()).hexdigest() == why["prompt_sha256"]
+    parts = [why["decision"]["prompt_version"], why["system_prompt"], why["user_prompt"], ""]
+    sealed = b"".join(len(part.encode()).to_bytes(8, "big") + part.encode() for part in parts)
+    assert sha256(sealed).hexdigest() == why["prompt_sha256"]
     assert sha256(why["snapshot"].encode()).hexdigest() == why["snapshot_sha256"]
     assert json.loads(why["reply"])["action"] == why["decision"]["wanted"] == "BUY"
     kinds = [event["kind"] for event in why["events"]]
@@ -440,7 +441,7 @@ def test_a_signal_in_the_middle_of_the_history_stops_it_cleanly(recorded: Path, 
 
         assert instance.stopped() == 0
         assert instance.group() == []
-        assert "stopped in the middle of the history" in instance.said()
+        assert "stopped before it was running" in instance.said()
         assert "Traceback" not in instance.said()
 
 

@@ -22,7 +22,7 @@ from semanticsignal import wiring
 from semanticsignal.adapters.inmemory import InMemoryNotifier
 from semanticsignal.adapters.sqlite import SqliteLedger
 from semanticsignal.codec import load_fact
-from semanticsignal.domain.errors import BadInput, LedgerConflict, MarketUnavailable, Unavailable
+from semanticsignal.domain.errors import BadInput, Missing, Unavailable
 from semanticsignal.domain.events import CandleClosed, DecisionMade, MinutePassed
 from semanticsignal.domain.market import Timeframe
 from semanticsignal.drivers.aws_lambda import heard, serve
@@ -238,9 +238,9 @@ def test_a_minute_that_comes_late_finds_what_it_would_have_found(cloud: Cloud) -
 
 
 def test_what_is_not_there_yet_is_left_to_the_next_try(cloud: Cloud) -> None:
-    with pytest.raises(MarketUnavailable, match="nothing was collected"):
+    with pytest.raises(Missing, match="nothing was collected"):
         cloud.call("analyse", recorded("analyse"))
-    with pytest.raises(LedgerConflict, match="no decision"):
+    with pytest.raises(Missing, match="no decision"):
         cloud.call("execute", recorded("execute"))
 
 

@@ -166,15 +166,52 @@ async def test_a_bar_that_is_not_published_yet_is_asked_for_again() -> None:
     assert await told(on) == []
 
 
+class SlowModel(CycleModel):
+    """Takes its time: the market's clock has moved on when it answers."""
+
+    clock: Any
+
+    def __init__(self, script: Mapping[str, str], takes: list[timedelta]) -> None:
+        super().__init__(script)
+        self.takes = takes
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        self.clock.set(self.clock.now() + self.takes.pop(0))
+        return await super().complete(prompt)
+
+
+async def test_a_candle_told_long_after_its_close_is_not_decided_on() -> None:
+    on = world(bars(FLAT), model=CycleModel(BUY))
+
+    await close(on, MONDAY + H4, at=MONDAY + H4 + timedelta(hours=1, seconds=1))
+
+    assert await told(on) == []
+
+
+async def test_a_retired_rule_is_neither_shown_nor_named() -> None:
+    on = world(bars(FLAT), model=CycleModel(BUY))
+    for status in RuleStatus:
+        rule = SemanticRule(f"r {status}", f"long {status}", RuleKind.AVOID, status, "it lost", 1, 3, -0.1, MONDAY, ())
+        await on.memory.learn(rule)
+
+    await close(on, MONDAY + H4)
+
+    (made,) = await subjects(on, "DecisionMade")
+    assert set(made.rules) == {"r active", "r probation"}
+    assert "long retired" not in on.model.prompts[0].user  # type: ignore[attr-defined]
+
+
 async def test_a_decision_long_after_the_close_opens_nothing_but_still_closes() -> None:
     script = BUY | {cycle(BTC, MONDAY + 2 * H4): says("BUY", 98, 104), cycle(BTC, MONDAY + 3 * H4): says("CLOSE")}
-    on = world(bars(FLAT), model=CycleModel(script), risk__cooldown_bars=0)
     hour = timedelta(hours=1)
+    slow = SlowModel(script, [hour + timedelta(seconds=1), timedelta(0), 3 * hour])
+    on = world(bars(FLAT), model=slow, risk__cooldown_bars=0)
+    slow.clock = on.clock
 
-    await close(on, MONDAY + H4, at=MONDAY + H4 + hour + timedelta(seconds=1))
+    await close(on, MONDAY + H4)
     late = await story(on)
-    await close(on, MONDAY + 2 * H4, at=MONDAY + 2 * H4)
-    await close(on, MONDAY + 3 * H4, at=MONDAY + 3 * H4 + 3 * hour)
+    await close(on, MONDAY + 2 * H4)
+    await close(on, MONDAY + 3 * H4)
 
     assert late == []
     assert [made.action for made in await subjects(on, "DecisionMade")] == [Action.HOLD, Action.BUY, Action.CLOSE]

@@ -4,7 +4,8 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-const url = process.env["SEMSIG_URL"] ?? "http://127.0.0.1:8000";
+const url = process.env["SEMSIG_URL"];
+if (url === undefined) throw new Error("SEMSIG_URL names the instance to test; pytest starts one of its own");
 const shots = new URL("../../screenshots/", import.meta.url).pathname;
 const WIDTHS = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const FLAGS = [

@@ -174,12 +174,11 @@ def test_a_long_thought_is_cut() -> None:
     assert line.endswith("it was thought: " + "x" * 160)
 
 
-def test_a_retired_rule_is_not_shown() -> None:
-    text = user(briefing(rules=tuple(rule(status) for status in RuleStatus)))
+def test_rules_are_shown_with_their_kind_and_pattern() -> None:
+    text = user(briefing(rules=(rule(RuleStatus.ACTIVE), rule(RuleStatus.PROBATION))))
 
     assert "- AVOID long in active: it lost" in text
     assert "- AVOID long in probation: it lost" in text
-    assert "retired" not in text
 
 
 def test_the_last_decision_is_shown_with_what_spoke_against_it() -> None:

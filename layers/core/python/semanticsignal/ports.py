@@ -1,4 +1,7 @@
-"""Sockets: what a step may ask of the world. Every read is bounded by `until`; every write is first-write-wins."""
+"""Sockets: what a step may ask of the world.
+
+What can grow is read up to `until`, so that a replay cannot see the future; what is named by id, the portfolio and a
+venue's rules are read as they stand. Every write is first-write-wins."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ class MarketData(Protocol):
     def is_simulated(self) -> bool: ...
 
     async def candles(self, symbol: Symbol, timeframe: Timeframe, *, until: datetime, limit: int) -> Candles:
-        """At most `limit` bars closed at or before `until`, oldest first."""
+        """The bars of the last `limit` grid slots closed at or before `until`, oldest first; a hole is a hole."""
         ...
 
     async def fine_candles(self, symbol: Symbol, *, since: datetime, until: datetime) -> Candles:
@@ -64,7 +67,8 @@ class MemoryStore(Protocol):
     async def similar(
         self, conditions: Conditions, *, until: datetime, limit: int
     ) -> tuple[tuple[Experience, float], ...]:
-        """Experiences closed at or before `until` with their similarity 0…1, most similar first."""
+        """Experiences closed at or before `until` with their similarity, most similar first, ties by id: the cosine of
+        `logic.decide.recall.vector`, moved to 0…1."""
         ...
 
     async def count(self, *, until: datetime) -> int:
@@ -79,12 +83,14 @@ class MemoryStore(Protocol):
 
 
 class Ledger(Protocol):
-    """The truth. One transaction an entry, durable when the call returns."""
+    """The truth. One transaction an entry, durable when the call returns; a read sees every write before it.
+
+    `seq` rises by one with each entry, in the order of the commits: who has read up to n finds no smaller one later."""
 
     async def portfolio(self) -> Portfolio: ...
 
     async def record(self, entry: Entry) -> Entry:
-        """Writes an entry that moves no money; returns the one that stands under its id."""
+        """Writes an entry that moves no money; returns the one that stands under its id. Never conflicts."""
         ...
 
     async def settle(self, entry: Entry, before: Portfolio, after: Portfolio) -> Entry:
@@ -115,6 +121,8 @@ class Outbox(Protocol):
     async def untold(self) -> tuple[Entry, ...]: ...
 
     async def told(self, seq: int) -> None: ...
+
+    async def last_seq(self) -> int: ...
 
 
 class Archive(Protocol):

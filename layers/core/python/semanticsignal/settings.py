@@ -26,7 +26,6 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "decision_delay_s": ("replay: seconds from a bar's close to its decision", {"ge": 0, "le": 600}),
     "home": ("folder of ledger and archive", {"min_length": 1, "max_length": 4000}),
     "port": ("dashboard and API, on loopback only", {"ge": 1, "le": 65_535}),
-    "data": ("folder of recorded data for tests and benchmarks", {"max_length": 4000}),
     "paper.start_quote": ("starting capital, quote", {"gt": 0, "le": Decimal("1e12")}),
     "paper.fee_ratio": ("taker fee of each side", {"ge": 0, "le": Decimal("0.05")}),
     "paper.slippage_bps": ("half spread and impact on market and stop fills, basis points", {"ge": 0, "le": 500}),
@@ -40,7 +39,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "risk.max_stop_ratio": ("farthest stop, share of price", {"ge": 0, "lt": 1}),
     "risk.min_confidence_ratio": ("confidence that an entry needs", {"ge": 0, "le": 1}),
     "risk.cooldown_bars": ("bars between entries of a pair", {"ge": 0, "le": 1000}),
-    "risk.losing_streak": ("losses in a row, all pairs, that pause entries", {"ge": 1, "le": 1000}),
+    "risk.losing_streak": ("losses in a row, all pairs, that pause entries", {"ge": 1, "le": 50}),
     "risk.pause_bars": ("how long streak and drawdown breakers pause entries, bars", {"ge": 1, "le": 10_000}),
     "risk.daily_loss_ratio": ("loss of a UTC day that pauses entries to its end", {"gt": 0, "le": 1}),
     "risk.max_drawdown_ratio": ("fall from the peak of equity that pauses entries", {"gt": 0, "le": 1}),
@@ -66,8 +65,8 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "simulation.history_days": ("simulated days lived through at start", {"ge": 0, "le": 3650}),
     "simulation.speed": ("simulated seconds a second: 720 is 4 h in 20 s", {"gt": 0, "le": 1_000_000}),
 }
-# Variables that name the settings' own place, not a setting.
-RESERVED = {"SEMSIG_CONFIG"}
+# Where the settings lie, and recorded data for tests and benchmarks: places, not settings.
+RESERVED = {"SEMSIG_CONFIG", "SEMSIG_DATA"}
 
 
 @dataclass(frozen=True)

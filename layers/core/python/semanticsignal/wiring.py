@@ -43,11 +43,12 @@ class World(NamedTuple):
     """Where candles come from: the venue, its clock, who decides, and the days lived through before it starts."""
 
     market: MarketData
-    clock: Any
+    clock: "FastClock | SystemClock"
     mind: LanguageModel
     speed: float
     lived_from: datetime | None = None
     lived_until: datetime | None = None
+    tape: "Tape | None" = None
 
 
 class Rig(NamedTuple):

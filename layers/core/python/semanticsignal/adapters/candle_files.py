@@ -52,10 +52,6 @@ class Tape:
         self._funding, self._rules = dict(funding or {}), dict(rules or {})
         self.is_simulated = is_simulated
 
-    @property
-    def symbols(self) -> tuple[Symbol, ...]:
-        return tuple(self._series)
-
     def tape(self, symbol: Symbol, timeframe: Timeframe) -> Candles:
         """Everything there is of a pair; for the crank, which walks it, never for a step."""
         return self._tapes(symbol)[timeframe]
@@ -73,8 +69,9 @@ class Tape:
 
     async def candles(self, symbol: Symbol, timeframe: Timeframe, *, until: datetime, limit: int) -> Candles:
         tape = self._tapes(symbol)[timeframe]
-        end = bisect_right(tape.opened_ms, epoch_ms(until) - timeframe.ms)
-        return tape[max(0, end - limit) : end]
+        last = timeframe.floor_ms(epoch_ms(until))
+        start = bisect_left(tape.opened_ms, last - limit * timeframe.ms)
+        return tape[start : max(start, bisect_left(tape.opened_ms, last))]
 
     async def fine_candles(self, symbol: Symbol, *, since: datetime, until: datetime) -> Candles:
         first, last = epoch_ms(since), epoch_ms(until)
@@ -235,7 +232,10 @@ def _funding(folder: Path, symbol: Symbol, exchange: str) -> tuple[FundingRate, 
     column = next((name for name in ("rate", "funding_rate") if name in frame.columns), None)
     if column is None or "ts" not in frame.columns:
         raise InvalidCandle(f"{paths[0].name}: needs ts and rate, was {', '.join(map(str, frame.columns))}")
-    ts, rates = np.asarray(frame["ts"], dtype=np.float64), np.asarray(frame[column], dtype=np.float64)
+    try:
+        ts, rates = np.asarray(frame["ts"], dtype=np.float64), np.asarray(frame[column], dtype=np.float64)
+    except (TypeError, ValueError) as unread:
+        raise InvalidCandle(f"{paths[0].name}: holds more than numbers, was {unread}") from unread
     wrong = np.flatnonzero(~np.isfinite(ts) | ~np.isfinite(rates) | (np.abs(rates) > 1) | (np.diff(ts, prepend=0) <= 0))
     if len(wrong):
         row = int(wrong[0])

@@ -137,7 +137,10 @@ class CcxtMarket:
         rows = [row for row in rows if row[0] + timeframe.ms <= end]
         opened, *prices = zip(*rows, strict=True) if rows else ((),) * 6
         columns = [array("d", column) for column in prices]
-        return Candles(symbol, timeframe, self._source, array("q", opened), *columns).check()
+        try:
+            return Candles(symbol, timeframe, self._source, array("q", opened), *columns).check()
+        except InvalidCandle as wrong:
+            raise MarketUnavailable(f"{self._source} tells nonsense of {symbol}: {wrong}") from wrong
 
     async def _pages(self, symbol: Symbol, timeframe: Timeframe, start: int, end: int) -> AsyncIterator[list[Row]]:
         """Bars opened in [start, end], page by page; a page without any is left out."""
@@ -203,14 +206,14 @@ def _next(timeframe: Timeframe, since: datetime) -> int:
 
 def _whole(row: Row) -> Row:
     if len(row) < 6 or any(value is None for value in row[:6]):
-        raise InvalidCandle(f"a bar must have a time, four prices and a volume, was {row}")
+        raise MarketUnavailable(f"a bar must have a time, four prices and a volume, was {row}")
     return row[:6]
 
 
 def _in_order(rows: list[Row]) -> list[Row]:
-    """Oldest first, a bar told twice once. Raises InvalidCandle when it was told differently."""
+    """Oldest first, a bar told twice once. Raises MarketUnavailable when it was told differently."""
     ordered = sorted(rows, key=lambda row: int(row[0]))
     for earlier, later in pairwise(ordered):
         if earlier[0] == later[0] and earlier != later:
-            raise InvalidCandle(f"one bar told in two ways, was {earlier} and {later}")
+            raise MarketUnavailable(f"one bar told in two ways, was {earlier} and {later}")
     return [row for number, row in enumerate(ordered) if not number or row != ordered[number - 1]]

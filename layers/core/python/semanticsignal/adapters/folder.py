@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..codec import dumps, loads
-from ..domain.errors import LedgerUnavailable
+from ..domain.errors import ArchiveUnavailable
 
 READABLE = str.maketrans({"/": "_", "#": ".", ":": "", "+": "_"})
 
 
 class FolderArchive:
-    """`root/<what>/<start of the hash>/<name>.<hash>.json.gz`. Raises LedgerUnavailable when the disk refuses."""
+    """`root/<what>/<start of the hash>/<name>.<hash>.json.gz`. Raises ArchiveUnavailable when the disk refuses."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -27,7 +27,7 @@ class FolderArchive:
             except FileExistsError:
                 pass  # another writer was first, and first write wins
             except OSError as wrong:
-                raise LedgerUnavailable(f"cannot archive {path}, was {wrong}") from wrong
+                raise ArchiveUnavailable(f"cannot archive {path}, was {wrong}") from wrong
             else:
                 return item
         return await self.get(key, type(item))
@@ -38,11 +38,11 @@ class FolderArchive:
         except FileNotFoundError:
             return None
         except OSError as wrong:
-            raise LedgerUnavailable(f"cannot read the archive {self._path(key)}, was {wrong}") from wrong
+            raise ArchiveUnavailable(f"cannot read the archive {self._path(key)}, was {wrong}") from wrong
         try:
             return loads(kind, gzip.decompress(content))
         except (OSError, EOFError, zlib.error) as wrong:
-            raise LedgerUnavailable(f"a damaged file in the archive, {self._path(key)}, was {wrong!r}") from wrong
+            raise ArchiveUnavailable(f"a damaged file in the archive, {self._path(key)}, was {wrong!r}") from wrong
 
     def _write(self, path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

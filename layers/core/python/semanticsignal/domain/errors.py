@@ -11,7 +11,9 @@ SemanticSignalError
 │   ├── MarketUnavailable
 │   ├── ModelUnavailable
 │   ├── MemoryUnavailable
-│   └── LedgerUnavailable   the disk is full, locked or broken: nothing was written
+│   ├── LedgerUnavailable   the disk is full, locked or broken: nothing was written
+│   ├── ArchiveUnavailable  the archive's disk or bucket refuses
+│   └── Missing             a fact names something that is not there (yet)
 ├── LedgerConflict      somebody else moved the portfolio first; read again
 └── AlreadyRunning      another process holds this home
 """
@@ -59,6 +61,14 @@ class ModelUnavailable(Unavailable):
 
 class MemoryUnavailable(Unavailable):
     """The memory store did not answer."""
+
+
+class ArchiveUnavailable(Unavailable):
+    """What was seen, asked or answered could not be kept or read."""
+
+
+class Missing(Unavailable):
+    """A fact names something that the ledger or the archive does not hold; a retry may find it."""
 
 
 class LedgerUnavailable(Unavailable):

@@ -85,7 +85,6 @@ class Settings:
     decision_delay_s: float = 0.0
     home: str = ".semsig"
     port: int = 8000
-    data: str = ""
     paper: Paper = field(default_factory=Paper)
     risk: Risk = field(default_factory=Risk)
     memory: Memory = field(default_factory=Memory)

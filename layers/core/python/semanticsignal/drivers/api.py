@@ -3,25 +3,26 @@
 `python -m semanticsignal.drivers.api` prints its OpenAPI document."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import __version__
 from ..codec import dumps
 from ..domain.analysis import Snapshot
 from ..domain.decision import Decision, Prompt, Reply
-from ..domain.errors import BadInput, InvalidSymbol, SemanticSignalError, Unavailable
+from ..domain.errors import BadInput, InvalidSymbol, Missing, SemanticSignalError, Unavailable
 from ..domain.learning import SemanticRule
 from ..domain.ledger import Amendment, Entry, Learned, Opening
 from ..domain.market import Market, Symbol
 from ..domain.trading import Position
-from ..logic.analyse.snapshot import snapshot as seen_in
 from ..logic.show import views
 from ..ports import Sockets
 from .figures import Figures
@@ -92,16 +93,30 @@ def _errors(api: FastAPI) -> None:
     @api.exception_handler(SemanticSignalError)
     async def ours(_: Request, wrong: SemanticSignalError) -> Response:
         status = 422 if isinstance(wrong, BadInput) else 503 if isinstance(wrong, Unavailable) else 409
-        return problem(404 if isinstance(wrong, InvalidSymbol) else status, str(wrong))
+        return problem(404 if isinstance(wrong, InvalidSymbol | Missing) else status, str(wrong))
 
-    @api.middleware("http")
-    async def headers(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        answer = await call(request)
-        if request.url.path.startswith("/assets/") and answer.status_code == HTTPStatus.OK:
-            answer.headers["cache-control"] = "public, max-age=31536000, immutable"  # named by their content
-        for name, value in HEADERS.items():
-            answer.headers.setdefault(name, value)
-        return answer
+
+class WithHeaders:
+    """Every answer, a refusal too, tells the browser what it may do with it."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if scope["path"].startswith("/assets/") and message["status"] == HTTPStatus.OK:
+                    headers["cache-control"] = "public, max-age=31536000, immutable"  # named by their content
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._inner(scope, receive, dressed)
 
 
 def _now(api: FastAPI, room: Room) -> None:
@@ -315,7 +330,9 @@ async def _chart(room: Room, decision: Any) -> bytes:
             decision.id, decision.symbol, decision.timeframe, decision.decided_at, candles,
             await on.market.rules(decision.symbol), decision.is_simulated,
         )  # fmt: skip
-    seen = await on.archive.get(f"snapshot/{decision.id}", Snapshot) or seen_in(market, decision.decided_at)
+    seen = await on.archive.get(f"snapshot/{decision.id}", Snapshot)
+    if seen is None:
+        raise Missing(f"nothing was analysed under {decision.id}")
     return chart(market, seen, await _position_at(room, decision))
 
 

@@ -19,7 +19,7 @@ from ..domain.policy import Settings
 from ..settings import Sourced, load, rows
 
 cli = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+    add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Semantic Signal: autonomous crypto paper trading. Educational; no real order is ever placed.",
 )  # fmt: skip
 
@@ -27,9 +27,15 @@ Home = Annotated[str | None, typer.Option("--home", help="Folder of ledger and a
 Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and API, on loopback.", metavar="P")]
 
 
+# Typer carries a click of its own; this is what it raises for an option or a command that there is not.
+UsageError: Any = typer.BadParameter.__mro__[1]
+
+
 def main() -> None:
     with _plainly():
-        cli()
+        code = cli(sys.argv[1:] or ["--help"], standalone_mode=False)
+        if code:
+            sys.exit(code)
 
 
 @contextmanager
@@ -41,8 +47,10 @@ def _plainly() -> Iterator[None]:
         _fail(str(wrong), 2)
     except SemanticSignalError as wrong:
         _fail(str(wrong), 1)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
+    except UsageError as wrong:
+        _fail(f"{wrong.format_message().rstrip('.')}; `semsig --help` says what there is", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; with the same --home the same command goes on from here", 1)
     except OSError as wrong:
         _fail(f"{wrong.strerror or wrong}, was {wrong.filename or 'no file'}", 1)
 
@@ -51,10 +59,6 @@ def _fail(reason: str, code: int) -> None:
     line = " ".join(reason.split())
     sys.stderr.write(f"semsig: {line}\n")
     sys.exit(code)
-
-
-def _load(flags: dict[str, Any]) -> Sourced:
-    return load(flags)
 
 
 @cli.callback(invoke_without_command=True)
@@ -84,7 +88,7 @@ def run(
     Example: semsig run --market simulated --speed 720 --symbols BTC/USDC,ETH/USDC"""
     from . import host
 
-    sourced = _load({"symbols": _listed(symbols), "port": port, "home": home})
+    sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
     settings = _pairs(sourced, market, symbols)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     for noisy in ("httpx", "httpx2", "openai", "ccxt", "asyncio", "filelock"):
@@ -147,7 +151,7 @@ class _Keys:
         portfolio = await self._room.on.ledger.portfolio()
         if portfolio.positions and not self._yes:
             self._asking = True
-            typer.echo(f"{len(portfolio.positions)} positions are open and stay so in the ledger. Quit? y/n")
+            typer.echo(f"{len(portfolio.positions)} open in the ledger, and so they stay. Quit? y/n")
         else:
             self._room.stop.set()
 
@@ -163,7 +167,7 @@ def analyze(
     Example: semsig analyze BTC/USDC --wait"""
     from . import remote
 
-    settings = _load({"port": port}).settings
+    settings = load({"port": port}).settings
     answer = asyncio.run(remote.analyze(f"http://127.0.0.1:{settings.port}", symbol, wait=wait))
     typer.echo(json.dumps(answer, indent=2))
 
@@ -195,13 +199,13 @@ def replay(
         flags |= {"model.provider": "analyst"}
     elif model is not None:
         flags |= {"model.provider": "openai_compatible", "model.name": model}
-    settings = _load(flags).settings
+    settings = load(flags).settings
     start = _instant("--from", since, "2000-01-01")
     end = _instant("--to", until, "2100-01-01")
     if start >= end:
         raise BadInput(f"--from must lie before --to, was {start.isoformat()} and {end.isoformat()}")
-    if out is not None and not out.resolve().parent.is_dir():
-        raise BadInput(f"--json needs a folder that is there, was {out}")
+    if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
+        raise BadInput(f"--json is a file in a folder that is there, was {out}")
     with _bar() as progress:
         report = asyncio.run(replay(folder, Plan(settings, start, end, recorded), home, progress))
     if out is not None:
@@ -216,9 +220,9 @@ def _listed(symbols: str | None) -> list[str] | None:
 def _instant(option: str, text: str | None, default: str) -> datetime:
     try:
         at = datetime.fromisoformat(text or default)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise BadInput(f"{option} is a date or an instant, like 2023-01-31 or 2023-01-31T12:00, was {text}") from None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 @contextmanager
@@ -263,7 +267,7 @@ def _print_report(report: dict[str, Any]) -> None:
 @cli.command()
 def config(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
     """Every setting in force, where it came from, and what it is."""
-    sourced = _load({})
+    sourced = load({})
     found = [
         {"key": key, "value": plain(value), "from": sourced.origins.get(key, "default"), "meaning": meaning}
         for key, value, meaning in rows(sourced.settings)
@@ -280,7 +284,7 @@ def doctor(home: Home = None, port: Port = None) -> None:
     """What is missing before `semsig run`, one line a problem with its mend; exit 1 when something is."""
     from . import remote
 
-    settings = _load({"home": home, "port": port}).settings
+    settings = load({"home": home, "port": port}).settings
     problems = asyncio.run(remote.problems(settings))
     for line in problems:
         typer.echo(line)

@@ -15,7 +15,7 @@ from ..domain.decision import Decision
 from ..domain.errors import BadInput, SemanticSignalError, Unavailable
 from ..domain.events import AnalysisRequested, CandleClosed, Fact, MinutePassed
 from ..domain.ledger import Closing, Opening
-from ..domain.market import Symbol, Timeframe, epoch_ms, instant
+from ..domain.market import MarketKind, Symbol, Timeframe, epoch_ms, instant
 from ..domain.policy import Settings
 from ..logic.show import views
 from ..ports import LanguageModel, Sockets
@@ -29,6 +29,8 @@ log = logging.getLogger("semsig")
 # A venue may publish a bar some seconds after it closed; then the bar is given up.
 PUBLISHED_WITHIN_S = 30.0
 TICK_S = 1.0
+PATIENCE_S = 3.0
+RECOVER_S = 10.0
 # Bars between the start of the simulated world and its first decision, beyond those that are analysed.
 MARGIN_BARS = 3
 HISTORY_FINE = Timeframe.M1
@@ -46,7 +48,8 @@ class Host:
         self._loop = Loop(self.on, held.ledger)
         self._status, self._problem, self._history_done = "starting", "", 0.0
         self._next: datetime | None = None
-        self._forced: dict[Symbol, asyncio.Lock] = {}
+        self._recover_at = 0.0
+        self._locks: dict[Symbol, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.stop = asyncio.Event()
 
@@ -81,8 +84,7 @@ class Host:
         if self.world.lived_from and self.world.lived_until:
             await self._live_history(self.world.lived_from, self.world.lived_until)
         self.held.ledger.make_durable()
-        if hasattr(self.world.clock, "start"):
-            self.world.clock.start()
+        self.world.clock.start()
         await self._loop.recover()
         self._history_done, self._status = 1.0, "running"
         log.info("running: %s, %s", ", ".join(self.settings.symbols), self.health().market_source)
@@ -97,7 +99,9 @@ class Host:
         if since >= until or (marked is not None and marked >= until):
             return
         log.info("living through %d days of history", (until - since).days)
-        tape = await wiring.backfilled(self.on.market, self.settings, since=since, until=until, fine=HISTORY_FINE)
+        tape = self.world.tape or await wiring.backfilled(
+            self.on.market, self.settings, since=since, until=until, fine=HISTORY_FINE
+        )
         past = wiring.replayed(self.settings, tape, self.held.ledger, since, self._past_mind())
         on = replace(past.on, memory=self.on.memory, archive=wiring.past_archive(self.on.archive))
         plan = Plan(self.settings, since, until)
@@ -125,15 +129,23 @@ class Host:
             now = clock.now()
             while boundary <= now:
                 await self._minute(boundary)
-                if now - boundary <= span * self.settings.risk.stale_ratio:
-                    for symbol in self.settings.pairs:
-                        self._spawn(self._candle(CandleClosed(symbol, self.settings.timeframe, boundary)))
-                else:
-                    log.warning("the bar closed at %s came too late to decide on", boundary.isoformat())
+                for symbol in self.settings.pairs:
+                    self._spawn(self._candle(CandleClosed(symbol, self.settings.timeframe, boundary)))
                 boundary += span
             self._next = boundary
             await self._minute(Timeframe.M1.floor(now))
+            await self._caught_up()
             await self._wait(min(TICK_S, max(0.01, (boundary - now).total_seconds() / self.world.speed)))
+
+    async def _caught_up(self) -> None:
+        """What a run that broke off left untold is told again, at most every so often."""
+        now = asyncio.get_running_loop().time()
+        if self._loop.is_behind and now >= self._recover_at:
+            self._recover_at = now + RECOVER_S
+            try:
+                await self._loop.recover()
+            except SemanticSignalError as wrong:
+                log.error("cannot be told again: %s", wrong)
 
     async def _minute(self, at: datetime) -> None:
         await self._run(MinutePassed(at))
@@ -186,7 +198,7 @@ class Host:
         self._problem = problem
 
     def _lock(self, symbol: Symbol) -> asyncio.Lock:
-        return self._forced.setdefault(symbol, asyncio.Lock())
+        return self._locks.setdefault(symbol, asyncio.Lock())
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -215,7 +227,7 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
     listener = web.bound(settings.port)
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
-        settings = _for(settings, market)
+        settings = _for(settings, market, speed)
         held = wiring.home(Path(settings.home), settings, _holds(settings, market), is_durable=False)
         stack.callback(held.close)
         world = await _world(stack, settings, market, speed, held)
@@ -224,16 +236,33 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
         address = await stack.enter_async_context(web.served(web.site(host, host.notifier), listener))
         stack.callback(host.notifier.close)
         ready(host, address)
-        try:
-            await host.live()
-        except Stopped:
-            log.info("stopped in the middle of the history")
+        await _until_stopped(host)
         held.ledger.set_note("clock", world.clock.now().isoformat())
 
 
-def _for(settings: Settings, market: str) -> Settings:
-    """The simulated market speaks as Binance spot, in its own pairs unless others are asked for."""
-    return replace(settings, exchange="binance") if market == "simulated" else settings
+async def _until_stopped(host: Host) -> None:
+    """A stop is heard at once, also while history is fetched; what runs then has a moment to end by itself."""
+    life = asyncio.create_task(host.live())
+    stopped = asyncio.create_task(host.stop.wait())
+    await asyncio.wait({life, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({life}, timeout=PATIENCE_S if host.stop.is_set() else None)
+    life.cancel()
+    stopped.cancel()
+    try:
+        await life
+    except (Stopped, asyncio.CancelledError):
+        log.info("stopped before it was running; the next start goes on from here")
+
+
+def _for(settings: Settings, market: str, speed: str | None) -> Settings:
+    """The simulated market speaks as Binance spot. Raises BadInput for what does not go together."""
+    if market == "live" and speed is not None:
+        raise BadInput(f"--speed is for simulated and recorded markets; a live one runs by itself, was {speed}")
+    if market != "simulated":
+        return settings
+    if settings.market_kind is not MarketKind.SPOT:
+        raise BadInput(f"the simulated market is a spot market, was market_kind {settings.market_kind}")
+    return replace(settings, exchange="binance")
 
 
 def _holds(settings: Settings, market: str) -> str:
@@ -260,7 +289,7 @@ async def _world(
     wanted = lived_from + timedelta(days=settings.simulation.history_days)
     until = min(wanted, *(series.closed_at for series in bars))
     clock = wiring.fast_clock(await _resumed(held, until), factor)
-    return wiring.World(tape, clock, wiring.model(settings, held.path), factor, lived_from, until)
+    return wiring.World(tape, clock, wiring.model(settings, held.path), factor, lived_from, until, tape)
 
 
 async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, held: wiring.Home) -> wiring.World:

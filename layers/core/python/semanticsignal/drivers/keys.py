@@ -1,6 +1,7 @@
 """Single keys of a terminal, without waiting for Enter: POSIX terminals and the Windows console."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ Pressed = Callable[[str], Awaitable[None]]
 
 
 async def listen(pressed: Pressed) -> None:
-    """Until cancelled. Without a terminal nothing is read, and nothing blocks."""
+    """Until canceled. Without a terminal nothing is read, and nothing blocks."""
     if not sys.stdin.isatty():
         return
     if sys.platform == "win32":
@@ -17,13 +18,20 @@ async def listen(pressed: Pressed) -> None:
         return
     keys: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
+    # Not through sys.stdin: its buffer would swallow a second key that came with the first.
+    terminal = sys.stdin.fileno()
+
+    def heard() -> None:
+        for key in os.read(terminal, 64).decode(errors="ignore"):
+            keys.put_nowait(key)
+
     with _unbuffered():
-        loop.add_reader(sys.stdin, lambda: keys.put_nowait(sys.stdin.read(1)))
+        loop.add_reader(terminal, heard)
         try:
             while True:
                 await pressed((await keys.get()).lower())
         finally:
-            loop.remove_reader(sys.stdin)
+            loop.remove_reader(terminal)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
     def holds(self, tape: "wiring.Tape") -> str:
         """What makes two replays the same: a home is continued only by its own."""
-        same = asdict(self.settings) | {"home": "", "port": 0, "data": ""}
+        same = _spelled(asdict(self.settings) | {"home": "", "port": 0})
         words: dict[str, Any] = {
             "since": self.since,
             "until": self.until,
@@ -55,6 +55,13 @@ class Plan(NamedTuple):
         if self.recorded:
             words["recorded"] = str(self.recorded.resolve())
         return "replay " + json.dumps(plain(words), sort_keys=True)
+
+
+def _spelled(value: Any) -> Any:
+    """0.1 and 0.10 are one setting."""
+    if isinstance(value, dict):
+        return {key: _spelled(item) for key, item in value.items()}
+    return format(value.normalize(), "f") if isinstance(value, Decimal) else value
 
 
 class Ran(NamedTuple):
@@ -136,7 +143,7 @@ async def report(
         "from": plan.since,
         "to": plan.until,
         "candles": sum(len(symbols) for symbols in instants.values()),
-        "missing_candles": sum(window[warm_up:].gaps for window, warm_up in windows.values()),
+        "missing_candles": sum(_missing(tape.tape(symbol, settings.timeframe), plan) for symbol in settings.pairs),
         "decisions": figures.decisions,
         "actions": actions,
         "refusals": figures.refused,
@@ -167,6 +174,15 @@ async def report(
     }
     result: dict[str, Any] = plain(body)
     return result
+
+
+def _missing(tape: Candles, plan: Plan) -> int:
+    """Closes of the plan, between the first and the last bar of the tape, at which there is no bar."""
+    span = tape.timeframe.ms
+    closes = [opened + span for opened in tape.opened_ms]
+    first, last = max(epoch_ms(plan.since), closes[0]), min(epoch_ms(plan.until), closes[-1] + 1)
+    start = tape.timeframe.floor_ms(first - 1) + span
+    return len(range(start, last, span)) - sum(first <= close < last for close in closes)
 
 
 def _window(tape: Candles, plan: Plan) -> tuple[Candles, int]:

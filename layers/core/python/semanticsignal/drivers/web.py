@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import wiring
 from ..domain.errors import BadInput
-from .api import Room, app, problem
+from .api import Room, WithHeaders, app, problem
 
 LOOPBACK = "127.0.0.1"
 # Names a browser on this machine may use; anything else is a page elsewhere pointing its own name at us.
@@ -93,6 +93,7 @@ def site(room: Room, notifier: "wiring.WebSocketNotifier") -> FastAPI:
     web.add_middleware(GZipMiddleware, minimum_size=1000)
     web.add_middleware(OwnPagesOnly)
     web.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
+    web.add_middleware(WithHeaders)
     return web
 
 

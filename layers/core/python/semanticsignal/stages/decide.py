@@ -7,16 +7,18 @@ from hashlib import sha256
 from ..codec import dumps
 from ..domain.analysis import Snapshot
 from ..domain.decision import Action, Asked, Briefing, Decision, Refusal, Reply, Verdict
-from ..domain.errors import InvalidReply, MarketUnavailable, ModelUnavailable
+from ..domain.errors import InvalidReply, Missing, ModelUnavailable
 from ..domain.events import DecisionMade, MarketAnalysed
+from ..domain.learning import RuleStatus
 from ..domain.ledger import Closing, Entry, Opening
 from ..domain.trading import Trade
 from ..logic.analyse.conditions import conditions
 from ..logic.decide import guards, judge
-from ..logic.decide.prompt import prompt
+from ..logic.decide.prompt import prompt, prompt_sha256
 from ..logic.decide.recall import ranked
 from ..logic.decide.reply import signal
 from ..ports import Facts, Sockets
+from .watch import settled
 
 # Enough closed trades to see a losing streak and a day's loss.
 RECENT = 50
@@ -25,18 +27,22 @@ OVER_FETCH = 10
 
 
 async def decide(fact: MarketAnalysed, on: Sockets) -> Facts:
-    """A retry tells the first answer again, even if the model has changed its mind since."""
+    """A retry tells the first answer again, even if the model has changed its mind since.
+
+    Stops and targets met before the close come first, whoever was to look at them: nobody decides on a position that
+    is gone."""
+    told = await settled(fact.closed_at, on)
     standing = await on.ledger.entry(f"DecisionMade:{fact.id}")
     if standing is None:
         decision = replace(await _decided(fact, on), is_forced=fact.is_forced)
         standing = await on.ledger.record(Entry(DecisionMade(fact.id, fact.symbol, decision.decided_at), decision))
-    return (standing.fact,)
+    return (*told, standing.fact)
 
 
 async def _decided(fact: MarketAnalysed, on: Sockets) -> Decision:
     seen: Snapshot | None = await on.archive.get(f"snapshot/{fact.id}", Snapshot)
     if seen is None:
-        raise MarketUnavailable(f"nothing was analysed under {fact.id}")
+        raise Missing(f"nothing was analysed under {fact.id}")
     briefing = await _briefing(seen, on)
     now_as = conditions(seen)
     missing = guards.completeness(seen, on.settings)
@@ -58,6 +64,7 @@ async def _briefing(seen: Snapshot, on: Sockets) -> Briefing:
         kinds=("DecisionMade",), symbol=seen.symbol, until=seen.seen_at, limit=1, newest_first=True
     )
     rules = await on.market.rules(seen.symbol)
+    learned = await on.memory.rules(until=seen.seen_at)
     return Briefing(
         snapshot=seen,
         portfolio=await on.ledger.portfolio(),
@@ -67,7 +74,7 @@ async def _briefing(seen: Snapshot, on: Sockets) -> Briefing:
             found, seen.seen_at, weight=memory.similarity_weight, half_life_days=memory.half_life_days, k=memory.k
         ),
         stored=await on.memory.count(until=seen.seen_at),
-        rules=await on.memory.rules(until=seen.seen_at),
+        rules=tuple(rule for rule in learned if rule.status is not RuleStatus.RETIRED),
         last=last[0].subject if last and isinstance(last[0].subject, Decision) else None,
     )
 
@@ -76,7 +83,7 @@ async def _asked(briefing: Briefing, on: Sockets) -> Asked:
     """The reply is kept under the cycle's id before anybody reads it: a retry neither pays nor asks twice."""
     words = prompt(briefing, on.settings.risk, on.settings.memory)
     words = await on.archive.put(f"prompt/{words.id}", words)
-    sealed = sha256(f"{words.version}\0{words.system}\0{words.user}".encode()).hexdigest()
+    sealed = prompt_sha256(words)
     reply: Reply | None = await on.archive.get(f"reply/{words.id}", Reply)
     if reply is None:
         try:

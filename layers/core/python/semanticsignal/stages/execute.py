@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ..domain.decision import Action, Decision, Refusal
-from ..domain.errors import InvalidOrder, LedgerConflict, MarketUnavailable
+from ..domain.errors import InvalidOrder, LedgerConflict, MarketUnavailable, Missing
 from ..domain.events import DecisionMade, OrderExpired, OrderPlaced, PositionUpdated
 from ..domain.ledger import Amendment, Entry, Expiry
 from ..domain.market import TradingRules
@@ -22,7 +22,7 @@ async def execute(fact: DecisionMade, on: Sockets) -> Facts:
     """Whatever a first run already wrote is told again, and done no second time."""
     entry = await on.ledger.entry(f"DecisionMade:{fact.id}")
     if entry is None or not isinstance(entry.subject, Decision):
-        raise LedgerConflict(f"no decision {fact.id} in the ledger")
+        raise Missing(f"no decision {fact.id} in the ledger")
     if entry.subject.action is Action.HOLD:
         return ()
     if not await _outcomes(fact.id, on):

@@ -1,7 +1,7 @@
 """PositionClosed → LessonLearned | RuleFormed."""
 
 from ..domain.decision import Decision
-from ..domain.errors import LedgerConflict
+from ..domain.errors import Missing
 from ..domain.events import Fact, LessonLearned, PositionClosed, RuleFormed
 from ..domain.learning import Experience, SemanticRule
 from ..domain.ledger import Closing, Entry, Learned
@@ -16,11 +16,11 @@ async def reflect(fact: PositionClosed, on: Sockets) -> Facts:
     """The ledger first, then the memory: what the index lacks after a crash is rebuilt from the ledger."""
     closing = await on.ledger.entry(f"PositionClosed:{fact.id}")
     if closing is None or not isinstance(closing.subject, Closing):
-        raise LedgerConflict(f"no trade {fact.id} in the ledger")
+        raise Missing(f"no trade {fact.id} in the ledger")
     trade = closing.subject.trade
     decision = await on.ledger.entry(f"DecisionMade:{trade.decision_id}")
     if decision is None or not isinstance(decision.subject, Decision):
-        raise LedgerConflict(f"trade {trade.id} has no decision {trade.decision_id}")
+        raise Missing(f"trade {trade.id} has no decision {trade.decision_id}")
     learned = lesson.learned(trade, decision.subject)
     # Rules first: the lesson in the ledger then says that all of this trade's reflection is done.
     told = await _reflection(trade, learned.experience, on)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ..domain.decision import Refusal
-from ..domain.errors import LedgerConflict, MarketUnavailable
+from ..domain.errors import BadInput, LedgerConflict, Unavailable
 from ..domain.events import EquityMarked, Fact, MinutePassed, OrderExpired, PositionClosed, PositionOpened
 from ..domain.ledger import Closing, Entry, Expiry, Opening
 from ..domain.market import Candles, MarketKind, Symbol, epoch_ms, exact
@@ -23,7 +23,7 @@ UNTAUGHT = 20
 
 
 async def watch(fact: MinutePassed, on: Sockets) -> Facts:
-    """Raises MarketUnavailable after all other pairs were served; nothing is marked before every pair was seen."""
+    """Raises what a pair met after all other pairs were served; nothing is marked before every pair was seen."""
     told: list[Fact] = []
     for until in _steps((await on.ledger.portfolio()).marked_until, fact.at, on):
         told += await settled(until, on)
@@ -41,7 +41,7 @@ async def settled(until: datetime, on: Sockets) -> Facts:
         for symbol in sorted({o.symbol for o in portfolio.orders} | {p.symbol for p in portfolio.positions}):
             try:
                 found = await _next(symbol, portfolio, until, on)
-            except MarketUnavailable as wrong:
+            except (Unavailable, BadInput) as wrong:
                 silent = wrong
                 continue
             if found:

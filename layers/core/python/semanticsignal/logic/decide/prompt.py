@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 
 from ...domain.decision import Briefing, Decision, Prompt
-from ...domain.learning import Recalled, RuleStatus
+from ...domain.learning import Recalled
 from ...domain.market import MarketKind
 from ...domain.policy import Memory, Risk
 from ...domain.trading import Position
@@ -26,6 +27,14 @@ def prompt(briefing: Briefing, risk: Risk, memory: Memory) -> Prompt:
     )  # fmt: skip
     user = "\n\n".join("\n".join(lines) for lines in sections)
     return Prompt(id=briefing.snapshot.id, version=VERSION, system=system(risk, memory), user=user)
+
+
+def prompt_sha256(words: Prompt) -> str:
+    """Seals template, words and picture, each with its length before it: no two prompts run into the same bytes."""
+    seal = sha256()
+    for part in (words.version.encode(), words.system.encode(), words.user.encode(), words.image or b""):
+        seal.update(len(part).to_bytes(8, "big") + part)
+    return seal.hexdigest()
 
 
 @cache
@@ -138,11 +147,10 @@ def _precedent(recalled: Recalled) -> str:
 
 
 def _rules(briefing: Briefing) -> Iterator[str]:
-    standing = [rule for rule in briefing.rules if rule.status is not RuleStatus.RETIRED]
     yield "[rules]"
-    if not standing:
+    if not briefing.rules:
         yield "none yet"
-    for rule in standing:
+    for rule in briefing.rules:
         yield f"- {rule.kind.upper()} {rule.pattern}: {rule.text}"
 
 

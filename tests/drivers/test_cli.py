@@ -1,0 +1,102 @@
+"""Commands that answer and end: settings in force with their source, and what is missing before a run."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drivers.instance import free_port, here, refusal, semsig
+
+from semanticsignal import __version__
+from semanticsignal.domain.policy import Settings
+from semanticsignal.drivers import web
+from semanticsignal.settings import KEYS, load
+
+
+def in_force(folder: Path, variables: dict[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    done = here("config", "--json", folder=folder, variables=variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    return {row["key"]: row for row in json.loads(done.stdout)}
+
+
+def test_config_tells_every_setting_with_its_meaning(tmp_path: Path) -> None:
+    rows = in_force(tmp_path)
+
+    assert list(rows) == list(KEYS)
+    assert {row["from"] for row in rows.values()} == {"default"}
+    assert all(row["meaning"] for row in rows.values())
+
+
+def test_config_tells_where_each_value_came_from(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("candle_limit = 500\nmin_bars = 100\n[risk]\ncooldown_bars = 4\n")
+    variables = {"SEMSIG_MIN_BARS": "120", "SEMSIG_PAPER__FEE_RATIO": "0.001", "SEMSIG_SYMBOLS": "ETH/USDC, BTC/USDC"}
+
+    rows = in_force(tmp_path, variables)
+
+    told = {key: (row["value"], row["from"]) for key, row in rows.items() if row["from"] != "default"}
+    assert told == {
+        "candle_limit": (500, "config.toml"),
+        "risk.cooldown_bars": (4, "config.toml"),
+        "min_bars": (120, "SEMSIG_MIN_BARS"),
+        "paper.fee_ratio": ("0.001", "SEMSIG_PAPER__FEE_RATIO"),
+        "symbols": (["ETH/USDC", "BTC/USDC"], "SEMSIG_SYMBOLS"),
+    }
+
+
+def test_config_for_people_has_a_line_for_each_setting(tmp_path: Path) -> None:
+    done = here("config", folder=tmp_path, variables={"SEMSIG_PORT": "8123"})
+
+    lines = {line.split()[0]: line.split() for line in done.stdout.splitlines()}
+    assert set(lines) == set(KEYS)
+    assert lines["port"][1:3] == ["8123", "SEMSIG_PORT"]
+
+
+def test_the_config_toml_of_the_project_is_all_comments_that_tell_the_defaults(tmp_path: Path) -> None:
+    """Every key of the file, uncommented, is the default: the file cannot fall behind the code."""
+    text = (Path(__file__).resolve().parents[2] / "config.toml").read_text()
+    keys = [line.removeprefix("# ") for line in text.splitlines() if re.match(r"\[|# \w+ = ", line)]
+    (tmp_path / "config.toml").write_text("\n".join(keys))
+
+    told = in_force(tmp_path)
+
+    assert {key for key, row in told.items() if row["from"] == "config.toml"} == set(KEYS)
+    assert load(environ={}, file=tmp_path / "config.toml").settings == Settings()
+
+
+def test_a_bad_setting_is_refused_by_config_too(tmp_path: Path) -> None:
+    done = here("config", folder=tmp_path, variables={"SEMSIG_PORT": "0"})
+
+    assert "port" in refusal(done) and "SEMSIG_PORT" in done.stderr
+
+
+def test_doctor_names_each_problem_in_a_line_with_its_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "SITE", tmp_path)
+    (tmp_path / "file").write_text("in the way")
+    taken = web.bound(0)
+    variables = {
+        "SEMSIG_EXCHANGE": "nosuchvenue",
+        "SEMSIG_MODEL__PROVIDER": "openai_compatible",
+        "SEMSIG_MODEL__BASE_URL": f"http://127.0.0.1:{free_port()}/v1",
+        "SEMSIG_HOME": "file/home",
+    }
+
+    done = here("doctor", "--port", taken.getsockname()[1], folder=tmp_path, variables=variables)
+    taken.close()
+
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert [line.split(":")[0] for line in lines] == ["dashboard", "home", "port", "live market", "model"]
+    assert all("mend: " in line or "choose another" in line for line in lines)
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert semsig("--version", folder=tmp_path).stdout == f"semsig {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["run", "analyze", "replay", "config", "doctor"])
+def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
+    done = here(command, "--help", folder=tmp_path)
+
+    assert done.returncode == 0
+    assert f"semsig {command}" in done.stdout
