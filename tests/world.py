@@ -317,6 +317,7 @@ def position(
         target_price=None if target is None else Decimal(target),
         stop_from=MONDAY,
         checked_until=MONDAY,
+        funded_until=MONDAY,
         highest_price=price,
         lowest_price=price,
         mark_price=price,

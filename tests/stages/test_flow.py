@@ -1,8 +1,10 @@
 """One candle, one retry, one look ahead: facts in, facts out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from world import (
@@ -29,7 +31,7 @@ from world import (
 )
 
 from semanticsignal.adapters.inmemory import ScriptedModel
-from semanticsignal.domain.decision import Action
+from semanticsignal.domain.decision import Action, Prompt, Reply
 from semanticsignal.domain.errors import MarketUnavailable
 from semanticsignal.domain.events import AnalysisRequested, DecisionMade, MarketAnalysed
 from semanticsignal.domain.learning import Conditions, Experience, RuleKind, RuleStatus, SemanticRule

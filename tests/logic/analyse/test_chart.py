@@ -55,7 +55,7 @@ def position(market: Market, stop: float = 0.98, target: float | None = 1.03, si
         id="p", decision_id="d", symbol=market.symbol, kind=MarketKind.PERP, side=side, quantity=Decimal(1),
         entry_price=entry, entry_fee_quote=Decimal(0), opened_at=at, stop_price=stop_price,
         initial_stop_price=stop_price, target_price=None if target is None else entry * Decimal(str(target)),
-        stop_from=at, checked_until=at, highest_price=entry,
+        stop_from=at, checked_until=at, funded_until=at, highest_price=entry,
         lowest_price=entry, mark_price=entry,
     )  # fmt: skip
 

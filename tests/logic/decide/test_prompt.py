@@ -178,7 +178,7 @@ def test_rules_are_shown_with_their_kind_and_pattern() -> None:
     text = user(briefing(rules=(rule(RuleStatus.ACTIVE), rule(RuleStatus.PROBATION))))
 
     assert "- AVOID long in active: it lost" in text
-    assert "- AVOID long in probation: it lost" in text
+    assert "- ON PROBATION long in probation: it lost" in text
 
 
 def test_the_last_decision_is_shown_with_what_spoke_against_it() -> None:

@@ -344,7 +344,7 @@ def test_fees_of_both_sides_and_funding_are_in_the_result(side: Side, exit_price
 )
 def test_the_excursions_of_a_short_are_those_of_a_long_mirrored(side: Side, best: float, worst: float) -> None:
     held = position(side, stop="95" if side is Side.LONG else "115", target=None)
-    seen = fold.watched(held, bars([(100, 106, 99, 100), (100, 101, 96, 100)]), MONDAY + 2 * H4, BAND)
+    seen = fold.watched(held, bars([(100, 106, 99, 100), (100, 101, 96, 100)]), BAND)
     fill = Fill("x", MONDAY + 2 * H4, d(100), d(2), d(0), d(0))
 
     trade = fold.closed(seen, fill, Touch(fill.filled_at, fill.price, ExitReason.SIGNAL, False), 1)
@@ -364,15 +364,16 @@ def test_the_exit_itself_belongs_to_the_excursions() -> None:
 def test_a_position_without_a_bar_keeps_its_mark() -> None:
     nothing: Candles = bars([])
 
-    seen = fold.watched(position(), nothing, MONDAY + H4, BAND)
+    seen = fold.watched(position(), nothing, BAND)
 
-    assert (seen.mark_price, seen.checked_until) == (d(100), MONDAY + H4)
+    # nothing was seen, so nothing counts as looked at: what comes late is looked at late
+    assert (seen.mark_price, seen.checked_until) == (d(100), MONDAY)
 
 
 def test_bars_older_than_the_position_leave_no_trace_on_it() -> None:
     held = position(opened_at=MONDAY + H4)
 
-    seen = fold.watched(held, bars([(50, 150, 50, 150), (100, 102, 99, 101)]), MONDAY + 2 * H4, BAND)
+    seen = fold.watched(held, bars([(50, 150, 50, 150), (100, 102, 99, 101)]), BAND)
 
     assert (seen.highest_price, seen.lowest_price, seen.mark_price) == (d(102), d(99), d(101))
 
@@ -380,23 +381,33 @@ def test_bars_older_than_the_position_leave_no_trace_on_it() -> None:
 def test_funding_is_charged_to_who_holds_at_the_instant() -> None:
     rates = [FundingRate(BTC, MONDAY + n * H4, d("0.0001")) for n in range(4)]
 
-    paid = fold.funding_quote(position(opened_at=MONDAY), rates, MONDAY + 2 * H4, {})
+    paid = fold.funded(position(opened_at=MONDAY), rates, MONDAY + 2 * H4, {}).funding_quote
 
     # 2 units at a mark of 100: 0.02 at 04:00 and at 08:00; not at the instant of opening, not after
     assert paid == d("0.04")
 
 
+def test_a_settlement_that_is_published_late_is_charged_late_and_once() -> None:
+    early = [FundingRate(BTC, MONDAY + H4, d("0.0001"))]
+    both = [*early, FundingRate(BTC, MONDAY + 2 * H4, d("0.0001"))]
+
+    first = fold.funded(position(opened_at=MONDAY), early, MONDAY + 2 * H4, {})
+    second = fold.funded(first, both, MONDAY + 3 * H4, {})
+
+    assert (first.funding_quote, second.funding_quote) == (d("0.02"), d("0.04"))
+
+
 def test_funding_of_a_short_is_received() -> None:
     rates = [FundingRate(BTC, MONDAY + H4, d("0.0001"))]
 
-    assert fold.funding_quote(position(Side.SHORT), rates, MONDAY + H4, {}) == d("-0.02")
+    assert fold.funded(position(Side.SHORT), rates, MONDAY + H4, {}).funding_quote == d("-0.02")
 
 
 def test_funding_is_rounded_once_where_it_is_booked() -> None:
     rates = [FundingRate(BTC, MONDAY + H4, d("0.000000000333333"))]
 
     # 200 × 3.33333e-10 = 6.66666e-8, to eight decimals
-    assert fold.funding_quote(position(), rates, MONDAY + H4, {}) == d("0.00000007")
+    assert fold.funded(position(), rates, MONDAY + H4, {}).funding_quote == d("0.00000007")
 
 
 def test_an_entry_order_without_a_stop_makes_no_position() -> None:

@@ -101,9 +101,13 @@ class Tape:
     async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:
         return tuple(rate for rate in self._funding.get(symbol, ()) if since < rate.paid_at <= until)
 
-    def settlements(self, symbol: Symbol) -> int:
-        """How many funding settlements of a pair are recorded."""
-        return len(self._funding.get(symbol, ()))
+    def finest(self, symbol: Symbol) -> Timeframe:
+        return next(iter(self._tapes(symbol)))
+
+    @property
+    def ends_at(self) -> datetime:
+        """Close of the newest bar of any pair."""
+        return max(tape.closed_at for tapes in self._series.values() for tape in tapes.values())
 
     async def rules(self, symbol: Symbol) -> TradingRules:
         """The venue's own where they are known; else a tick of seven digits of the tape's first price, fixed before

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
+from math import isfinite
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ T = TypeVar("T")
 Row = list[Any]
 
 PAGE = 1_000
+# Nothing trades above it; whatever claims to is a mistake.
+DEAREST = 1e12
 FINEST = Timeframe.M1
 SAID = 200
 # a venue's own names for what each kind is listed under
@@ -89,7 +92,7 @@ class CcxtMarket:
 
     async def first_open(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[datetime, float] | None:
         async for page in self._pages(symbol, FINEST, _next(FINEST, since), epoch_ms(until)):
-            return instant(page[0][0]), float(page[0][1])
+            return instant(page[0][0]), self._price(page[0][1])
         return None
 
     async def last_price(self, symbol: Symbol, *, until: datetime) -> float | None:
@@ -97,7 +100,7 @@ class CcxtMarket:
         rows = [
             row async for page in self._pages(symbol, FINEST, FINEST.floor_ms(end) - FINEST.ms, end) for row in page
         ]
-        return float(_in_order(rows)[-1][4]) if rows else None
+        return self._price(_in_order(rows)[-1][4]) if rows else None
 
     async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:
         if self._kind is MarketKind.SPOT:
@@ -170,7 +173,16 @@ class CcxtMarket:
         ours = epoch_ms(self._clock())
         if not self._venue.has["fetchTime"]:
             return ours
-        return min(ours, int(await self._ask(self._venue.fetch_time())))
+        theirs = await self._ask(self._venue.fetch_time())
+        if not isinstance(theirs, int):
+            raise MarketUnavailable(f"{self._source} tells no time, was {theirs!r:.80}")
+        return min(ours, theirs)
+
+    def _price(self, value: Any) -> float:
+        """Of a bar that is not checked as part of a series. Raises MarketUnavailable for what is no price."""
+        if not isinstance(value, int | float) or not isfinite(value) or not 0 < value < DEAREST:
+            raise MarketUnavailable(f"{self._source} tells no price, was {value!r:.80}")
+        return float(value)
 
     async def _ask(self, answer: Awaitable[T]) -> T:
         try:

@@ -189,7 +189,7 @@ class Candles:
         for row in range(len(self)):
             prices = (self.open[row], self.high[row], self.low[row], self.close[row])
             at, volume = self.opened_ms[row], self.volume[row]
-            if not all(isfinite(p) and p > 0 for p in prices) or not (isfinite(volume) and volume >= 0):
+            if not all(isfinite(p) and 0 < p < 1e15 for p in prices) or not (isfinite(volume) and volume >= 0):
                 raise InvalidCandle(f"row {row}: prices must be above zero and finite, was {prices} volume {volume}")
             if self.high[row] < max(prices) or self.low[row] > min(prices):
                 raise InvalidCandle(f"row {row}: high and low must bound open and close, was {prices}")

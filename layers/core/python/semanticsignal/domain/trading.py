@@ -85,7 +85,8 @@ class Position:
     no older bar can touch a newer stop and none goes unguarded.
 
     `initial_stop_price` fixes 1R for ever. `highest_price`, `lowest_price`: extremes since entry.
-    `checked_until`: every bar that closed by then has been looked at. `funding_quote`: paid so far."""
+    `checked_until`: every bar that closed by then has been looked at; a bar that is published late is looked at late.
+    `funded_until`: the last settlement that was booked. `funding_quote`: paid so far."""
 
     id: str
     decision_id: str
@@ -101,6 +102,7 @@ class Position:
     target_price: Decimal | None
     stop_from: datetime
     checked_until: datetime
+    funded_until: datetime
     highest_price: Decimal
     lowest_price: Decimal
     mark_price: Decimal

@@ -33,9 +33,7 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     with _plainly():
-        code = cli(sys.argv[1:] or ["--help"], standalone_mode=False)
-        if code:
-            sys.exit(code)
+        sys.exit(cli(sys.argv[1:] or ["--help"], standalone_mode=False))
 
 
 @contextmanager

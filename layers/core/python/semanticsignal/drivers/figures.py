@@ -95,12 +95,12 @@ class Figures:
         """Forecasts over one bar and over 24 hours, resolved by the closes that later decisions saw."""
         await self.refresh()
         return (
-            _calibration("next bar", self._resolved(self._timeframe.span, 2)),
-            _calibration("24 h", self._resolved(DAY, 3)),
+            _calibration("next bar", self._resolved(self._timeframe.span, 2), self._timeframe.span),
+            _calibration("24 h", self._resolved(DAY, 3), DAY),
         )
 
-    def _resolved(self, ahead: timedelta, column: int) -> list[tuple[float, bool]]:
-        """(stated, went up) in order of time; unresolved where that close was never seen."""
+    def _resolved(self, ahead: timedelta, column: int) -> list[tuple[datetime, float, bool]]:
+        """(when, stated, went up) in order of time; unresolved where that close was never seen."""
         found: list[tuple[datetime, float, bool]] = []
         for rows in self._stated.values():
             closes = {row[0]: row[1] for row in rows}
@@ -108,15 +108,17 @@ class Figures:
                 stated, later = row[column], closes.get(row[0] + ahead)
                 if isinstance(stated, float) and later is not None:
                     found.append((row[0], stated, later > row[1]))
-        return [(stated, up) for _, stated, up in sorted(found, key=lambda f: f[0])]
+        return sorted(found, key=lambda f: f[0])
 
 
-def _calibration(horizon: str, forecasts: list[tuple[float, bool]]) -> CalibrationView:
+def _calibration(horizon: str, made: list[tuple[datetime, float, bool]], ahead: timedelta) -> CalibrationView:
+    forecasts = [(stated, up) for _, stated, up in made]
+    rates = calibration.base_rates([(at, up) for at, _, up in made], ahead)
     return CalibrationView(
         horizon=horizon,
         forecasts=len(forecasts),
         up_ratio=sum(up for _, up in forecasts) / len(forecasts) if forecasts else None,
         brier=calibration.brier(forecasts),
-        brier_skill=calibration.brier_skill(forecasts),
+        brier_skill=calibration.brier_skill(forecasts, rates),
         log_loss=calibration.log_loss(forecasts),
     )

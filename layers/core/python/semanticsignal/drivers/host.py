@@ -126,16 +126,20 @@ class Host:
         now = clock.now()
         boundary = marked if marked and now - marked < span else self.settings.timeframe.floor(now)
         while not self.stop.is_set():
-            now = clock.now()
+            now = min(clock.now(), self._ends_at())
             while boundary <= now:
                 await self._minute(boundary)
                 for symbol in self.settings.pairs:
                     self._spawn(self._candle(CandleClosed(symbol, self.settings.timeframe, boundary)))
                 boundary += span
-            self._next = boundary
+            self._next = boundary if boundary <= self._ends_at() else None
             await self._minute(Timeframe.M1.floor(now))
             await self._caught_up()
             await self._wait(min(TICK_S, max(0.01, (boundary - now).total_seconds() / self.world.speed)))
+
+    def _ends_at(self) -> datetime:
+        """A recorded market ends with its tape; the page stays."""
+        return self.world.tape.ends_at if self.world.tape else datetime.max.replace(tzinfo=UTC)
 
     async def _caught_up(self) -> None:
         """What a run that broke off left untold is told again, at most every so often."""

@@ -16,7 +16,7 @@ from .. import wiring
 from ..codec import plain
 from ..domain.errors import BadInput
 from ..domain.events import CandleClosed, MinutePassed
-from ..domain.market import Candles, Symbol, epoch_ms, instant
+from ..domain.market import Candles, FundingRate, Symbol, epoch_ms, exact, instant
 from ..domain.policy import Settings
 from ..logic.evaluate import baselines
 from ..logic.reflect import statistics
@@ -116,7 +116,11 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
 
     Raises BadInput for anything about the tape or the plan that cannot be, AlreadyRunning for a home in use."""
     tape = wiring.tape(folder, plan.settings)
+    # Beyond the last bar nothing is known, so nothing is marked either.
+    last = tape.ends_at + timedelta(milliseconds=1)
+    plan = plan._replace(until=min(plan.until, last))
     instants = closes(tape, plan)
+    _check_delay(tape, plan)
     with TemporaryDirectory(prefix="semsig-replay-") as temporary:
         held = wiring.home(home or Path(temporary), plan.settings, plan.holds(tape), is_durable=False)
         try:
@@ -128,6 +132,18 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
             held.close()
 
 
+def _check_delay(tape: "wiring.Tape", plan: Plan) -> None:
+    """A decision some seconds after the close needs a price before its order dies."""
+    settings = plan.settings
+    life_s = settings.timeframe.seconds * settings.risk.order_life_ratio
+    coarse = [symbol for symbol in settings.pairs if tape.finest(symbol).seconds > life_s]
+    if settings.decision_delay_s and coarse:
+        raise BadInput(
+            f"decision_delay_s needs candles of at most {life_s:g} s to fill on, {coarse[0]} has only "
+            f"{tape.finest(coarse[0])}; set it to 0, was {settings.decision_delay_s:g}"
+        )
+
+
 async def report(
     ledger: "wiring.SqliteLedger", tape: "wiring.Tape", plan: Plan, instants: dict[datetime, list[Symbol]], ran: Ran
 ) -> dict[str, Any]:
@@ -136,12 +152,13 @@ async def report(
     figures = Figures(ledger, settings.timeframe)
     found = await figures.statistics()
     windows = {symbol: _window(tape.tape(symbol, settings.timeframe), plan) for symbol in settings.pairs}
+    rates = {symbol: await tape.funding(symbol, since=plan.since, until=plan.until) for symbol in settings.pairs}
     actions = {name: figures.actions.get(name, 0) for name in ("BUY", "SELL", "HOLD", "CLOSE", "UPDATE")}
     body = {
         "symbols": list(settings.symbols),
         "timeframe": settings.timeframe,
         "from": plan.since,
-        "to": plan.until,
+        "to": min(plan.until, tape.ends_at),
         "candles": sum(len(symbols) for symbols in instants.values()),
         "missing_candles": sum(_missing(tape.tape(symbol, settings.timeframe), plan) for symbol in settings.pairs),
         "decisions": figures.decisions,
@@ -155,7 +172,7 @@ async def report(
         "unrealized_pnl_quote": found.unrealized_pnl_quote,
         "fees_quote": found.fees_quote,
         "funding_quote": found.funding_quote,
-        "funding_settlements": sum(tape.settlements(symbol) for symbol in settings.pairs),
+        "funding_settlements": sum(len(settled) for settled in rates.values()),
         "net_pnl_quote": found.net_pnl_quote,
         "win_rate_ratio": found.win_rate_ratio,
         "profit_factor": found.profit_factor,
@@ -167,7 +184,7 @@ async def report(
         "exposure_ratio": found.exposure_ratio,
         "ambiguous_exits": found.ambiguous_exits,
         "forecasts": await figures.calibration(),
-        "baselines": _baselines(windows, settings),
+        "baselines": _baselines(windows, rates, settings),
         "ledger_sha256": ledger.digest(),
         "seconds": round(ran.seconds, 3),
         "decisions_per_s": round(ran.decisions / ran.seconds, 1) if ran.seconds else None,
@@ -196,28 +213,39 @@ def _window(tape: Candles, plan: Plan) -> tuple[Candles, int]:
     return tape[start - warm_up : end], warm_up
 
 
-def _baselines(windows: dict[Symbol, tuple[Candles, int]], settings: Settings) -> dict[str, Any]:
-    """The same start, bars, fees and slippage; pairs share the start equally."""
-    prices, curves = {}, []
+def _baselines(
+    windows: dict[Symbol, tuple[Candles, int]], rates: dict[Symbol, tuple[FundingRate, ...]], settings: Settings
+) -> dict[str, Any]:
+    """The same start, bars, fees, slippage and funding; pairs share the start equally, and one that is listed later is
+    cash until then."""
+    prices, paid, curves = {}, {}, []
     for symbol, (window, warm_up) in windows.items():
         if len(window) > warm_up:
+            per_coin = baselines.funding_per_coin(window, rates.get(symbol, ()))
             prices[str(symbol)] = (window.candle(warm_up).open, window.candle(len(window) - 1).close)
-            curves.append(baselines.sma_cross(window, warm_up, settings.paper)[1])
-    longest = max((len(curve) for curve in curves), default=0)
-    # A pair listed later is cash until then.
-    start = float(settings.paper.start_quote)
-    padded = [np.concatenate([np.full(longest - len(curve), start), curve]) for curve in curves]
-    crossed = np.mean(padded, axis=0) if padded else np.array([start])
-    held = baselines.buy_and_hold(prices, settings.paper)
+            paid[str(symbol)] = exact(float(per_coin[warm_up + 1 :].sum()))
+            curve = baselines.sma_cross(window, warm_up, settings.paper, per_coin)[1]
+            curves.append((np.asarray(window.opened_ms[warm_up:], dtype=np.int64), curve))
+    crossed = _together(curves, float(settings.paper.start_quote))
     return {
         "cash": _baseline(settings.paper.start_quote, settings),
-        "buy_and_hold": _baseline(held, settings),
-        "sma_50_200_cross": _baseline(Decimal(repr(float(crossed[-1]))), settings)
+        "buy_and_hold": _baseline(baselines.buy_and_hold(prices, settings.paper, paid), settings),
+        "sma_50_200_cross": _baseline(exact(float(crossed[-1])), settings)
         | {
             "max_drawdown_ratio": statistics.max_drawdown_ratio(crossed),
             "sharpe_annualized": statistics.sharpe_annualized(crossed, settings.timeframe.bars_per_year),
         },
     }
+
+
+def _together(curves: list[tuple[Any, Any]], start: float) -> Any:
+    """The mean of curves with bars of their own: each stands at its last value where it has no bar."""
+    if not curves:
+        return np.array([start])
+    every = np.unique(np.concatenate([opened for opened, _ in curves]))
+    # Each curve begins with its start, so the number of bars up to an instant is the place of its value.
+    laid = [curve[np.searchsorted(opened, every, side="right")] for opened, curve in curves]
+    return np.concatenate([[start], np.mean(laid, axis=0)])
 
 
 def _baseline(end: Decimal, settings: Settings) -> dict[str, Any]:

@@ -3,53 +3,73 @@
 Everything since the last mark is walked in order of time on the finest bars there are, so a tick that comes late, twice
 or not at all changes nothing in what is found. A closing that nobody learned from is told again."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import NamedTuple
 
 from ..domain.decision import Refusal
-from ..domain.errors import BadInput, LedgerConflict, Unavailable
+from ..domain.errors import BadInput, LedgerConflict, MarketUnavailable, Unavailable
 from ..domain.events import EquityMarked, Fact, MinutePassed, OrderExpired, PositionClosed, PositionOpened
 from ..domain.ledger import Closing, Entry, Expiry, Opening
 from ..domain.market import Candles, MarketKind, Symbol, epoch_ms, exact
-from ..domain.trading import ZERO, ExitReason, Fill, Order, Portfolio, Position, Purpose, Touch
+from ..domain.trading import ExitReason, Fill, Order, Portfolio, Position, Purpose, Touch
 from ..logic.execute import exits, paper
 from ..logic.execute import position as fold
 from ..ports import Facts, Sockets
 
 UNTAUGHT = 20
+# For all that is asked of one pair; a venue that answers later holds up nobody else.
+PATIENCE_S = 10.0
 
 
 async def watch(fact: MinutePassed, on: Sockets) -> Facts:
-    """Raises what a pair met after all other pairs were served; nothing is marked before every pair was seen."""
+    """A pair whose venue is silent holds up no other: all are looked at up to now. Only the mark waits for all, and the
+    silence is raised at the end: Unavailable."""
     told: list[Fact] = []
-    for until in _steps((await on.ledger.portfolio()).marked_until, fact.at, on):
-        told += await settled(until, on)
-        if until == on.settings.timeframe.floor(until):
+    silent: Unavailable | None = None
+    at = min(fact.at, on.clock.now())
+    for until in _steps((await on.ledger.portfolio()).marked_until, at, on):
+        found, failed = await _looked_at(until, on)
+        told += found
+        silent = silent or failed
+        if not silent and until == on.settings.timeframe.floor(until):
             told += await _marked(until, on)
-    return tuple(dict.fromkeys((*await untaught(fact.at, on), *told)))
+    facts = tuple(dict.fromkeys((*await untaught(at, on), *told)))
+    if silent:
+        # What was found is in the ledger, and is told again when the pair speaks.
+        raise silent
+    return facts
 
 
 async def settled(until: datetime, on: Sockets) -> Facts:
-    """Waiting orders and resting levels up to `until`, one transaction each, the earliest first."""
+    """Waiting orders and resting levels up to `until`, one transaction each, the earliest first. Raises Unavailable
+    after all other pairs were served."""
+    found, silent = await _looked_at(until, on)
+    if silent:
+        raise silent
+    return found
+
+
+async def _looked_at(until: datetime, on: Sockets) -> tuple[Facts, Unavailable | None]:
     told: list[Fact] = []
     while True:
         portfolio = await on.ledger.portfolio()
-        nexts, silent = [], None
+        nexts: list[Happening] = []
+        silent: Unavailable | None = None
         for symbol in sorted({o.symbol for o in portfolio.orders} | {p.symbol for p in portfolio.positions}):
             try:
-                found = await _next(symbol, portfolio, until, on)
-            except (Unavailable, BadInput) as wrong:
-                silent = wrong
+                async with asyncio.timeout(PATIENCE_S):
+                    found = await _next(symbol, portfolio, until, on)
+            except (Unavailable, BadInput, TimeoutError) as wrong:
+                reason = f"no answer in {PATIENCE_S:g} s" if isinstance(wrong, TimeoutError) else str(wrong)
+                silent = MarketUnavailable(f"{symbol} cannot be watched: {reason}")
                 continue
             if found:
                 nexts.append(found)
         if not nexts:
-            if silent:
-                raise silent
-            return tuple(told)
+            return tuple(told), silent
         first = min(nexts, key=lambda happening: (happening.at, str(happening.symbol)))
         try:
             told.append((await on.ledger.settle(first.entry, portfolio, first.after)).fact)
@@ -134,9 +154,9 @@ async def _closed(
     fill, touch = end
     order = portfolio.order(position.symbol)
     decision_id = order.decision_id if order and touch.reason is ExitReason.SIGNAL else None
-    seen = fold.watched(position, _before(bars, touch.at), touch.at, on.settings.paper.price_band_ratio)
-    paid = await _funding(seen, position.checked_until, touch.at, on)
-    held = replace(seen, funding_quote=position.funding_quote + paid, mark_price=fill.price)
+    seen = fold.watched(position, _before(bars, touch.at), on.settings.paper.price_band_ratio)
+    held = replace(await _funded(seen, touch.at, on), mark_price=fill.price)
+    paid = held.funding_quote - position.funding_quote
     trade = fold.closed(held, fill, touch, portfolio.closed_trades + 1, decision_id)
     entry = Entry(PositionClosed(trade.id, trade.symbol, trade.closed_at), Closing(trade, fill))
     return Happening(touch.at, trade.symbol, entry, fold.with_closed(portfolio, trade, fill, paid))
@@ -151,9 +171,8 @@ async def _marked(at: datetime, on: Sockets) -> Facts:
         positions = []
         for position in portfolio.positions:
             bars = await on.market.fine_candles(position.symbol, since=position.checked_until, until=at)
-            seen = fold.watched(position, bars, at, on.settings.paper.price_band_ratio)
-            paid = await _funding(seen, position.checked_until, at, on)
-            positions.append(replace(seen, funding_quote=position.funding_quote + paid))
+            seen = fold.watched(position, bars, on.settings.paper.price_band_ratio)
+            positions.append(await _funded(seen, at, on))
         after, point = fold.with_mark(portfolio, positions, at)
         entry = Entry(EquityMarked(at.isoformat(), at), point)
         try:
@@ -162,13 +181,13 @@ async def _marked(at: datetime, on: Sockets) -> Facts:
             continue
 
 
-async def _funding(position: Position, since: datetime, until: datetime, on: Sockets) -> Decimal:
+async def _funded(position: Position, until: datetime, on: Sockets) -> Position:
     if position.kind is MarketKind.SPOT:
-        return ZERO
-    rates = await on.market.funding(position.symbol, since=since, until=until)
+        return position
+    rates = await on.market.funding(position.symbol, since=position.funded_until, until=until)
     opens = [await on.market.first_open(position.symbol, since=r.paid_at, until=r.paid_at) for r in rates]
     prices = {at: exact(price) for at, price in filter(None, opens)}
-    return fold.funding_quote(position, rates, until, prices)
+    return fold.funded(position, rates, until, prices)
 
 
 async def untaught(at: datetime, on: Sockets) -> Facts:

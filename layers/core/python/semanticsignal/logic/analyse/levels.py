@@ -1,5 +1,7 @@
 """Prices that mattered: swing highs and lows, clustered."""
 
+from math import fsum
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -20,8 +22,11 @@ def levels(high: Array, low: Array, close: float, atr: float | None, count: int 
         return ()
     high, low = high[-LOOK_BACK:], low[-LOOK_BACK:]
     width = 2 * WING + 1
-    tops = np.flatnonzero(sliding_window_view(high, width).max(axis=1) == high[WING:-WING]) + WING
-    bottoms = np.flatnonzero(sliding_window_view(low, width).min(axis=1) == low[WING:-WING]) + WING
+    # The first bar of a plateau stands for it: a market that does not move has no swings.
+    inner, before = slice(WING, -WING), slice(WING - 1, -WING - 1)
+    is_top = (sliding_window_view(high, width).max(axis=1) == high[inner]) & (high[inner] > high[before])
+    is_bottom = (sliding_window_view(low, width).min(axis=1) == low[inner]) & (low[inner] < low[before])
+    tops, bottoms = np.flatnonzero(is_top) + WING, np.flatnonzero(is_bottom) + WING
     swings = sorted([(float(high[i]), int(i)) for i in tops] + [(float(low[i]), int(i)) for i in bottoms])
     found = [_level(cluster, close, len(high)) for cluster in _clusters(swings, atr / 2)]
     supports = sorted((x for x in found if x.kind == "support"), key=lambda x: -x.price)[:count]
@@ -40,6 +45,6 @@ def _clusters(swings: list[tuple[float, int]], reach: float) -> list[list[tuple[
 
 
 def _level(cluster: list[tuple[float, int]], close: float, bars: int) -> Level:
-    price = sum(p for p, _ in cluster) / len(cluster)
+    price = fsum(p for p, _ in cluster) / len(cluster)
     newest = max(i for _, i in cluster)
     return Level("support" if price <= close else "resistance", price, len(cluster), bars - 1 - newest)

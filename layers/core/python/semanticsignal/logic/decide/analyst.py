@@ -15,6 +15,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 VERDICT = re.compile(r"(\d+) of (\d+) won")
 
 STOP_ATR, TARGET_ATR = 2.0, 4.0
+PRECEDENTS = 4
 BREAK_EVEN_R, TRAIL_R, TRAIL_ATR = 1.0, 1.5, 2.5
 
 
@@ -72,8 +73,9 @@ def _enter(facts: Mapping[str, str], price: float, atr: float, score: float) -> 
         return _hold(55, score, f"It swings by {atr / price:.0%} a bar: no stop can be set.")
     confidence = 55 + 25 * abs(score) + min(10.0, (adx - 20) / 3)
     won, of = _verdict(facts)
-    if of >= 4 and won == 0:
-        return _hold(55, score, f"Set-up there (score {score:+.2f}), but all {of} precedents lost.")
+    if of >= PRECEDENTS:
+        # A little more or less sure, never a veto: what is not traded any more could never teach again.
+        confidence += 6 * (won / of - 0.5)
     return {
         "action": "BUY" if sign > 0 else "SELL",
         "confidence": round(confidence),

@@ -5,9 +5,10 @@ from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from math import fsum
 
 from ...domain.decision import Briefing, Decision, Prompt
-from ...domain.learning import Recalled
+from ...domain.learning import Recalled, RuleStatus
 from ...domain.market import MarketKind
 from ...domain.policy import Memory, Risk
 from ...domain.trading import Position
@@ -125,7 +126,7 @@ def _memory(briefing: Briefing, memory: Memory) -> Iterator[str]:
         yield "verdict: unknown, no closed trade yet"
         return
     won = sum(r.experience.is_win for r in recalled)
-    mean = sum(r.experience.return_ratio for r in recalled) / len(recalled)
+    mean = fsum(r.experience.return_ratio for r in recalled) / len(recalled)
     yield f"verdict: {won} of {len(recalled)} won, mean return {mean * 100:+.2f} %"
     yield (
         f"chosen: the nearest of {briefing.stored} by {memory.similarity_weight:g} similarity and "
@@ -151,7 +152,8 @@ def _rules(briefing: Briefing) -> Iterator[str]:
     if not briefing.rules:
         yield "none yet"
     for rule in briefing.rules:
-        yield f"- {rule.kind.upper()} {rule.pattern}: {rule.text}"
+        word = rule.kind.upper() if rule.status is RuleStatus.ACTIVE else "ON PROBATION"
+        yield f"- {word} {rule.pattern}: {rule.text}"
 
 
 def _last(last: Decision | None) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from math import sqrt
+from math import fsum, sqrt
 
 from ...domain.learning import Conditions, Experience, Recalled
 
@@ -39,8 +39,8 @@ def similarity(left: Iterable[float], right: Iterable[float]) -> float:
 
     0 for a point without length."""
     pairs = list(zip(left, right, strict=True))
-    length = sqrt(sum(a * a for a, _ in pairs)) * sqrt(sum(b * b for _, b in pairs))
-    return (1 + sum(a * b for a, b in pairs) / length) / 2 if length else 0.0
+    length = sqrt(fsum(a * a for a, _ in pairs)) * sqrt(fsum(b * b for _, b in pairs))
+    return (1 + fsum(a * b for a, b in pairs) / length) / 2 if length else 0.0
 
 
 def recency_ratio(closed_at: datetime, now: datetime, half_life_days: float) -> float:

@@ -1,7 +1,8 @@
 """Stated probabilities against what happened: is a forecast worth more than the base rate known at the time?"""
 
 from collections.abc import Sequence
-from math import log
+from datetime import datetime, timedelta
+from math import fsum, log
 
 CLIP = 0.01
 
@@ -10,7 +11,7 @@ def brier(forecasts: Sequence[tuple[float, bool]]) -> float | None:
     """Mean squared error of probabilities (Brier 1950): 0 is perfect, 0.25 is always saying one half."""
     if not forecasts:
         return None
-    return sum((p - happened) ** 2 for p, happened in forecasts) / len(forecasts)
+    return fsum((p - happened) ** 2 for p, happened in forecasts) / len(forecasts)
 
 
 def log_loss(forecasts: Sequence[tuple[float, bool]]) -> float | None:
@@ -18,21 +19,24 @@ def log_loss(forecasts: Sequence[tuple[float, bool]]) -> float | None:
     if not forecasts:
         return None
     clipped = ((min(1 - CLIP, max(CLIP, p)), happened) for p, happened in forecasts)
-    return -sum(log(p if happened else 1 - p) for p, happened in clipped) / len(forecasts)
+    return -fsum(log(p if happened else 1 - p) for p, happened in clipped) / len(forecasts)
 
 
-def base_rates(outcomes: Sequence[bool]) -> list[float]:
-    """For each outcome the share of ups among the earlier ones (Laplace: from one half): what was known at the time."""
-    rates, ups = [], 0
-    for count, happened in enumerate(outcomes):
-        rates.append((ups + 1) / (count + 2))
-        ups += happened
+def base_rates(made: Sequence[tuple[datetime, bool]], ahead: timedelta) -> list[float]:
+    """For each forecast, by time, the share of ups among those that were resolved when it was made (Laplace: from one
+    half): an outcome `ahead` in the future is not known at the time, nor that of another pair at the same instant."""
+    rates: list[float] = []
+    resolved = ups = 0
+    for at, _ in made:
+        while resolved < len(made) and made[resolved][0] + ahead <= at:
+            ups += made[resolved][1]
+            resolved += 1
+        rates.append((ups + 1) / (resolved + 2))
     return rates
 
 
-def brier_skill(forecasts: Sequence[tuple[float, bool]]) -> float | None:
+def brier_skill(forecasts: Sequence[tuple[float, bool]], rates: Sequence[float]) -> float | None:
     """1 − Brier / Brier of the base rate known at the time: above 0 the forecast adds something."""
-    outcomes = [happened for _, happened in forecasts]
-    reference = brier(list(zip(base_rates(outcomes), outcomes, strict=True)))
+    reference = brier([(rate, happened) for rate, (_, happened) in zip(rates, forecasts, strict=True)])
     score = brier(forecasts)
     return None if score is None or not reference else 1 - score / reference

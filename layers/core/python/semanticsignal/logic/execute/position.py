@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from ...domain.market import Candles, FundingRate, exact
+from ...domain.market import Candles, FundingRate, exact, instant
 from ...domain.money import exactly
 from ...domain.trading import (
     ZERO,
@@ -43,6 +43,7 @@ def opened(order: Order, fill: Fill) -> Position:
         target_price=order.target_price,
         stop_from=fill.filled_at,
         checked_until=fill.filled_at,
+        funded_until=fill.filled_at,
         highest_price=fill.price,
         lowest_price=fill.price,
         mark_price=fill.price,
@@ -60,15 +61,17 @@ def amended(position: Position, stop: Decimal | None, target: Decimal | None, at
     )
 
 
-def watched(position: Position, bars: Candles, until: datetime, band_ratio: float) -> Position:
-    """Extremes and mark after bars that touched nothing; what is not believed marks nothing. Without a bar (the venue
-    was down) the mark stays. Levels that no bar can meet any more are forgotten."""
+def watched(position: Position, bars: Candles, band_ratio: float) -> Position:
+    """Extremes and mark after bars that touched nothing, up to the last one that is believed. Without any (the venue is
+    down or late) the mark stays. Levels that no bar can meet any more are forgotten."""
     rows = believed(position, bars, band_ratio)
-    seen = replace(position, checked_until=until, earlier=_still_resting(position, until))
     if not rows:
-        return seen
+        return position
+    until = instant(bars.opened_ms[rows[-1]] + bars.timeframe.ms)
     return replace(
-        seen,
+        position,
+        checked_until=until,
+        earlier=_still_resting(position, until),
         highest_price=max(position.highest_price, exact(max(bars.high[row] for row in rows))),
         lowest_price=min(position.lowest_price, exact(min(bars.low[row] for row in rows))),
         mark_price=exact(bars.close[rows[-1]]),
@@ -85,20 +88,21 @@ def _still_resting(position: Position, until: datetime) -> tuple[Levels, ...]:
 
 
 @exactly
-def funding_quote(
+def funded(
     position: Position, rates: Iterable[FundingRate], until: datetime, prices: Mapping[datetime, Decimal]
-) -> Decimal:
-    """What the position pays for holding at each settlement in (opened_at, until], on the price of that instant, or on
+) -> Position:
+    """With what it pays for holding at each settlement in (funded_until, until], on the price of that instant, or on
     its last mark where there is none.
 
     A positive rate is paid by longs to shorts (Binance, Bybit); a short receives, so its payment is negative."""
-    paid = ZERO
+    paid, last = position.funding_quote, position.funded_until
     for rate in rates:
-        if position.opened_at < rate.paid_at <= until:
+        if position.funded_until < rate.paid_at <= until:
             price = prices.get(rate.paid_at, position.mark_price)
             payment = rate.rate_ratio * price * position.quantity * position.side.sign
             paid += payment.quantize(FUNDING_STEP, ROUND_HALF_EVEN)
-    return paid
+            last = max(last, rate.paid_at)
+    return replace(position, funding_quote=paid, funded_until=last)
 
 
 @exactly

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from math import fsum
 
 from ...domain.learning import Experience, RuleKind, RuleStatus, SemanticRule
 from ...domain.policy import Memory
@@ -40,7 +41,7 @@ def _edition(
 ) -> SemanticRule | None:
     wins = sum(e.is_win for e in group)
     losses = len(group) - wins
-    mean = sum(e.return_ratio for e in group) / len(group)
+    mean = fsum(e.return_ratio for e in group) / len(group)
     kind = _agreed(wins, losses, mean, memory)
     if before and (len(before.trade_ids) == len(group) or (kind is None and before.status is RuleStatus.RETIRED)):
         return None

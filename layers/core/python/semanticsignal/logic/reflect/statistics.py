@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from math import sqrt
+from math import fsum, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ def expectancy_quote(trades: Sequence[Trade]) -> Decimal | None:
 
 def mean_r(trades: Sequence[Trade]) -> float | None:
     multiples = [t.r_multiple for t in trades if t.r_multiple is not None]
-    return sum(multiples) / len(multiples) if multiples else None
+    return fsum(multiples) / len(multiples) if multiples else None
 
 
 def returns(equity: Array) -> Array:
