@@ -21,8 +21,9 @@ export function drawdown({ equity, equity_quote, statistics }: State): { now: nu
     peak = Math.max(peak, value);
     if (peak > 0) worst = Math.max(worst ?? 0, 1 - value / peak);
   }
-  const now = Number(equity_quote);
-  return { now: peak > 0 ? Math.max(0, 1 - now / peak) : null, worst };
+  const live = Number(equity_quote);
+  const now = peak > 0 ? Math.max(0, 1 - live / peak) : null;
+  return { now, worst: now === null ? worst : Math.max(worst ?? 0, now) };
 }
 
 const SPANS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };

@@ -512,6 +512,69 @@ async def test_a_silent_pair_keeps_nobody_else_from_being_stopped() -> None:
     assert (await on.ledger.portfolio()).marked_until == MONDAY + H4
 
 
+async def test_a_pair_that_stays_silent_keeps_nobody_from_being_stopped_later() -> None:
+    """Silent over two boundaries, and nothing marked since: the others are still looked at up to now."""
+    script = {cycle(s, MONDAY + H4): says("BUY", 98, 104) for s in (BTC, ETH)}
+    late_crash = path([100, 100, 100, 100, 97, 97])
+    on = world(bars(late_crash), bars(late_crash, symbol=ETH), model=CycleModel(script))
+    silent = SilentFor(on.market, ETH)
+    on = replace(on, market=silent)  # type: ignore[arg-type]
+    await live(on, MONDAY + H4, MONDAY + H4)
+    silent.is_silent = True
+
+    for bar in (2, 3, 4, 5):
+        with pytest.raises(MarketUnavailable, match="ETH/USDC cannot be watched"):
+            await tick(on, MONDAY + bar * H4)
+
+    assert [entry.symbol for entry in (await on.ledger.portfolio()).positions] == [ETH]
+    silent.is_silent = False
+    await tick(on, MONDAY + 5 * H4)
+    assert (await on.ledger.portfolio()).positions == ()
+
+
+async def test_a_silent_pair_keeps_no_other_from_deciding() -> None:
+    script = {cycle(ETH, MONDAY + H4): says("BUY", 98, 104), cycle(BTC, MONDAY + 2 * H4): says("BUY", 98, 104)}
+    on = world(bars(FLAT), bars(FLAT, symbol=ETH), model=CycleModel(script))
+    silent = SilentFor(on.market, ETH)
+    on = replace(on, market=silent)  # type: ignore[arg-type]
+    await live(on, MONDAY + H4, MONDAY + H4)
+    silent.is_silent = True
+
+    await close(on, MONDAY + 2 * H4, symbol=BTC)
+
+    assert {entry.symbol for entry in (await on.ledger.portfolio()).positions} == {BTC, ETH}
+
+
+class LateBy:
+    """The same venue, that publishes its newest bar only after a while."""
+
+    def __init__(self, market: object, late: timedelta) -> None:
+        self._market, self._late = market, late
+
+    def __getattr__(self, name: str) -> object:
+        asked = getattr(self._market, name)
+        if name != "fine_candles":
+            return asked
+
+        async def answer(symbol: Symbol, *, since: object, until: object) -> object:
+            return await asked(symbol, since=since, until=until - self._late)  # type: ignore[operator]
+
+        return answer
+
+
+async def test_a_bar_that_is_published_late_is_still_held_against_the_stop() -> None:
+    on = world(bars(path([100, 100, 97, 99, 99])), model=CycleModel(BUY))
+    on = replace(on, market=LateBy(on.market, timedelta(seconds=2)))  # type: ignore[arg-type]
+    await live(on, MONDAY + H4, MONDAY + H4)
+
+    for moment in (MONDAY + 2 * H4, MONDAY + 2 * H4 + M1):
+        await tick(on, moment)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.trade.exit_reason is ExitReason.STOP
+    assert closing.trade.closed_at == MONDAY + 2 * H4 - timedelta(milliseconds=1)
+
+
 async def test_a_trade_whose_telling_was_lost_is_learned_from_even_after_a_newer_one() -> None:
     """BTC is stopped while ETH is silent, so nobody hears of it; then ETH is closed and learned from."""
     script = {cycle(s, MONDAY + H4): says("BUY", 98, 104) for s in (BTC, ETH)} | {

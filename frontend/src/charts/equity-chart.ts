@@ -33,6 +33,8 @@ export class EquityChart extends LitElement {
   #look!: Look;
   #points: Point[] = [];
   #fitted = false;
+  #fittedFrom: UTCTimestamp | undefined;
+  #fittedTo = 0;
 
   constructor() {
     super();
@@ -55,7 +57,7 @@ export class EquityChart extends LitElement {
     if (changed.has("equity")) this.#draw();
     this.#tick();
     if (changed.has("trades") || changed.has("equity") || changed.has("theme")) this.#mark();
-    if (changed.has("days") || !this.#fitted) this.#zoom();
+    if (changed.has("days") || !this.#fitted || this.#grown()) this.#zoom();
   }
 
   override disconnectedCallback(): void {
@@ -132,11 +134,17 @@ export class EquityChart extends LitElement {
     return (this.#points[low] ?? this.#points.at(-1))?.time ?? null;
   }
 
+  /** History came in after the first look: what was all then is a corner of it now. */
+  #grown(): boolean {
+    return this.#points.length > 2 * this.#fittedTo || this.#points[0]?.time !== this.#fittedFrom;
+  }
+
   #zoom(): void {
     const last = this.#points.at(-1);
     const first = this.#points[0];
     if (!this.#chart || !last || !first) return;
     this.#fitted = true;
+    [this.#fittedFrom, this.#fittedTo] = [first.time, this.#points.length];
     const from = last.time - this.days * 86_400;
     if (this.days && from > first.time)
       this.#chart.timeScale().setVisibleRange({ from: from as UTCTimestamp, to: seconds(this.at) });

@@ -42,7 +42,7 @@ export function topbar(props: TopbarProps): TemplateResult {
     <p class="link ${tone}" role="status" data-test="link"><span class="dot" aria-hidden="true"></span>${said}</p>
     ${times(state)}
     <div class="actions">
-      <button type="button" class="primary" data-test="analyse" ?disabled=${asking || !symbol} @click=${props.analyse}>
+      <button type="button" class="primary" data-test="analyse" ?disabled=${!symbol} aria-disabled=${asking ? "true" : "false"} @click=${asking ? null : props.analyse}>
         ${asking ? "Asking…" : html`Analyse<span class="wide"> ${symbol}</span> now`}
       </button>
       <button type="button" class="icon" data-test="theme" aria-label="Switch to the ${theme === "dark" ? "light" : "dark"} theme"

@@ -4,8 +4,8 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-const url = process.env["SEMSIG_URL"];
-if (url === undefined) throw new Error("SEMSIG_URL names the instance to test; pytest starts one of its own");
+const url = process.env["SEMSIG_URL"] ?? "";
+if (!url) throw new Error("SEMSIG_URL names the instance to test; pytest starts one of its own");
 const shots = new URL("../../screenshots/", import.meta.url).pathname;
 const WIDTHS = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const FLAGS = [
@@ -87,7 +87,7 @@ describe("a visit with mouse and keyboard", () => {
     await page.screenshot({ path: `${shots}why-desktop-dark.png` });
     await page.keyboard.press("Escape");
     await expect.poll(() => why.isVisible()).toBe(false);
-    expect(page.url()).not.toContain("#/decision/");
+    await expect.poll(() => page.url()).not.toContain("#/decision/");
 
     await page.locator("[data-test=theme]").click();
     expect(await page.evaluate(() => document.documentElement.dataset["theme"])).toBe("light");

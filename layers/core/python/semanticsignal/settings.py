@@ -2,13 +2,13 @@
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from .domain.errors import InvalidSetting, InvalidSymbol
 from .domain.market import Symbol
@@ -119,8 +119,13 @@ def _validated(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
             names = [str(Symbol.parse(pair)) for pair in pairs]
         except InvalidSymbol as wrong:
             raise InvalidSetting(f"{key}: {wrong}") from wrong
-        if len(set(names)) != len(names):
+        if len({name.replace("/", "") for name in names}) != len(names):
             raise InvalidSetting(f"{key}: each pair once, was {', '.join(pairs)}")
+    settings = replace(
+        settings,
+        symbols=_spelled(settings.symbols),
+        simulation=replace(settings.simulation, symbols=_spelled(settings.simulation.symbols)),
+    )
     if settings.min_bars > settings.candle_limit:
         raise InvalidSetting(f"min_bars must be at most candle_limit {settings.candle_limit}, was {settings.min_bars}")
     if settings.risk.min_stop_ratio > settings.risk.max_stop_ratio:
@@ -129,6 +134,16 @@ def _validated(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
             f"was {settings.risk.min_stop_ratio}"
         )
     return settings
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("Input should be a number")
+    return value
+
+
+def _spelled(symbols: Iterable[str]) -> tuple[str, ...]:
+    return tuple(str(Symbol.parse(symbol)) for symbol in symbols)
 
 
 def _model(kind: Any, prefix: str = "") -> type[BaseModel]:
@@ -144,6 +159,8 @@ def _model(kind: Any, prefix: str = "") -> type[BaseModel]:
             meaning, bounds = KEYS[key]
             default = field.default if field.default is not MISSING else ...
             extra: dict[str, Any] = {"allow_inf_nan": False} if hint in (float, Decimal) else {}
+            if hint in (int, float, Decimal):
+                hint = Annotated[hint, BeforeValidator(_no_bool)]
             shape[field.name] = (hint, Field(default, description=meaning, **bounds, **extra))
     return create_model(f"{kind.__name__}Model", __config__=ConfigDict(extra="forbid"), **shape)
 
@@ -182,7 +199,8 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any], prefix: str, origin: st
         if isinstance(value, Mapping) and isinstance(into.get(key, {}), dict):
             _merge(into.setdefault(key, {}), value, f"{prefix}{key}.", origin, origins)
         else:
-            into[key] = value
+            # One pair, or several with commas, as a flag or a variable would say it.
+            into[key] = _parsed(key, value) if isinstance(value, str) else value
             origins[f"{prefix}{key}"] = origin
 
 
@@ -191,5 +209,5 @@ def _said(wrong: ValidationError, origins: Mapping[str, str]) -> str:
     key = ".".join(str(part) for part in first["loc"])
     origin = next((where for dotted, where in origins.items() if key.startswith(dotted)), "config.toml")
     if first["type"] == "extra_forbidden":
-        return f"{key} is no setting (from {origin}), was {first['input']!r}; `semsig config` lists them all"
-    return f"{key}: {first['msg']} (from {origin}), was {first['input']!r}; `semsig config` shows every key"
+        return f"{key} is no setting (from {origin}), was {first['input']!r}; config.toml lists every key"
+    return f"{key}: {first['msg']} (from {origin}), was {first['input']!r}; config.toml lists every key"

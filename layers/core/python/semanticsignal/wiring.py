@@ -1,5 +1,6 @@
 """Which plug sits in which socket. Imports are inside, so nobody loads what they do not wear."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -86,6 +87,18 @@ def home(path: Path, settings: Settings, holds: str, *, is_durable: bool) -> Hom
             f"home {path} holds something else; choose another --home, was {held[:200]} and not {holds[:200]}"
         )
     return Home(path, ledger, lock)
+
+
+def _differing(held: str, holds: str) -> str:
+    """Two replays differ in a word or two of many: those are named."""
+    (kind, _, one), (other_kind, _, other) = held.partition(" "), holds.partition(" ")
+    if kind != "replay" or other_kind != "replay":
+        return f"{held[:60]} and not {holds[:60]}"
+    first, second = json.loads(one), json.loads(other)
+    pairs = [(key, first.get(key), second.get(key)) for key in first | second]
+    pairs += [(key, first["settings"].get(key), value) for key, value in second["settings"].items()]
+    told = [f"{key} {a!s:.60} and not {b!s:.60}" for key, a, b in pairs if a != b and key != "settings"]
+    return "a replay of " + "; ".join(told)
 
 
 def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datetime, mind: LanguageModel) -> Rig:

@@ -36,6 +36,7 @@ HEADERS = {
         "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
         "connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
     ),
+    "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -338,9 +339,10 @@ async def _chart(room: Room, decision: Any) -> bytes:
 
 async def _position_at(room: Room, decision: Decision) -> Position | None:
     """What was open when it was decided: the newest opening before it, unless it had closed by then."""
+    made = await room.on.ledger.entry(f"DecisionMade:{decision.id}")
     opened = await room.on.ledger.entries(
         kinds=("PositionOpened", "PositionUpdated", "PositionClosed"), symbol=decision.symbol,
-        until=decision.decided_at, limit=1, newest_first=True,
+        before=made.seq if made else None, limit=1, newest_first=True,
     )  # fmt: skip
     subject = opened[0].subject if opened else None
     return subject.position if isinstance(subject, Opening | Amendment) else None

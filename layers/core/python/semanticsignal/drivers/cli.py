@@ -33,7 +33,7 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     with _plainly():
-        sys.exit(cli(sys.argv[1:] or ["--help"], standalone_mode=False))
+        sys.exit(cli(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
 
 
 @contextmanager
@@ -53,9 +53,18 @@ def _plainly() -> Iterator[None]:
         _fail(f"{wrong.strerror or wrong}, was {wrong.filename or 'no file'}", 1)
 
 
+def one_line(text: str) -> str:
+    """Words of others on a terminal: no line of their own, no escape that moves the cursor."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+class OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return one_line(super().format(record))
+
+
 def _fail(reason: str, code: int) -> None:
-    line = " ".join(reason.split())
-    sys.stderr.write(f"semsig: {line}\n")
+    sys.stderr.write(f"semsig: {one_line(reason)}\n")
     sys.exit(code)
 
 
@@ -88,7 +97,9 @@ def run(
 
     sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
     settings = _pairs(sourced, market, symbols)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("httpx", "httpx2", "openai", "ccxt", "asyncio", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     asyncio.run(_run(host, settings, (market, speed), yes=yes))
@@ -202,13 +213,22 @@ def replay(
     end = _instant("--to", until, "2100-01-01")
     if start >= end:
         raise BadInput(f"--from must lie before --to, was {start.isoformat()} and {end.isoformat()}")
-    if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
-        raise BadInput(f"--json is a file in a folder that is there, was {out}")
+    if out is not None:
+        _check_writable(out)
     with _bar() as progress:
         report = asyncio.run(replay(folder, Plan(settings, start, end, recorded), home, progress))
+    _print_report(report)
     if out is not None:
         out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    _print_report(report)
+
+
+def _check_writable(out: Path) -> None:
+    """Before the work, not after it."""
+    try:
+        with out.open("a", encoding="utf-8"):
+            pass
+    except OSError as wrong:
+        raise BadInput(f"--json is a file that can be written, was {out}: {wrong.strerror}") from wrong
 
 
 def _listed(symbols: str | None) -> list[str] | None:
@@ -279,7 +299,7 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="For machines.")
 
 @cli.command()
 def doctor(home: Home = None, port: Port = None) -> None:
-    """What is missing before `semsig run`, one line a problem with its mend; exit 1 when something is."""
+    """What is missing for a live run, one line a problem with its mend; exit 1 when something is."""
     from . import remote
 
     settings = load({"home": home, "port": port}).settings

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .. import __version__, wiring
 from ..domain.decision import Decision
@@ -29,6 +29,7 @@ log = logging.getLogger("semsig")
 # A venue may publish a bar some seconds after it closed; then the bar is given up.
 PUBLISHED_WITHIN_S = 30.0
 TICK_S = 1.0
+SILENCE_S = 300.0
 PATIENCE_S = 3.0
 RECOVER_S = 10.0
 # Bars between the start of the simulated world and its first decision, beyond those that are analysed.
@@ -46,7 +47,11 @@ class Host:
         self.on: Sockets = wiring.local(settings, held, world, self.notifier)
         self.figures = Figures(held.ledger, settings.timeframe)
         self._loop = Loop(self.on, held.ledger)
-        self._status, self._problem, self._history_done = "starting", "", 0.0
+        self._status: Literal["starting", "running"] = "starting"
+        self._problems: dict[str, str] = {}
+        self._logged: dict[tuple[str, str], float] = {}
+        self._waiting: dict[Symbol, views.QueuedView] = {}
+        self._history_done = 0.0
         self._next: datetime | None = None
         self._recover_at = 0.0
         self._locks: dict[Symbol, asyncio.Lock] = {}
@@ -55,8 +60,8 @@ class Host:
 
     def health(self) -> views.HealthView:
         return views.HealthView(
-            status="degraded" if self._problem and self._status == "running" else self._status,  # type: ignore[arg-type]
-            problem=self._problem or None,
+            status="degraded" if self._problems and self._status == "running" else self._status,
+            problem="; ".join(self._problems.values()) or None,
             version=__version__,
             now=self.on.clock.now(),
             is_simulated=self.on.market.is_simulated,
@@ -72,17 +77,25 @@ class Host:
         )
 
     async def request_analysis(self, symbol: Symbol) -> views.QueuedView:
-        """Queued behind what runs for the pair; never lost while the process lives."""
+        """Queued behind what runs for the pair, and never lost while the process lives. Whoever asks while one waits
+        gets that one: a hundred clicks are one analysis."""
+        if symbol in self._waiting:
+            return self._waiting[symbol]
         fact = AnalysisRequested(symbol, self.settings.timeframe, self.on.clock.now())
         waits = self._lock(symbol).locked() or self._status == "starting"
+        queued = self._waiting[symbol] = views.QueuedView(fact.id, str(symbol), waits)
         self._spawn(self._analysed(fact))
-        return views.QueuedView(fact.id, str(symbol), waits)
+        return queued
 
     async def live(self) -> None:
         """History first, then candle after candle until `stop`."""
         await wiring.remember(self.held.ledger, self.on.memory)
         if self.world.lived_from and self.world.lived_until:
-            await self._live_history(self.world.lived_from, self.world.lived_until)
+            beat = asyncio.create_task(self._beat())
+            try:
+                await self._live_history(self.world.lived_from, self.world.lived_until)
+            finally:
+                beat.cancel()
         self.held.ledger.make_durable()
         self.world.clock.start()
         await self._loop.recover()
@@ -98,7 +111,7 @@ class Host:
         marked = (await self.held.ledger.portfolio()).marked_until
         if since >= until or (marked is not None and marked >= until):
             return
-        log.info("living through %d days of history", (until - since).days)
+        log.info("living through %d days of history; fetching its candles first", (until - since).days)
         tape = self.world.tape or await wiring.backfilled(
             self.on.market, self.settings, since=since, until=until, fine=HISTORY_FINE
         )
@@ -112,7 +125,16 @@ class Host:
         is_analyst = self.settings.model.provider == "analyst"
         return wiring.model(self.settings) if is_analyst else self.world.mind
 
+    async def _beat(self) -> None:
+        """While history is lived through the page hears that somebody is there."""
+        while True:
+            at = self.on.clock.now()
+            await self.notifier.tell(views.minute(at, await self.held.ledger.portfolio(), {}))
+            await asyncio.sleep(TICK_S)
+
     async def _progressed(self, done: int, of: int) -> None:
+        if int(4 * done / of) > int(4 * self._history_done):
+            log.info("history: %.0f %%", 100 * done / of)
         self._history_done = done / of
         # Everything else in this process (the page above all) gets its turn between two candles.
         await asyncio.sleep(0)
@@ -127,7 +149,9 @@ class Host:
         boundary = marked if marked and now - marked < span else self.settings.timeframe.floor(now)
         while not self.stop.is_set():
             now = min(clock.now(), self._ends_at())
-            while boundary <= now:
+            if boundary > now + span:  # the clock was set back
+                boundary = self.settings.timeframe.floor(now) + span
+            while boundary <= min(clock.now(), self._ends_at()):
                 await self._minute(boundary)
                 for symbol in self.settings.pairs:
                     self._spawn(self._candle(CandleClosed(symbol, self.settings.timeframe, boundary)))
@@ -166,20 +190,25 @@ class Host:
         while self._status == "starting" and not self.stop.is_set():
             await self._wait(0.2)
         async with self._lock(fact.symbol):
+            self._waiting.pop(fact.symbol, None)
             await self._run(fact)
 
     async def _run(self, fact: Fact) -> bool:
-        """Whether it went through. What an outside system refuses is said on the page; the next tick asks again."""
+        """Whether it went through. What goes wrong is said on the page until the same thing goes right, and the crank
+        turns on: the next tick looks again."""
+        about = str(getattr(fact, "symbol", "watch"))
         try:
             told = await self._loop.run(fact)
         except Unavailable as wrong:
-            self._said(str(wrong))
+            self._said(about, str(wrong))
             return False
         except SemanticSignalError as wrong:
-            log.error("%s: %s", fact.id, wrong)
-            self._said(str(wrong))
+            self._said(about, str(wrong))
             return True
-        self._said("")
+        except Exception as wrong:
+            self._said(about, f"a defect: {wrong!r}")
+            return True
+        self._said(about, "")
         await self._log(told)
         return True
 
@@ -196,10 +225,16 @@ class Host:
                 case Closing(trade=done):
                     log.info("%s closed by %s: %+.2f", done.symbol, done.exit_reason, done.realized_pnl_quote)
 
-    def _said(self, problem: str) -> None:
-        if problem and problem != self._problem:
-            log.warning("%s", problem)
-        self._problem = problem
+    def _said(self, about: str, problem: str) -> None:
+        """The same problem is logged once in a while, not at every tick."""
+        now = asyncio.get_running_loop().time()
+        if not problem:
+            self._problems.pop(about, None)
+            return
+        if now - self._logged.get((about, problem), -SILENCE_S) >= SILENCE_S:
+            self._logged[about, problem] = now
+            log.warning("%s: %s", about, problem)
+        self._problems[about] = problem
 
     def _lock(self, symbol: Symbol) -> asyncio.Lock:
         return self._locks.setdefault(symbol, asyncio.Lock())
@@ -212,8 +247,7 @@ class Host:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
-            log.error("a defect: %r", task.exception())
-            self._said(f"a defect: {task.exception()!r}")
+            self._said("host", f"a defect: {task.exception()!r}")
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -232,9 +266,12 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
         settings = _for(settings, market, speed)
+        _speed(settings, speed)
+        recorded = None if market in ("simulated", "live") else wiring.tape(Path(market), settings)
         held = wiring.home(Path(settings.home), settings, _holds(settings, market), is_durable=False)
         stack.callback(held.close)
-        world = await _world(stack, settings, market, speed, held)
+        settings = await _with_open_pairs(settings, held, recorded)
+        world = await _world(stack, settings, (market, recorded), speed, held)
         host = Host(settings, held, world)
         _stop_on_signals(host)
         address = await stack.enter_async_context(web.served(web.site(host, host.notifier), listener))
@@ -274,19 +311,37 @@ def _holds(settings: Settings, market: str) -> str:
     return f"run {what} {settings.market_kind} {settings.timeframe}"
 
 
+async def _with_open_pairs(settings: Settings, held: wiring.Home, recorded: "wiring.Tape | None") -> Settings:
+    """A pair that was taken out of the settings is watched until what is open of it has closed."""
+    portfolio = await held.ledger.portfolio()
+    at_work = {str(p.symbol) for p in portfolio.positions} | {str(o.symbol) for o in portfolio.orders}
+    left = sorted(at_work - set(settings.symbols))
+    if left and recorded:
+        raise BadInput(
+            f"something is open in pairs that were not asked for, was {', '.join(left)}; add them to --symbols"
+        )
+    for pair in left:
+        log.warning("%s is no longer asked for but open: it stays until it has closed", pair)
+    return replace(settings, symbols=(*settings.symbols, *left))
+
+
 async def _world(
-    stack: AsyncExitStack, settings: Settings, market: str, speed: str | None, held: wiring.Home
+    stack: AsyncExitStack,
+    settings: Settings,
+    where: tuple[str, "wiring.Tape | None"],
+    speed: str | None,
+    held: wiring.Home,
 ) -> wiring.World:
+    market, tape = where
     factor = _speed(settings, speed)
     if market == "simulated":
         return await _simulated(stack, settings, factor, held)
-    if market == "live":
+    if tape is None:
         real = wiring.system_clock()
         venue = wiring.venue(settings, real.now)
         stack.push_async_callback(venue.close)
         await venue.open()
         return wiring.World(venue, real, wiring.model(settings, held.path), 1.0)
-    tape = wiring.tape(Path(market), settings)
     bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
     first = max(series.candle(0).opened_at for series in bars)
     lived_from = first + settings.timeframe.span * settings.candle_limit

@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from typing import Any
 
-from ..domain.errors import Unavailable
+from ..domain.errors import BadInput, Unavailable
 from ..domain.events import Fact
 from ..ports import Outbox, Sockets
 from ..stages import STAGES, Stage
@@ -55,7 +55,7 @@ class Loop:
         for entry in entries:
             try:
                 await self.run(entry.fact)
-            except Unavailable as wrong:
+            except (Unavailable, BadInput) as wrong:
                 log.warning("told again in vain: %s: %s", entry.id, wrong)
                 is_whole = False
         if is_whole:

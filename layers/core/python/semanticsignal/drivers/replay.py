@@ -14,12 +14,14 @@ import numpy as np
 
 from .. import wiring
 from ..codec import plain
-from ..domain.errors import BadInput
+from ..domain.decision import Prompt, Reply
+from ..domain.errors import BadInput, ModelUnavailable, SemanticSignalError
 from ..domain.events import CandleClosed, MinutePassed
 from ..domain.market import Candles, FundingRate, Symbol, epoch_ms, exact, instant
 from ..domain.policy import Settings
 from ..logic.evaluate import baselines
 from ..logic.reflect import statistics
+from ..ports import LanguageModel
 from ..stages import STAGES
 from .figures import Figures
 from .loop import Loop
@@ -111,6 +113,23 @@ async def walk(
     return Ran(decisions, time.perf_counter() - began)
 
 
+class ReplayBroken(SemanticSignalError):
+    """The replay cannot go on as it should; with a home it goes on later from where it was."""
+
+
+class Insistent:
+    """In a replay a model that is away is no reason to hold: it would make a flat result that nobody decided."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        try:
+            return await self._model.complete(prompt)
+        except ModelUnavailable as wrong:
+            raise ReplayBroken(f"the model does not answer, was {wrong}; run again with --home to go on") from wrong
+
+
 async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress = _unseen) -> dict[str, Any]:
     """The report of one run, as `--json` writes it. Without a home the ledger lives in a temporary folder.
 
@@ -124,7 +143,7 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
     with TemporaryDirectory(prefix="semsig-replay-") as temporary:
         held = wiring.home(home or Path(temporary), plan.settings, plan.holds(tape), is_durable=False)
         try:
-            mind = wiring.recorded(plan.recorded) if plan.recorded else wiring.model(plan.settings, home)
+            mind = wiring.recorded(plan.recorded) if plan.recorded else Insistent(wiring.model(plan.settings, home))
             rig = wiring.replayed(plan.settings, tape, held.ledger, plan.since, mind)
             ran = await walk(rig, plan, instants, progress)
             return await report(held.ledger, tape, plan, instants, ran)

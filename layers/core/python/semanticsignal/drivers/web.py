@@ -7,7 +7,6 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
@@ -24,6 +23,7 @@ from .api import Room, WithHeaders, app, problem
 LOOPBACK = "127.0.0.1"
 # Names a browser on this machine may use; anything else is a page elsewhere pointing its own name at us.
 HOSTS = ["127.0.0.1", "localhost"]
+LARGEST_BODY = 4096
 SITE = Path(__file__).parents[5] / "frontend" / "dist"
 UNBUILT = (
     "<!doctype html><html lang='en'><title>Semantic Signal</title>"
@@ -104,14 +104,32 @@ class OwnPagesOnly:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope.get("headers", ()))
-        origin, host = headers.get(b"origin", b"").decode("latin-1"), headers.get(b"host", b"").decode("latin-1")
-        if not origin or urlsplit(origin).netloc == host:
+        refusal = _refusal(scope)
+        if refusal is None:
             await self._inner(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "another origin"})
         else:
-            await problem(403, f"only pages of this server may ask, was {origin[:80]!r}")(scope, receive, send)
+            await problem(*refusal)(scope, receive, send)
+
+
+def _refusal(scope: Scope) -> tuple[int, str] | None:
+    """Status and reason for what a foreign page asks, and for bodies that no question of ours needs."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope.get("headers", ())}
+    origin, site = headers.get("origin", ""), headers.get("sec-fetch-site", "none")
+    own = f"{'http' if scope['type'] == 'http' else 'ws'}://{headers.get('host', '')}"
+    if origin and origin.replace("http://", "ws://") != own.replace("http://", "ws://"):
+        return 403, f"only pages of this server may ask, was {origin[:80]!r}"
+    if site not in ("same-origin", "none") and not (scope.get("path") == "/" and scope.get("method") == "GET"):
+        return 403, f"only pages of this server may ask, was a {site[:20]} request"
+    if scope.get("method") in ("POST", "PUT", "PATCH", "DELETE"):
+        size = headers.get("content-length", "")
+        if not size.isdecimal() or int(size) > LARGEST_BODY:
+            return (
+                413,
+                f"a body has at most {LARGEST_BODY} bytes and says its length, was {size[:20] or 'nothing said'}",
+            )
+    return None
 
 
 async def _listening(browser: WebSocket, notifier: "wiring.WebSocketNotifier") -> None:

@@ -31,7 +31,7 @@ async def decide(fact: MarketAnalysed, on: Sockets) -> Facts:
 
     Stops and targets met before the close come first, whoever was to look at them: nobody decides on a position that
     is gone."""
-    told = await settled(fact.closed_at, on)
+    told = await settled(fact.symbol, fact.closed_at, on)
     standing = await on.ledger.entry(f"DecisionMade:{fact.id}")
     if standing is None:
         decision = replace(await _decided(fact, on), is_forced=fact.is_forced)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ..domain.decision import Action, Decision, Refusal
-from ..domain.errors import InvalidOrder, LedgerConflict, MarketUnavailable, Missing
+from ..domain.errors import InvalidOrder, LedgerConflict, Missing, Unavailable
 from ..domain.events import DecisionMade, OrderExpired, OrderPlaced, PositionUpdated
 from ..domain.ledger import Amendment, Entry, Expiry
 from ..domain.market import TradingRules
@@ -28,8 +28,8 @@ async def execute(fact: DecisionMade, on: Sockets) -> Facts:
     if not await _outcomes(fact.id, on):
         await _carry_out(entry.subject, on)
     try:
-        told = await settled(on.clock.now(), on)
-    except MarketUnavailable:
+        told = await settled(fact.symbol, on.clock.now(), on)
+    except Unavailable:
         told = ()  # the order waits; the next watch fills it or lets it expire
     outcomes = await _outcomes(fact.id, on)
     return tuple(dict.fromkeys((*outcomes, *await untaught(on.clock.now(), on), *told)))

@@ -43,22 +43,23 @@ async def watch(fact: MinutePassed, on: Sockets) -> Facts:
     return facts
 
 
-async def settled(until: datetime, on: Sockets) -> Facts:
-    """Waiting orders and resting levels up to `until`, one transaction each, the earliest first. Raises Unavailable
-    after all other pairs were served."""
-    found, silent = await _looked_at(until, on)
+async def settled(symbol: Symbol, until: datetime, on: Sockets) -> Facts:
+    """The waiting order and the resting levels of one pair up to `until`. Raises Unavailable when it is silent."""
+    found, silent = await _looked_at(until, on, only=symbol)
     if silent:
         raise silent
     return found
 
 
-async def _looked_at(until: datetime, on: Sockets) -> tuple[Facts, Unavailable | None]:
+async def _looked_at(until: datetime, on: Sockets, only: Symbol | None = None) -> tuple[Facts, Unavailable | None]:
+    """What happened up to `until`, one transaction each, the earliest first; and the silence that was met."""
     told: list[Fact] = []
     while True:
         portfolio = await on.ledger.portfolio()
         nexts: list[Happening] = []
         silent: Unavailable | None = None
-        for symbol in sorted({o.symbol for o in portfolio.orders} | {p.symbol for p in portfolio.positions}):
+        at_work = {o.symbol for o in portfolio.orders} | {p.symbol for p in portfolio.positions}
+        for symbol in sorted(at_work & {only} if only else at_work):
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     found = await _next(symbol, portfolio, until, on)
