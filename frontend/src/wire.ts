@@ -346,7 +346,7 @@ export interface components {
         };
         /**
          * DecisionView
-         * @description `action` is what was done, `wanted` what the model asked for (None: its reply was unreadable, or it was not asked).
+         * @description `action` is what was done, `wanted` what the model asked for (None: unreadable, or it was not asked).
          */
         DecisionView: {
             /** Action */
