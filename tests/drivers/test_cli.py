@@ -1,6 +1,7 @@
 """Commands that answer and end: settings in force with their source, and what is missing before a run."""
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from drivers.instance import free_port, here, refusal, semsig
 from semanticsignal import __version__
 from semanticsignal.domain.policy import Settings
 from semanticsignal.drivers import web
+from semanticsignal.drivers.cli import OneLine
 from semanticsignal.settings import KEYS, load
 
 
@@ -100,3 +102,12 @@ def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
 
     assert done.returncode == 0
     assert f"semsig {command}" in done.stdout
+
+
+def test_words_of_a_model_cannot_forge_a_line_or_move_the_cursor() -> None:
+    record = logging.LogRecord("semsig", logging.INFO, "", 0, "HOLD: %s", ("\x1b[2Jwell\n12:00 BTC bought",), None)
+
+    said = OneLine("%(message)s").format(record)
+
+    assert "\n" not in said and "\x1b" not in said
+    assert said == "HOLD:  [2Jwell 12:00 BTC bought"

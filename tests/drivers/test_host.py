@@ -9,7 +9,7 @@ import sqlite3
 import termios
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -25,9 +25,18 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_now
 
+from semanticsignal import wiring
+from semanticsignal.domain.events import OrderPlaced
+from semanticsignal.domain.ledger import Entry
+from semanticsignal.domain.market import MarketKind, Symbol
+from semanticsignal.domain.policy import Settings
+from semanticsignal.domain.trading import Order, Purpose, Side
+from semanticsignal.drivers import host
+from semanticsignal.logic.execute import position as fold
 from semanticsignal.simulate import model
 
 BTC = "BTC/USDT"
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 QUICK = {"SEMSIG_SIMULATION__HISTORY_DAYS": "15"}
 # A recorded market of 800 bars: analysed from bar 250 on, 23 days of it lived through at once.
 RECORDED = {"SEMSIG_SYMBOLS": BTC, "SEMSIG_CANDLE_LIMIT": "250", "SEMSIG_SIMULATION__HISTORY_DAYS": "23"}
@@ -603,3 +612,20 @@ def test_q_never_asks_who_said_yes(recorded: Path, invested: dict[str, str], tmp
 
         assert at.instance.process.wait(10) == 0
         assert "Quit?" not in at.instance.said()
+
+
+async def test_a_pair_that_is_no_longer_asked_for_is_watched_while_it_is_open(tmp_path: Path) -> None:
+    settings = Settings(symbols=("BTC/USDC",))
+    held = wiring.home(tmp_path / "home", settings, "run here", is_durable=False)
+    before = await held.ledger.portfolio()
+    order = Order(
+        "ETH#order", "ETH", Symbol("ETH", "USDC"), MarketKind.SPOT, Purpose.OPEN, Side.LONG, Decimal(1), NOON,
+        NOON, Decimal(100), Decimal(95), Decimal(110),
+    )  # fmt: skip
+    placed = Entry(OrderPlaced(order.id, order.symbol, NOON), order)
+    await held.ledger.settle(placed, before, fold.with_order(before, order))
+
+    found = await host._with_open_pairs(settings, held, None)
+    held.close()
+
+    assert found.symbols == ("BTC/USDC", "ETH/USDC")

@@ -200,3 +200,29 @@ async def test_long_answers_are_sent_small_to_who_can_read_them() -> None:
 
     assert "content-encoding" not in plain.headers
     assert page.headers["content-encoding"] == "gzip" and page.content == plain.content
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_foreign_page_may_not_even_load_a_picture(site: str) -> None:
+    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, trust_env=False) as web:
+        picture = await web.get("/api/health", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"})
+        page = await web.get("/", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"})
+
+    assert picture.status_code == 403
+    assert page.status_code == 200
+    assert page.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+async def test_a_body_larger_than_any_question_is_not_read() -> None:
+    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, trust_env=False) as web:
+        large = await web.post("/api/analyses", json={"symbol": "B" * 10_000})
+
+    assert large.status_code == 413
+    assert large.headers["content-type"] == "application/problem+json"
+
+
+async def test_an_origin_that_cannot_be_read_is_foreign() -> None:
+    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, trust_env=False) as web:
+        odd = await web.get("/api/health", headers={"Origin": "http://["})
+
+    assert odd.status_code == 403
