@@ -22,18 +22,20 @@ import psutil
 from semanticsignal.adapters.inmemory import InMemoryMemory
 from semanticsignal.adapters.sqlite import SqliteLedger
 from semanticsignal.domain.decision import Briefing
-from semanticsignal.domain.events import EquityMarked
-from semanticsignal.domain.learning import Conditions, Experience
-from semanticsignal.domain.ledger import Entry
+from semanticsignal.domain.events import EquityMarked, LessonLearned
+from semanticsignal.domain.learning import Conditions, Experience, Lesson, Recalled
+from semanticsignal.domain.ledger import Entry, Learned
 from semanticsignal.domain.market import Candles, Market, MarketKind, Symbol, Timeframe, TradingRules, epoch_ms
 from semanticsignal.domain.policy import Memory, Risk
-from semanticsignal.domain.trading import EquityPoint, ExitReason, Side
+from semanticsignal.domain.trading import ExitReason, Side
 from semanticsignal.logic.analyse.chart import chart
 from semanticsignal.logic.analyse.snapshot import snapshot
 from semanticsignal.logic.decide.prompt import prompt
 from semanticsignal.logic.decide.recall import SCALE, ranked
-from semanticsignal.logic.execute.position import empty
+from semanticsignal.logic.execute.position import empty, with_mark
 from semanticsignal.logic.reflect import rules
+from semanticsignal.ports import Sockets
+from semanticsignal.stages.reflect import experiences
 
 ROOT = Path(__file__).parent.parent
 SEMSIG = ROOT / ".venv" / "bin" / "semsig"
@@ -85,7 +87,10 @@ def fresh(code: str, n: int) -> list[float]:
 def analysis() -> list[Figure]:
     seen = market()
     now = snapshot(seen, seen.collected_at)
-    briefing = Briefing(now, empty(Decimal(10_000)), MarketKind.SPOT, Decimal("0.01"))
+    briefing = Briefing(
+        now, empty(Decimal(10_000)), MarketKind.SPOT, Decimal("0.01"), recalled=precedents(5), stored=200,
+        rules=rules.formed(lived(60), (), START + timedelta(days=9), Memory()),
+    )  # fmt: skip
     words = prompt(briefing, Risk(), Memory())
     new = fresh(
         "import time; t=time.perf_counter(); from bench.measures import market, snapshot; m=market(); "
@@ -97,6 +102,10 @@ def analysis() -> list[Figure]:
         Figure("prompt build", "ms", timed(lambda: prompt(briefing, Risk(), Memory()), 50), "<= 5"),
         Figure("prompt length, characters / 4", "tokens", [len(words.system + words.user) / 4], "<= 9000"),
     ]
+
+
+def precedents(k: int) -> tuple[Recalled, ...]:
+    return tuple(Recalled(one, 0.9, 0.5, 0.78) for one in lived(k))
 
 
 def picture() -> list[Figure]:
@@ -155,14 +164,33 @@ def memory() -> list[Figure]:
         if size == 10_000:
             found.append(Figure("remember one experience", "ms", [each], "<= 15"))
             found.append(
-                Figure(
-                    "reflection over 10000",
-                    "ms",
-                    timed(lambda: rules.formed(past[:10_000], (), now, Memory()), 5),
-                    "<= 300",
-                )
+                Figure("reflection over 10000, with its reading", "ms", reflection(past[:size], now), "<= 300")
             )
     return found
+
+
+def reflection(past: list[Experience], now: datetime) -> list[float]:
+    """All lessons read from a cold ledger, decoded, and compared: what every tenth trade costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        store = SqliteLedger(path, Decimal(10_000), is_durable=False)
+
+        async def fill() -> None:
+            for one in past:
+                lesson = Lesson(one.id, one.trade_id, one.symbol, one.closed_at, "won", "text " * 30)
+                fact = LessonLearned(one.trade_id, one.symbol, one.closed_at)
+                await store.record(Entry(fact, Learned(one, lesson)))
+
+        asyncio.run(fill())
+        store.close()
+
+        def reflect() -> None:
+            cold = SqliteLedger(path, Decimal(10_000), is_durable=False)
+            on = Sockets(*[None] * 5, cold, *[None] * 2)  # type: ignore[arg-type]
+            rules.formed(asyncio.run(experiences(on)), (), now, Memory())
+            cold.close()
+
+        return timed(reflect, 5)
 
 
 def ledger() -> list[Figure]:
@@ -172,14 +200,19 @@ def ledger() -> list[Figure]:
             store = SqliteLedger(Path(folder) / "ledger.db", Decimal(10_000), is_durable=is_durable)
             count = iter(range(10_000_000))
 
-            def write(store: SqliteLedger = store, count: object = count) -> None:
-                at = START + timedelta(seconds=next(count))  # type: ignore[call-overload]
-                point = EquityPoint(at, Decimal(10_000), Decimal(10_000), Decimal(0), 0)
-                asyncio.run(store.record(Entry(EquityMarked(at.isoformat(), at), point)))
+            async def write(store: SqliteLedger, seconds: int) -> None:
+                before = await store.portfolio()
+                after, point = with_mark(before, (), START + timedelta(seconds=seconds))
+                await store.settle(Entry(EquityMarked(point.at.isoformat(), point.at), point), before, after)
 
-            samples = timed(write, 300)
+            runner = asyncio.Runner()
+
+            samples = timed(lambda: runner.run(write(store, next(count))), 300)  # noqa: B023 - called here and now
+            runner.close()
             store.close()
-        found.append(Figure(f"ledger entry, {'flushed to disk' if is_durable else 'WAL'}", "ms", samples))
+        found.append(
+            Figure(f"ledger entry with its portfolio, {'flushed to disk' if is_durable else 'WAL'}", "ms", samples)
+        )
     return found
 
 

@@ -33,7 +33,7 @@ async def reflect(fact: PositionClosed, on: Sockets) -> Facts:
 async def _reflection(trade: Trade, newest: Experience, on: Sockets) -> Facts:
     if not rules.is_due(trade.number, on.settings.memory):
         return ()
-    before = [e for e in await _experiences(on) if e.closed_at <= trade.closed_at and e.id != newest.id]
+    before = [e for e in await experiences(on) if e.closed_at <= trade.closed_at and e.id != newest.id]
     standing = await on.memory.rules(until=trade.closed_at)
     # A first run that broke off may have formed some already: they are told again.
     told: list[Fact] = [RuleFormed(rule.id, rule.formed_at) for rule in standing if rule.formed_at == trade.closed_at]
@@ -45,7 +45,8 @@ async def _reflection(trade: Trade, newest: Experience, on: Sockets) -> Facts:
     return tuple(dict.fromkeys(told))
 
 
-async def _experiences(on: Sockets) -> list[Experience]:
+async def experiences(on: Sockets) -> list[Experience]:
+    """Everything lived, in the order in which it was learned."""
     found: list[Experience] = []
     after = 0
     while True:
