@@ -65,7 +65,9 @@ class MarketAnalysed:
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionMade:
+class OfPair:
+    """What happened to one pair at one instant; `id` names it in the ledger."""
+
     id: str
     symbol: Symbol
     at: datetime
@@ -73,83 +75,60 @@ class DecisionMade:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderPlaced:
+class OfAll:
+    """What happened at one instant, to no pair in particular."""
+
+    id: str
+    at: datetime
+    schema: int = 1
+
+
+class DecisionMade(OfPair):
+    __slots__ = ()
+
+
+class OrderPlaced(OfPair):
     """A market order waits for the first price after the decision."""
 
-    id: str
-    symbol: Symbol
-    at: datetime
-    schema: int = 1
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OrderExpired:
+class OrderExpired(OfPair):
     """No price came, or none that the venue's rules allow: nothing was bought or sold."""
 
-    id: str
-    symbol: Symbol
-    at: datetime
-    schema: int = 1
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PositionOpened:
-    id: str
-    symbol: Symbol
-    at: datetime
-    schema: int = 1
+class PositionOpened(OfPair):
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PositionUpdated:
-    id: str
-    symbol: Symbol
-    at: datetime
-    schema: int = 1
+class PositionUpdated(OfPair):
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PositionClosed:
-    id: str
-    symbol: Symbol
-    at: datetime
-    schema: int = 1
+class PositionClosed(OfPair):
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EquityMarked:
-    id: str
-    at: datetime
-    schema: int = 1
+class EquityMarked(OfAll):
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LessonLearned:
-    id: str
-    symbol: Symbol
-    at: datetime
-    schema: int = 1
+class LessonLearned(OfPair):
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RuleFormed:
-    id: str
-    at: datetime
-    schema: int = 1
+class RuleFormed(OfAll):
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NewsGathered:
-    id: str
-    at: datetime
-    schema: int = 1
+class NewsGathered(OfAll):
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ContextGathered:
-    id: str
-    at: datetime
-    schema: int = 1
+class ContextGathered(OfAll):
+    __slots__ = ()
 
 
 Fact = (
