@@ -41,6 +41,7 @@ check: setup ## format, lint, types, import contracts, dead code, wire drift: wh
 	@echo "check: types";            $(BIN)/mypy --strict --no-error-summary
 	@echo "check: import contracts"; $(BIN)/lint-imports --no-logo >.venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
 	@echo "check: dead code";        $(BIN)/vulture
+	@! $(BIN)/vulture --min-confidence 60 | grep -E 'unused (function|class|method)'
 	@echo "check: wire drift";       $(MAKE) --no-print-directory drift
 	@echo "check: TypeScript";       cd frontend && npm run --silent check
 	@echo "check: all good"

@@ -47,7 +47,7 @@ export function fixed(value: Figure, places: number, { signed = false, shift = 0
   return sign + whole + (places ? `.${text.slice(-places)}` : "");
 }
 
-/** −1, 0 or 1, read from the figure as shown, so that its colour and arrow never disagree with it. */
+/** −1, 0 or 1, read from the figure as shown, so that its color and arrow never disagree with it. */
 export function sign(shown: string): -1 | 0 | 1 {
   return shown.startsWith("+") ? 1 : shown.startsWith(MINUS) ? -1 : 0;
 }

@@ -4,13 +4,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from world import BTC, MONDAY
 
 from semanticsignal.domain.learning import Conditions, Experience
 from semanticsignal.domain.trading import ExitReason, Side
-from semanticsignal.logic.decide.recall import SCALE, ranked, recency_ratio, similarity, vector
+from semanticsignal.logic.decide.recall import SCALE, ranked, recency_ratio, vector
 
 DAY = timedelta(days=1)
 
@@ -92,18 +90,6 @@ def test_the_past_is_chosen_blind_to_how_it_ended() -> None:
 # --- Similarity -----------------------------------------------------------------------------------------------------
 
 
-def test_similarity_runs_from_opposite_to_alike() -> None:
-    assert similarity((1, 2), (2, 4)) == pytest.approx(1)
-    assert similarity((1, 0), (0, 1)) == pytest.approx(0.5)
-    assert similarity((1, 2), (-1, -2)) == pytest.approx(0)
-    # cos 45° is 0.7071…
-    assert similarity((1, 0), (1, 1)) == pytest.approx(0.853553, abs=1e-6)
-
-
-def test_what_has_no_length_resembles_nothing() -> None:
-    assert similarity((0, 0), (1, 1)) == 0.0
-
-
 def test_what_is_not_known_pulls_nowhere() -> None:
     assert vector(Conditions({}, {})) == (0.0,) * len(SCALE)
     assert vector(Conditions({}, {"rsi": None, "unheard of": 5.0})) == (0.0,) * len(SCALE)
@@ -121,16 +107,3 @@ def test_an_outlier_is_clipped_and_volatility_less_so() -> None:
     point = dict(zip(SCALE, vector(Conditions({}, {"rsi": 1e9, "atr_log": 1e9, "adx": -1e9})), strict=True))
 
     assert (point["rsi"], point["adx"], point["atr_log"]) == (4.0, -4.0, 8.0)
-
-
-NUMBERS = st.dictionaries(st.sampled_from(list(SCALE)), st.none() | st.floats(-1e6, 1e6))
-
-
-@given(left=NUMBERS, right=NUMBERS)
-def test_similarity_is_a_ratio_and_the_same_from_both_sides(
-    left: dict[str, float | None], right: dict[str, float | None]
-) -> None:
-    a, b = vector(Conditions({}, left)), vector(Conditions({}, right))
-
-    assert -1e-9 <= similarity(a, b) <= 1 + 1e-9
-    assert similarity(a, b) == similarity(b, a)

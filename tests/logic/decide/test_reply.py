@@ -477,23 +477,3 @@ def test_the_thousands_separators_that_broke_a_real_trader_are_read() -> None:
     found = read('{"action": "HOLD", "confidence": 60, "reasoning": "价格接近106,000阻力", "stop_price": 6,000}')
 
     assert (found.action, found.stop_price) == (Action.HOLD, Decimal("6000.0"))
-
-
-def test_the_schema_for_models_names_what_is_read() -> None:
-    schema = reply.schema()
-
-    assert set(schema["properties"]) == {
-        "action",
-        "confidence",
-        "stop_price",
-        "target_price",
-        "size_ratio",
-        "p_up",
-        "p_up_24h",
-        "p_target",
-        "trend",
-        "factors",
-        "invalidation",
-        "reasoning",
-    }
-    assert set(schema["required"]) == {"action", "confidence"}

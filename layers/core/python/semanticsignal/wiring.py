@@ -83,9 +83,7 @@ def home(path: Path, settings: Settings, holds: str, *, is_durable: bool) -> Hom
     elif held != holds:
         ledger.close()
         lock.release()
-        raise BadInput(
-            f"home {path} holds something else; choose another --home, was {held[:200]} and not {holds[:200]}"
-        )
+        raise BadInput(f"home {path} holds something else; choose another --home, was {_differing(held, holds)}")
     return Home(path, ledger, lock)
 
 

@@ -85,7 +85,7 @@ class _Axis(NamedTuple):
 def chart(market: Market, snapshot: Snapshot, position: Position | None) -> bytes:
     """PNG, 1920×1080, of the newest 125 candles. The means are of all candles given; the same input is the same bytes.
 
-    A level, stop or target far outside the bars' range is labelled at the edge it lies beyond."""
+    A level, stop or target far outside the bars' range is labeled at the edge it lies beyond."""
     candles = market.candles
     shown = candles[-SHOWN:]
     close = np.asarray(candles.close, dtype=np.float64)

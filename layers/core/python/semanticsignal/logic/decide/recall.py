@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from math import fsum, sqrt
 
 from ...domain.learning import Conditions, Experience, Recalled
 
@@ -32,15 +31,6 @@ def vector(conditions: Conditions) -> tuple[float, ...]:
         z = 0.0 if value is None else (value - center) / spread
         point.append(max(-2 * CLIP, min(2 * CLIP, z)) if name == "atr_log" else max(-CLIP, min(CLIP, z)))
     return tuple(point)
-
-
-def similarity(left: Iterable[float], right: Iterable[float]) -> float:
-    """Cosine of two points, moved from −1…1 to 0…1, so that its weight means what it says.
-
-    0 for a point without length."""
-    pairs = list(zip(left, right, strict=True))
-    length = sqrt(fsum(a * a for a, _ in pairs)) * sqrt(fsum(b * b for _, b in pairs))
-    return (1 + fsum(a * b for a, b in pairs) / length) / 2 if length else 0.0
 
 
 def recency_ratio(closed_at: datetime, now: datetime, half_life_days: float) -> float:

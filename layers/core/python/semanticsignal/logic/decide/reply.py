@@ -50,11 +50,6 @@ class _Answer(BaseModel):
     reasoning: str = ""
 
 
-def schema() -> dict[str, Any]:
-    """The JSON schema of a reply, for models that can be held to one."""
-    return _Answer.model_json_schema()
-
-
 def signal(reply: Reply, price: Decimal, kind: MarketKind) -> Signal:
     """Raises InvalidReply saying what cannot be read or what contradicts the price."""
     try:
