@@ -31,7 +31,7 @@ from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import MarketKind, Symbol
 from semanticsignal.domain.policy import Settings
 from semanticsignal.domain.trading import Order, Purpose, Side
-from semanticsignal.drivers import host
+from semanticsignal.drivers import worlds
 from semanticsignal.logic.execute import position as fold
 from semanticsignal.simulate import model
 
@@ -625,7 +625,7 @@ async def test_a_pair_that_is_no_longer_asked_for_is_watched_while_it_is_open(tm
     placed = Entry(OrderPlaced(order.id, order.symbol, NOON), order)
     await held.ledger.settle(placed, before, fold.with_order(before, order))
 
-    found = await host._with_open_pairs(settings, held, None)
+    found = await worlds.with_open_pairs(settings, held, None)
     held.close()
 
     assert found.symbols == ("BTC/USDC", "ETH/USDC")

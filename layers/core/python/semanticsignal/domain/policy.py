@@ -65,7 +65,7 @@ class Model:
 class Simulation:
     """The simulated market of `semsig run`."""
 
-    seed: int = 7
+    seed: int = 17
     symbols: tuple[str, ...] = ("BTC/USDC", "ETH/USDC", "SOL/USDC")
     history_days: int = 90
     speed: float = 720.0

@@ -6,20 +6,20 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from .. import __version__, wiring
 from ..domain.decision import Decision
-from ..domain.errors import BadInput, SemanticSignalError, Unavailable
+from ..domain.errors import SemanticSignalError, Unavailable
 from ..domain.events import AnalysisRequested, CandleClosed, Fact, MinutePassed
 from ..domain.ledger import Closing, Opening
-from ..domain.market import MarketKind, Symbol, Timeframe, epoch_ms, instant
+from ..domain.market import Symbol, Timeframe
 from ..domain.policy import Settings
 from ..logic.show import views
 from ..ports import LanguageModel, Sockets
-from . import web
+from . import web, worlds
 from .figures import Figures
 from .loop import Loop
 from .replay import Plan, closes, walk
@@ -32,8 +32,6 @@ TICK_S = 1.0
 SILENCE_S = 300.0
 PATIENCE_S = 3.0
 RECOVER_S = 10.0
-# Bars between the start of the simulated world and its first decision, beyond those that are analysed.
-MARGIN_BARS = 3
 HISTORY_FINE = Timeframe.M1
 
 
@@ -265,13 +263,13 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
     listener = web.bound(settings.port)
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
-        settings = _for(settings, market, speed)
-        _speed(settings, speed)
+        settings = worlds.suited(settings, market, speed)
+        worlds.factor_of(settings, speed)
         recorded = None if market in ("simulated", "live") else wiring.tape(Path(market), settings)
-        held = wiring.home(Path(settings.home), settings, _holds(settings, market), is_durable=False)
+        held = wiring.home(Path(settings.home), settings, worlds.holds(settings, market), is_durable=False)
         stack.callback(held.close)
-        settings = await _with_open_pairs(settings, held, recorded)
-        world = await _world(stack, settings, (market, recorded), speed, held)
+        settings = await worlds.with_open_pairs(settings, held, recorded)
+        world = await worlds.made(stack, settings, (market, recorded), speed, held)
         host = Host(settings, held, world)
         _stop_on_signals(host)
         address = await stack.enter_async_context(web.served(web.site(host, host.notifier), listener))
@@ -293,113 +291,6 @@ async def _until_stopped(host: Host) -> None:
         await life
     except (Stopped, asyncio.CancelledError):
         log.info("stopped before it was running; the next start goes on from here")
-
-
-def _for(settings: Settings, market: str, speed: str | None) -> Settings:
-    """The simulated market speaks as Binance spot. Raises BadInput for what does not go together."""
-    if market == "live" and speed is not None:
-        raise BadInput(f"--speed is for simulated and recorded markets; a live one runs by itself, was {speed}")
-    if market != "simulated":
-        return settings
-    if settings.market_kind is not MarketKind.SPOT:
-        raise BadInput(f"the simulated market is a spot market, was market_kind {settings.market_kind}")
-    return replace(settings, exchange="binance")
-
-
-def _holds(settings: Settings, market: str) -> str:
-    what = f"simulated market {settings.simulation.seed}" if market == "simulated" else market
-    return f"run {what} {settings.market_kind} {settings.timeframe}"
-
-
-async def _with_open_pairs(settings: Settings, held: wiring.Home, recorded: "wiring.Tape | None") -> Settings:
-    """A pair that was taken out of the settings is watched until what is open of it has closed."""
-    portfolio = await held.ledger.portfolio()
-    at_work = {str(p.symbol) for p in portfolio.positions} | {str(o.symbol) for o in portfolio.orders}
-    left = sorted(at_work - set(settings.symbols))
-    if left and recorded:
-        raise BadInput(
-            f"something is open in pairs that were not asked for, was {', '.join(left)}; add them to --symbols"
-        )
-    for pair in left:
-        log.warning("%s is no longer asked for but open: it stays until it has closed", pair)
-    return replace(settings, symbols=(*settings.symbols, *left))
-
-
-async def _world(
-    stack: AsyncExitStack,
-    settings: Settings,
-    where: tuple[str, "wiring.Tape | None"],
-    speed: str | None,
-    held: wiring.Home,
-) -> wiring.World:
-    market, tape = where
-    factor = _speed(settings, speed)
-    if market == "simulated":
-        return await _simulated(stack, settings, factor, held)
-    if tape is None:
-        real = wiring.system_clock()
-        venue = wiring.venue(settings, real.now)
-        stack.push_async_callback(venue.close)
-        await venue.open()
-        return wiring.World(venue, real, wiring.model(settings, held.path), 1.0)
-    bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
-    first = max(series.candle(0).opened_at for series in bars)
-    lived_from = first + settings.timeframe.span * settings.candle_limit
-    wanted = lived_from + timedelta(days=settings.simulation.history_days)
-    until = min(wanted, *(series.closed_at for series in bars))
-    clock = wiring.fast_clock(await _resumed(held, until), factor)
-    return wiring.World(tape, clock, wiring.model(settings, held.path), factor, lived_from, until, tape)
-
-
-async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, held: wiring.Home) -> wiring.World:
-    """The simulated venue and the analyst, each behind HTTP on loopback, read through the real plugs."""
-    from ..simulate import exchange, model
-    from ..simulate.market import EPOCH_MS, SimulatedMarket
-
-    market = SimulatedMarket(settings.simulation.seed, settings.pairs)
-    span = settings.timeframe.span
-    lived_from = settings.timeframe.floor(instant(EPOCH_MS) + span * (settings.candle_limit + MARGIN_BARS))
-    until = settings.timeframe.floor(lived_from + timedelta(days=settings.simulation.history_days))
-    clock = wiring.fast_clock(await _resumed(held, until), factor)
-
-    def now_ms() -> int:
-        return epoch_ms(clock.now())
-
-    venue_url = await stack.enter_async_context(web.served(exchange.app(market, now_ms), web.bound(0)))
-    mind_url = await stack.enter_async_context(web.served(model.app(), web.bound(0)))
-    venue = wiring.venue(settings, clock.now, venue_url, is_simulated=True)
-    stack.push_async_callback(venue.close)
-    if settings.model.provider == "analyst":
-        mind: Any = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
-        stack.push_async_callback(mind.close)
-    else:
-        mind = wiring.model(settings, held.path)
-    return wiring.World(venue, clock, mind, factor, lived_from, until)
-
-
-async def _resumed(held: wiring.Home, begin: datetime) -> datetime:
-    """Where the clock stood when this home was last in use; time never runs back."""
-    marked = (await held.ledger.portfolio()).marked_until
-    newest = await held.ledger.entries(limit=1, newest_first=True)
-    stood = held.ledger.note("clock")
-    seen = [begin, *([marked] if marked else []), *(entry.fact.at for entry in newest)]
-    return max([*seen, datetime.fromisoformat(stood)] if stood else seen).astimezone(UTC)
-
-
-def _speed(settings: Settings, speed: str | None) -> float:
-    if speed is None:
-        return settings.simulation.speed
-    try:
-        factor = FASTEST if speed == "max" else float(speed)
-    except ValueError:
-        factor = 0.0
-    if not 0 < factor <= FASTEST:
-        raise BadInput(f"--speed is a number above 0 up to {FASTEST:g}, or max, was {speed}")
-    return factor
-
-
-# One 4h candle in about two thirds of a second: what one core decides on, with the page still answering.
-FASTEST = 21_600.0
 
 
 def _stop_on_signals(host: Host) -> None:
