@@ -346,7 +346,7 @@ def test_the_log_says_why_it_failed_and_forgets_the_cycle_before(cloud: Cloud) -
     assert "cycle_id" not in line
 
 
-def test_the_log_says_which_candle_came_too_late(cloud: Cloud) -> None:
+def test_the_log_says_which_candle_led_to_nothing(cloud: Cloud) -> None:
     cloud.on.clock.set(FOUR + 2 * H4)  # type: ignore[attr-defined]
     assert cloud.functions["collect"].log
     words = said("collect")
@@ -354,8 +354,8 @@ def test_the_log_says_which_candle_came_too_late(cloud: Cloud) -> None:
     cloud.call("collect", recorded("collect"))
 
     (line,) = lines(words)
-    assert (line["level"], line["cycle_id"]) == ("WARNING", cycle(BTC, FOUR))
-    assert line["message"].endswith("at most 1:00:00 after its close, was 8:00:00")
+    assert (line["level"], line["cycle_id"]) == ("INFO", cycle(BTC, FOUR))
+    assert line["message"] == "CandleClosed told nothing"
 
 
 def test_facts_and_failures_are_counted(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import wiring
 from ..codec import load_fact
 from ..domain.errors import BadInput
-from ..domain.events import CandleClosed, Fact
+from ..domain.events import Fact
 from ..ports import Facts, Sockets
 from ..stages import STAGES, Stage
 
@@ -45,8 +45,6 @@ class Function:
         with self._reported():
             fact = heard(event, self.stage)
             self.log.append_keys(cycle_id=_cycle(fact))
-            if self._is_late(fact):
-                return {"facts": []}
             facts = self.runner.run(self._turned(fact, self.on))
             self.metrics.add_metric("FactsPublished", "Count", len(facts))
             self.log.info("%s told %s", type(fact).__name__, ", ".join(type(f).__name__ for f in facts) or "nothing")
@@ -57,19 +55,6 @@ class Function:
         if facts:
             await self.publish(facts)
         return facts
-
-    def _is_late(self, fact: Fact) -> bool:
-        """A bar that comes after its time is not decided on: better no trade than one on old prices. A late minute is
-        welcome, it finds what it would have found."""
-        if not isinstance(fact, CandleClosed):
-            return False
-        age = self.on.clock.now() - fact.closed_at
-        allowed = fact.timeframe.span * self.on.settings.risk.stale_ratio
-        if age <= allowed:
-            return False
-        self.metrics.add_metric("FactsPublished", "Count", 0)
-        self.log.warning("too late to decide on %s: at most %s after its close, was %s", fact.id, allowed, age)
-        return True
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
