@@ -13,6 +13,15 @@ from rich.table import Table
 from bench.measures import MEASURES, Figure
 
 RESULTS = Path(__file__).parent / "results.json"
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+HEAD = """# Speed, size, memory
+
+Made by `make bench` on {cpu}, Python {python}, {at}. Wall time; medians with their spread: a shared machine is noisy.
+An aim in bold is missed.
+
+| work | unit | n | median | min | max | aim |
+|---|---|---|---|---|---|---|
+"""
 
 
 def machine() -> dict[str, str]:
@@ -38,6 +47,19 @@ def row(figure: Figure) -> dict[str, object]:
     }
 
 
+def line(one: dict[str, object]) -> str:
+    figures = " | ".join(f"{one[key]:.4g}" for key in ("median", "min", "max"))
+    aim = f"**{one['aim']}**" if is_missed(one) else one["aim"]
+    return f"| {one['name']} | {one['unit']} | {one['n']} | {figures} | {aim} |\n"
+
+
+def is_missed(one: dict[str, object]) -> bool:
+    """Against the first of the aims, `<= 5` or `>= 150; 300`."""
+    sign, _, limit = str(one["aim"]).split(";")[0].partition(" ")
+    median = float(str(one["median"]))
+    return bool(sign) and (median > float(limit) if sign == "<=" else median < float(limit))
+
+
 def main(wanted: list[str]) -> None:
     unknown = [name for name in wanted if name not in MEASURES]
     if unknown:
@@ -56,6 +78,7 @@ def main(wanted: list[str]) -> None:
     Console(width=150).print(table)
     if not wanted:
         RESULTS.write_text(json.dumps({"machine": here, "results": rows}, indent=1) + "\n")
+        PAGE.write_text(HEAD.format(**here) + "".join(map(line, rows)))
 
 
 main(sys.argv[1:])
