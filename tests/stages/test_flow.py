@@ -482,6 +482,7 @@ class SilentFor:
 
     def __init__(self, market: object, symbol: Symbol) -> None:
         self._market, self._symbol, self.is_silent = market, symbol, False
+        self.asked = 0
 
     def __getattr__(self, name: str) -> object:
         asked = getattr(self._market, name)
@@ -490,6 +491,7 @@ class SilentFor:
 
         async def answer(symbol: Symbol, **bounds: object) -> object:
             if symbol == self._symbol:
+                self.asked += 1
                 raise MarketUnavailable(f"{symbol} is silent")
             return await asked(symbol, **bounds)
 
@@ -527,6 +529,8 @@ async def test_a_pair_that_stays_silent_keeps_nobody_from_being_stopped_later() 
             await tick(on, MONDAY + bar * H4)
 
     assert [entry.symbol for entry in (await on.ledger.portfolio()).positions] == [ETH]
+    # once a tick, however many boundaries wait for it
+    assert silent.asked == 4
     silent.is_silent = False
     await tick(on, MONDAY + 5 * H4)
     assert (await on.ledger.portfolio()).positions == ()

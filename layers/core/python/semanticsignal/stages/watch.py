@@ -22,55 +22,55 @@ from ..ports import Facts, Sockets
 UNTAUGHT = 20
 # For all that is asked of one pair; a venue that answers later holds up nobody else.
 PATIENCE_S = 10.0
+Silent = dict[Symbol, MarketUnavailable]
 
 
 async def watch(fact: MinutePassed, on: Sockets) -> Facts:
     """A pair whose venue is silent holds up no other: all are looked at up to now. Only the mark waits for all, and the
     silence is raised at the end: Unavailable."""
     told: list[Fact] = []
-    silent: Unavailable | None = None
+    silent: Silent = {}
     at = min(fact.at, on.clock.now())
     for until in _steps((await on.ledger.portfolio()).marked_until, at, on):
-        found, failed = await _looked_at(until, on)
-        told += found
-        silent = silent or failed
+        told += await _looked_at(until, on, silent)
         if not silent and until == on.settings.timeframe.floor(until):
             told += await _marked(until, on)
     facts = tuple(dict.fromkeys((*await untaught(at, on), *told)))
-    if silent:
-        # What was found is in the ledger, and is told again when the pair speaks.
-        raise silent
+    # What was found is in the ledger, and is told again when the pair speaks.
+    for wrong in silent.values():
+        raise wrong
     return facts
 
 
 async def settled(symbol: Symbol, until: datetime, on: Sockets) -> Facts:
     """The waiting order and the resting levels of one pair up to `until`. Raises Unavailable when it is silent."""
-    found, silent = await _looked_at(until, on, only=symbol)
-    if silent:
-        raise silent
+    silent: Silent = {}
+    found = await _looked_at(until, on, silent, only=symbol)
+    for wrong in silent.values():
+        raise wrong
     return found
 
 
-async def _looked_at(until: datetime, on: Sockets, only: Symbol | None = None) -> tuple[Facts, Unavailable | None]:
-    """What happened up to `until`, one transaction each, the earliest first; and the silence that was met."""
+async def _looked_at(until: datetime, on: Sockets, silent: Silent, only: Symbol | None = None) -> Facts:
+    """What happened up to `until`, one transaction each, the earliest first. Who does not answer goes into `silent` and
+    is asked no second time: many bars of one hung pair cost one patience."""
     told: list[Fact] = []
     while True:
         portfolio = await on.ledger.portfolio()
         nexts: list[Happening] = []
-        silent: Unavailable | None = None
         at_work = {o.symbol for o in portfolio.orders} | {p.symbol for p in portfolio.positions}
-        for symbol in sorted(at_work & {only} if only else at_work):
+        for symbol in sorted((at_work & {only} if only else at_work) - silent.keys()):
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     found = await _next(symbol, portfolio, until, on)
             except (Unavailable, BadInput, TimeoutError) as wrong:
                 reason = f"no answer in {PATIENCE_S:g} s" if isinstance(wrong, TimeoutError) else str(wrong)
-                silent = MarketUnavailable(f"{symbol} cannot be watched: {reason}")
+                silent[symbol] = MarketUnavailable(f"{symbol} cannot be watched: {reason}")
                 continue
             if found:
                 nexts.append(found)
         if not nexts:
-            return tuple(told), silent
+            return tuple(told)
         first = min(nexts, key=lambda happening: (happening.at, str(happening.symbol)))
         try:
             told.append((await on.ledger.settle(first.entry, portfolio, first.after)).fact)
