@@ -64,9 +64,28 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "simulation.symbols": ("pairs of the simulated market", {"min_length": 1, "max_length": 50}),
     "simulation.history_days": ("simulated days lived through at start", {"ge": 0, "le": 3650}),
     "simulation.speed": ("simulated seconds a second: 720 is 4 h in 20 s", {"gt": 0, "le": 1_000_000}),
+    "cloud.stage": ("name of the deployment: dev, prod", {"pattern": r"^[a-z][a-z0-9]{1,11}$"}),
+    "cloud.chroma_digest": (
+        "digest of the Chroma image, sha256:… (docs/operations.md says how to find it)",
+        {"pattern": r"^(sha256:[0-9a-f]{64})?$"},
+    ),
+    "cloud.is_spot": ("Chroma on Fargate Spot: cheaper, with pauses of a minute or two", {}),
+    "cloud.budget_usd": ("a month's cost above which the budget alarm rings, US dollars", {"gt": 0, "le": 100_000}),
+    "cloud.alarm_email": ("who hears the alarms", {"pattern": r"^([^@\s]+@[^@\s]+)?$", "max_length": 200}),
+    "cloud.log_days": ("how long logs are kept, days", {"ge": 1, "le": 3653}),
 }
-# Where the settings lie, and recorded data for tests and benchmarks: places, not settings.
-RESERVED = {"SEMSIG_CONFIG", "SEMSIG_DATA"}
+# Where the settings lie, recorded data for tests and benchmarks, and what the cloud calls its parts.
+PLACES = {
+    "table": "SEMSIG_TABLE",
+    "bucket": "SEMSIG_BUCKET",
+    "bus": "SEMSIG_BUS",
+    "memory": "SEMSIG_MEMORY_FUNCTION",
+    "connections": "SEMSIG_CONNECTIONS",
+    "socket": "SEMSIG_SOCKET_ENDPOINT",
+    "chroma": "SEMSIG_CHROMA_URL",
+    "secrets": "SEMSIG_SECRETS",
+}
+RESERVED = {"SEMSIG_CONFIG", "SEMSIG_DATA", *PLACES.values()}
 
 
 @dataclass(frozen=True)
@@ -75,6 +94,28 @@ class Sourced:
 
     settings: Settings
     origins: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Places:
+    """What the template called the parts of a deployment; a function is told of those that it may reach.
+
+    `socket`: endpoint of the WebSocket API's management. `secrets`: path of the parameters in SSM. Reading one that was
+    not told raises InvalidSetting."""
+
+    told: Mapping[str, str]
+
+    def __getattr__(self, part: str) -> str:
+        if part not in PLACES:
+            raise AttributeError(part)
+        if not self.told.get(part):
+            raise InvalidSetting(f"{PLACES[part]} is not set: the template tells it to the functions that need it")
+        return self.told[part]
+
+
+def places(environ: Mapping[str, str] | None = None) -> Places:
+    variables = os.environ if environ is None else environ
+    return Places({part: variables.get(name, "") for part, name in PLACES.items()})
 
 
 def load(

@@ -45,6 +45,30 @@ class MinutePassed:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarterPassed:
+    """Time to look at what the whole market feels: every 15 minutes."""
+
+    at: datetime
+    schema: int = 1
+
+    @property
+    def id(self) -> str:
+        return f"quarter#{self.at.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class HourPassed:
+    """Time to read the news."""
+
+    at: datetime
+    schema: int = 1
+
+    @property
+    def id(self) -> str:
+        return f"hour#{self.at.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
 class MarketCollected:
     id: str
     symbol: Symbol
@@ -132,7 +156,7 @@ class ContextGathered(OfAll):
 
 
 Fact = (
-    CandleClosed | AnalysisRequested | MinutePassed | MarketCollected | MarketAnalysed | DecisionMade | OrderPlaced
-    | OrderExpired | PositionOpened | PositionUpdated | PositionClosed | EquityMarked | LessonLearned | RuleFormed
-    | NewsGathered | ContextGathered
+    CandleClosed | AnalysisRequested | MinutePassed | QuarterPassed | HourPassed | MarketCollected | MarketAnalysed
+    | DecisionMade | OrderPlaced | OrderExpired | PositionOpened | PositionUpdated | PositionClosed | EquityMarked
+    | LessonLearned | RuleFormed | NewsGathered | ContextGathered
 )  # fmt: skip

@@ -72,6 +72,18 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True)
+class Cloud:
+    """What `cdk deploy` makes of the account it is given."""
+
+    stage: str = "dev"
+    chroma_digest: str = ""
+    is_spot: bool = False
+    budget_usd: Decimal = Decimal(20)
+    alarm_email: str = ""
+    log_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting, in force."""
 
@@ -90,6 +102,7 @@ class Settings:
     memory: Memory = field(default_factory=Memory)
     model: Model = field(default_factory=Model)
     simulation: Simulation = field(default_factory=Simulation)
+    cloud: Cloud = field(default_factory=Cloud)
 
     @property
     def pairs(self) -> tuple[Symbol, ...]:

@@ -113,8 +113,8 @@ def _fact(event: Any) -> Any:
         case {"kind": "ScheduledCandle", "symbol": symbol, "timeframe": timeframe, "scheduled_at": at}:
             due = load_fact({"kind": "CandleClosed", "symbol": symbol, "timeframe": timeframe, "closed_at": at})
             return replace(due, closed_at=due.timeframe.floor(due.closed_at))
-        case {"kind": "ScheduledMinute", "scheduled_at": at}:
-            return load_fact({"kind": "MinutePassed", "at": at})
+        case {"kind": "ScheduledMinute" | "ScheduledQuarter" | "ScheduledHour" as due, "scheduled_at": at}:
+            return load_fact({"kind": f"{due.removeprefix('Scheduled')}Passed", "at": at})
     raise BadInput(f"neither an event of the bus nor of a schedule, was {_short(event)}")
 
 
