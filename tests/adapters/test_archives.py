@@ -1,6 +1,7 @@
-"""One contract, two archives: the first write wins, and every key has a place of its own inside."""
+"""One contract, three archives: the first write wins, and every key has a place of its own inside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,13 @@ from world import BTC, MONDAY, bars, path, snapshot
 
 from semanticsignal.adapters.folder import FolderArchive
 from semanticsignal.adapters.inmemory import InMemoryArchive
+from semanticsignal.adapters.s3 import S3Archive
 from semanticsignal.domain.analysis import Snapshot
 from semanticsignal.domain.decision import Reply
-from semanticsignal.domain.errors import ArchiveUnavailable, SemanticSignalError
+from semanticsignal.domain.errors import ArchiveUnavailable, BadInput, SemanticSignalError
 from semanticsignal.domain.market import Candles
 from semanticsignal.ports import Archive
+from tests.functions.aws import IDENTITY, Account, account, bucket, client
 
 KEYS = [
     "reply/BTC/USDT#4h#2026-01-01T00:00:00+00:00",
@@ -34,9 +37,32 @@ def files(folder: Path) -> list[Path]:
     return [file for file in folder.rglob("*") if file.is_file()]
 
 
-@pytest.fixture(params=["memory", "folder"])
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Account]:
+    with account() as here:
+        yield here
+
+
+BUCKETS = count()
+
+
+@pytest.fixture
+def s3(aws: Account, monkeypatch: pytest.MonkeyPatch) -> S3Archive:
+    """On a bucket of its own."""
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    return S3Archive(bucket(aws.url, f"archive-{next(BUCKETS)}"), endpoint_url=aws.url)
+
+
+@pytest.fixture(params=["memory", "folder", "s3"])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
-    return InMemoryArchive() if request.param == "memory" else FolderArchive(tmp_path / "archive")
+    match request.param:
+        case "memory":
+            return InMemoryArchive()
+        case "folder":
+            return FolderArchive(tmp_path / "archive")
+    found: Archive = request.getfixturevalue("s3")
+    return found
 
 
 class TestArchive:
@@ -148,3 +174,46 @@ async def test_a_small_memory_forgets_the_oldest() -> None:
     ]
 
     assert kept == [None, Reply("1", "m"), Reply("2", "m")]
+
+
+# --- The bucket ------------------------------------------------------------------------------------------------------
+
+
+def objects(aws: Account, archive: S3Archive) -> list[str]:
+    listed = client("s3", aws.url).list_objects_v2(Bucket=archive._bucket)
+    return [item["Key"] for item in listed.get("Contents", [])]
+
+
+async def test_an_object_is_named_as_the_ledger_names_it(aws: Account, s3: S3Archive) -> None:
+    await s3.put("reply/BTC/USDC#4h#2026-01-05T04:00:00+00:00", Reply("x", "m"))
+
+    assert objects(aws, s3) == ["reply/BTC/USDC#4h#2026-01-05T04:00:00+00:00.json.gz"]
+
+
+async def test_a_damaged_object_is_said(aws: Account, s3: S3Archive) -> None:
+    await s3.put("reply/1", Reply("x", "m"))
+    client("s3", aws.url).put_object(Bucket=s3._bucket, Key="reply/1.json.gz", Body=b"no gzip")
+
+    with pytest.raises(ArchiveUnavailable, match="damaged"):
+        await s3.get("reply/1", Reply)
+
+
+async def test_a_bucket_that_is_not_there_is_said(aws: Account, s3: S3Archive) -> None:
+    nowhere = S3Archive("no-such-bucket", endpoint_url=aws.url)
+
+    with pytest.raises(ArchiveUnavailable, match="NoSuchBucket"):
+        await nowhere.put("reply/1", Reply("x", "m"))
+
+
+async def test_a_key_longer_than_the_bucket_takes_is_refused(s3: S3Archive) -> None:
+    with pytest.raises(BadInput, match="at most 1024 bytes"):
+        await s3.put("reply/" + "火" * 400, Reply("x", "m"))
+
+
+async def test_a_bucket_nobody_answers_for_is_said(monkeypatch: pytest.MonkeyPatch, s3: S3Archive) -> None:
+    gone = S3Archive("archive", endpoint_url="http://127.0.0.1:9")
+
+    with pytest.raises(ArchiveUnavailable, match="cannot archive reply/1"):
+        await gone.put("reply/1", Reply("x", "m"))
+    with pytest.raises(ArchiveUnavailable, match="cannot read the archive"):
+        await gone.get("reply/1", Reply)

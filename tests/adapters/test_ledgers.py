@@ -1,22 +1,31 @@
-"""One contract, two ledgers: first write wins, one transaction an entry, and the same after reopening."""
+"""One contract, four ledgers: first write wins, one transaction an entry, the same after reopening and under races."""
 
+import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
+from dynamodb_local import dynamodb_local
 from world import BTC, ETH, H4, MONDAY, d
 
+from semanticsignal.adapters.dynamodb import DynamoLedger
 from semanticsignal.adapters.inmemory import InMemoryLedger
 from semanticsignal.adapters.sqlite import SqliteLedger
 from semanticsignal.domain.errors import BadInput, LedgerConflict, LedgerUnavailable
-from semanticsignal.domain.events import EquityMarked, OrderPlaced
+from semanticsignal.domain.events import EquityMarked, OrderPlaced, RuleFormed
+from semanticsignal.domain.learning import RuleKind, RuleStatus, SemanticRule
 from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import MarketKind, Symbol
 from semanticsignal.domain.trading import EquityPoint, Order, Portfolio, Purpose, Side
 from semanticsignal.logic.execute import position as fold
+from tests.functions.aws import IDENTITY, account, ledger_table
 
 START = d("10000.00")
 
@@ -37,14 +46,45 @@ def placed(of: Order) -> Entry:
     return Entry(OrderPlaced(of.id, of.symbol, of.created_at), of)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with account() as aws:
+        yield aws.url
+
+
+@pytest.fixture(scope="module")
+def real_dynamodb() -> Iterator[str]:
+    with dynamodb_local() as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+
+
+TABLES = count()
+
+
+def dynamo(url: str) -> DynamoLedger:
+    """On a table of its own."""
+    return DynamoLedger(ledger_table(url, f"ledger-{next(TABLES)}"), START, endpoint_url=url)
+
+
+@pytest.fixture(params=["memory", "sqlite", "moto", "dynamodb-local"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    if request.param == "memory":
-        yield InMemoryLedger(START)
-    else:
-        opened = SqliteLedger(tmp_path / "home" / "ledger.db", START)
-        yield opened
-        opened.close()
+    match request.param:
+        case "memory":
+            yield InMemoryLedger(START)
+        case "sqlite":
+            opened = SqliteLedger(tmp_path / "home" / "ledger.db", START)
+            yield opened
+            opened.close()
+        case "moto":
+            yield dynamo(request.getfixturevalue("moto"))
+        case _:
+            yield dynamo(request.getfixturevalue("real_dynamodb"))
 
 
 @pytest.fixture
@@ -71,7 +111,6 @@ class TestLedger:
     async def test_it_begins_with_the_starting_capital_and_nothing_else(self, ledger: Any) -> None:
         assert await ledger.portfolio() == fold.empty(START)
         assert await ledger.entries() == ()
-        assert await ledger.last_seq() == 0
         assert await ledger.entry("EquityMarked:x") is None
 
     async def test_entries_are_numbered_from_one(self, ledger: Any) -> None:
@@ -79,7 +118,7 @@ class TestLedger:
 
         assert (first, second) == (replace(mark(0), seq=1), replace(mark(4), seq=2))
         assert await ledger.entry(mark(4).id) == second
-        assert await ledger.last_seq() == 2
+        assert await ledger.entries() == (first, second)
 
     async def test_the_first_write_wins(self, ledger: Any) -> None:
         await ledger.record(mark(0, "10000"))
@@ -105,7 +144,7 @@ class TestLedger:
 
         assert again == first
         assert await ledger.portfolio() == portfolio
-        assert await ledger.last_seq() == 1
+        assert await ledger.entries() == (first,)
 
     async def test_an_entry_that_stands_wins_even_over_a_stale_portfolio(self, ledger: Any) -> None:
         stale = await ledger.portfolio()
@@ -122,7 +161,7 @@ class TestLedger:
             await ledger.settle(placed(order("b", ETH)), stale, fold.with_order(stale, order("b", ETH)))
 
         assert await ledger.portfolio() == portfolio
-        assert await ledger.last_seq() == 1
+        assert len(await ledger.entries()) == 1
         assert await ledger.entry("OrderPlaced:b") is None
 
     async def test_after_a_conflict_reading_again_settles(self, ledger: Any) -> None:
@@ -152,6 +191,14 @@ class TestLedger:
             ({"kinds": ("OrderPlaced", "EquityMarked")}, ["m0", "a", "b", "m4", "c", "m8"]),
             ({"kinds": ("RuleFormed",)}, []),
             ({"symbol": BTC}, ["a", "c"]),
+            ({"symbol": BTC, "kinds": ("OrderPlaced", "OrderExpired")}, ["a", "c"]),
+            ({"symbol": ETH, "kinds": ("OrderPlaced",), "after": 3}, []),
+            ({"kinds": ("OrderPlaced",), "after": 2, "before": 5}, ["b"]),
+            ({"kinds": ("OrderPlaced", "OrderPlaced"), "limit": 2}, ["a", "b"]),
+            ({"kinds": ("OrderPlaced", "EquityMarked"), "limit": 3, "newest_first": True}, ["m8", "c", "m4"]),
+            ({"symbol": BTC, "until": MONDAY, "limit": 1, "newest_first": True}, ["a"]),
+            ({"after": 6}, []),
+            ({"before": 1}, []),
             ({"symbol": Symbol("XRP", "USDC")}, []),
             ({"after": 2}, ["b", "m4", "c", "m8"]),
             ({"before": 3}, ["m0", "a"]),
@@ -184,6 +231,39 @@ class TestLedger:
 
         assert [names.get(entry.fact.id, entry.fact.id) for entry in found] == ids
 
+    async def test_of_two_writers_at_once_one_settles_and_the_other_reads_again(self, ledger: Any) -> None:
+        seen = await ledger.portfolio()
+
+        settled = await asyncio.gather(
+            *(ledger.settle(placed(o), seen, fold.with_order(seen, o)) for o in (order("a"), order("b", ETH))),
+            return_exceptions=True,
+        )
+
+        assert [type(one) for one in settled if not isinstance(one, Entry)] == [LedgerConflict]
+        (entry,) = await ledger.entries()
+        assert [o.id for o in (await ledger.portfolio()).orders] == [entry.fact.id]
+
+    async def test_a_long_entry_comes_back_whole(self, ledger: Any) -> None:
+        """Thirty thousand trades behind one rule: far more than an item holds as it is written."""
+        names = tuple(f"BTC/USDC#4h#2026-01-05T04:00:00+00:00#{n}" for n in range(30_000))
+        rule = SemanticRule("p#1", "p", RuleKind.AVOID, RuleStatus.ACTIVE, "", 0, 9, 0.0, MONDAY, names)
+
+        await ledger.record(Entry(RuleFormed(rule.id, MONDAY), rule))
+
+        stands = await ledger.entry("RuleFormed:p#1")
+        assert stands.subject == rule
+
+
+class TestOutbox:
+    @pytest.fixture(params=["memory", "sqlite"])
+    def ledger(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+        if request.param == "memory":
+            yield InMemoryLedger(START)
+        else:
+            opened = SqliteLedger(tmp_path / "ledger.db", START)
+            yield opened
+            opened.close()
+
     async def test_what_was_not_told_is_told_again(self, ledger: Any) -> None:
         for hours in (0, 4, 8):
             await ledger.record(mark(hours))
@@ -196,6 +276,80 @@ class TestLedger:
         assert [entry.seq for entry in before] == [1, 2, 3]
         assert [entry.seq for entry in after] == [3]
         assert await ledger.untold() == ()
+        assert await ledger.last_seq() == 3
+
+
+# --- Races -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["sqlite", "dynamodb-local"])
+def runner(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
+    """Each call opens the same ledger once more, as another process would."""
+    if request.param == "sqlite":
+        SqliteLedger(tmp_path / "ledger.db", START).close()
+        return lambda: SqliteLedger(tmp_path / "ledger.db", START)
+    url = request.getfixturevalue("real_dynamodb")
+    table = ledger_table(url, f"ledger-{next(TABLES)}")
+    return lambda: DynamoLedger(table, START, endpoint_url=url)
+
+
+def at_once(runner: Callable[[], Any], runners: int, work: Callable[[Any, int], Any]) -> list[Any]:
+    """Each runner in a thread and a loop of its own, all starting together: true races, no turn-taking."""
+    start = Barrier(runners)
+
+    def run(n: int) -> Any:
+        with closing(runner()) as ledger:
+            start.wait()
+            return asyncio.run(work(ledger, n))
+
+    with ThreadPoolExecutor(runners) as pool:
+        return list(pool.map(run, range(runners)))
+
+
+async def settled(ledger: Any, mine: Order) -> Entry:
+    """As a stage does it: on a conflict, read again."""
+    while True:
+        before = await ledger.portfolio()
+        try:
+            entry: Entry = await ledger.settle(placed(mine), before, fold.with_order(before, mine))
+            return entry
+        except LedgerConflict:
+            continue
+
+
+RUNNERS, WRITES = 20, 10
+
+
+def test_of_two_hundred_racing_writers_one_makes_the_trade(runner: Callable[[], Any]) -> None:
+    async def write(ledger: Any, n: int) -> set[Any]:
+        wanted = [order("the-trade", hours=n * WRITES + i) for i in range(WRITES)]
+        return {(await settled(ledger, mine)).subject.created_at for mine in wanted}
+
+    told = set().union(*at_once(runner, RUNNERS, write))
+
+    with closing(runner()) as ledger:
+        portfolio, entries = asyncio.run(ledger.portfolio()), asyncio.run(ledger.entries())
+    assert (len(told), len(portfolio.orders), portfolio.version) == (1, 1, 1)
+    assert [entry.seq for entry in entries] == [1]
+
+
+def test_racing_runners_lose_nothing_and_leave_no_gap(runner: Callable[[], Any]) -> None:
+    """Some settle orders, others record marks: what moves money and what does not share one line of numbers."""
+
+    async def write(ledger: Any, n: int) -> None:
+        for i in range(WRITES):
+            if n % 2:
+                await ledger.record(mark(n * WRITES + i))
+            else:
+                await settled(ledger, order(f"o{n}.{i}", Symbol(f"C{n}X{i}", "USDC")))
+
+    at_once(runner, 4, write)
+
+    with closing(runner()) as ledger:
+        portfolio, entries = asyncio.run(ledger.portfolio()), asyncio.run(ledger.entries())
+    assert [entry.seq for entry in entries] == list(range(1, 41))
+    assert len({entry.id for entry in entries}) == 40
+    assert (portfolio.version, len(portfolio.orders)) == (20, 20)
 
 
 # --- The file --------------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ async def open_house() -> AsyncIterator[tuple[House, str]]:
 @asynccontextmanager
 async def listening(room: House, address: str) -> AsyncIterator[ClientConnection]:
     async with connect(address.replace("http", "ws") + "/ws", origin=address, proxy=None) as browser:  # type: ignore[arg-type]
-        await eventually(lambda: room.notifier.is_heard)
+        await eventually(lambda: room.notifier._listeners)
         yield browser
 
 
@@ -115,7 +115,7 @@ async def test_who_left_is_told_nothing_more() -> None:
         async with listening(room, address):
             pass
 
-        await eventually(lambda: not room.notifier.is_heard)
+        await eventually(lambda: not room.notifier._listeners)
 
 
 async def test_whatever_a_page_sends_is_read_and_forgotten() -> None:

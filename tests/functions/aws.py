@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import boto3
@@ -44,8 +45,7 @@ class Account:
         return found
 
     def _client(self, name: str) -> Any:
-        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": REGION}
-        return boto3.session.Session(**keys).client(name, endpoint_url=self.url)
+        return client(name, self.url)
 
 
 @contextmanager
@@ -59,3 +59,36 @@ def account() -> Iterator[Account]:
         yield Account(f"http://{host}:{port}")
     finally:
         server.stop()
+
+
+@cache
+def client(name: str, url: str) -> Any:
+    """Calls a service of this machine, whatever the environment says."""
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": REGION}
+    return boto3.session.Session(**keys).client(name, endpoint_url=url)
+
+
+def ledger_table(url: str, name: str) -> str:
+    """The keys and indexes that the plug needs; the template's own table is compared with it elsewhere."""
+    dynamodb = client("dynamodb", url)
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk", "kind_seq", "pair_seq")],
+        KeySchema=_keys("pk", "sk"),
+        LocalSecondaryIndexes=[
+            {"IndexName": index, "KeySchema": _keys("pk", key), "Projection": {"ProjectionType": "ALL"}}
+            for index, key in (("by_kind", "kind_seq"), ("by_pair", "pair_seq"))
+        ],
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=name)
+    return name
+
+
+def _keys(partition: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+
+
+def bucket(url: str, name: str) -> str:
+    client("s3", url).create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return name

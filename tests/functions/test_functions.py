@@ -16,19 +16,21 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from world import BTC, H4, MONDAY, CycleModel, bars, close, cycle, path, says, tick, told, world, written
+from world import BTC, H4, MONDAY, CycleModel, bars, cycle, path, says, told, world, written
 
 from semanticsignal import wiring
+from semanticsignal.adapters.dynamodb import written as written_item
 from semanticsignal.adapters.inmemory import InMemoryNotifier
-from semanticsignal.adapters.sqlite import SqliteLedger
 from semanticsignal.codec import load_fact
-from semanticsignal.domain.errors import BadInput, Missing, Unavailable
-from semanticsignal.domain.events import CandleClosed, DecisionMade, MinutePassed
+from semanticsignal.domain.decision import Refusal, Reply
+from semanticsignal.domain.errors import BadInput, InvalidSetting, Missing, Unavailable
+from semanticsignal.domain.events import CandleClosed, CandleMissed, MinutePassed
+from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import Timeframe
 from semanticsignal.drivers.aws_lambda import heard, serve
 from semanticsignal.ports import Sockets
+from semanticsignal.settings import PLACES
 from semanticsignal.stages import STAGES
-from tests.functions.aws import IDENTITY, account
 from tests.functions.lambdas import NAMES, Bus, Cloud, Event, deployed, envelope, recorded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +43,8 @@ CALLS = {
     "execute": (FOUR, ["OrderPlaced", "PositionOpened"]),
     "watch": (TWENTY, ["PositionClosed", "EquityMarked"]),
     "reflect": (TWENTY, ["LessonLearned"]),
+    "context": (TWENTY, []),  # in this world nobody is asked
+    "news": (TWENTY, []),
     "show": (TWENTY, []),
 }
 
@@ -210,14 +214,16 @@ def test_garbage_in_a_detail_is_refused_or_means_what_it_says(garbage: dict[str,
 # --- Late and again ---------------------------------------------------------------------------------------------------
 
 
-def test_a_candle_that_comes_late_is_not_traded(cloud: Cloud) -> None:
+def test_a_candle_that_comes_late_is_not_traded_and_that_is_recorded(cloud: Cloud) -> None:
     cloud.on.clock.set(FOUR + H4 / 4 + timedelta(seconds=1))  # type: ignore[attr-defined]
 
     scheduled = cloud.functions["collect"](recorded("collect"), None)
     told_on_the_bus = cloud.functions["collect"](envelope(CandleClosed(BTC, Timeframe.H4, FOUR)), None)
 
-    assert scheduled == told_on_the_bus == {"facts": []}
-    assert cloud.bus.facts == []
+    assert scheduled == told_on_the_bus == {"facts": [cycle(BTC, FOUR)]}
+    assert {type(fact).__name__ for fact in cloud.bus.facts} == {"CandleMissed"}
+    (missed,) = asyncio.run(told(cloud.on))
+    assert missed.subject.guard == "late"  # type: ignore[union-attr]
 
 
 def test_a_candle_just_in_time_is_traded(cloud: Cloud) -> None:
@@ -346,7 +352,7 @@ def test_the_log_says_why_it_failed_and_forgets_the_cycle_before(cloud: Cloud) -
     assert "cycle_id" not in line
 
 
-def test_the_log_says_which_candle_led_to_nothing(cloud: Cloud) -> None:
+def test_the_log_says_which_candle_was_missed(cloud: Cloud) -> None:
     cloud.on.clock.set(FOUR + 2 * H4)  # type: ignore[attr-defined]
     assert cloud.functions["collect"].log
     words = said("collect")
@@ -355,7 +361,7 @@ def test_the_log_says_which_candle_led_to_nothing(cloud: Cloud) -> None:
 
     (line,) = lines(words)
     assert (line["level"], line["cycle_id"]) == ("INFO", cycle(BTC, FOUR))
-    assert line["message"] == "CandleClosed told nothing"
+    assert line["message"] == "CandleClosed told CandleMissed"
 
 
 def test_facts_and_failures_are_counted(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
@@ -403,67 +409,104 @@ def test_a_function_loads_nothing_it_does_not_wear() -> None:
     assert heavy & set(loaded) == set()
 
 
-async def closed_but_not_learned(home: Path) -> None:
-    """A home whose ledger holds a closed trade that nobody reflected upon."""
-    ledger = SqliteLedger(home / wiring.LEDGER, market().settings.paper.start_quote)
-    on = replace(market(), ledger=ledger)
-    await tick(on, FOUR)
-    await close(on, FOUR)
-    on.clock.set(TWENTY)  # type: ignore[attr-defined]
-    (watch,) = (stage for stage in STAGES if stage.name == "watch")
-    await watch.run(MinutePassed(TWENTY), on)
-    ledger.close()
-
-
-CONTAINER = """
-import json, sys
-from functions.reflect import handler
-print(json.dumps(handler(json.load(sys.stdin), None)))
-print(*sorted({"ccxt", "matplotlib", "openai"} & set(sys.modules)))
-"""
-
-
-def test_a_new_container_reads_its_home_and_tells_the_bus(tmp_path: Path) -> None:
-    asyncio.run(closed_but_not_learned(tmp_path))
-
-    with account() as aws:
-        places = {"SEMSIG_HOME": str(tmp_path), "AWS_ENDPOINT_URL": aws.url}
-        *words, answer, loaded = fresh(CONTAINER, json.dumps(recorded("reflect")), **IDENTITY, **places).split("\n")[
-            :-1
-        ]
-        (event,) = aws.delivered()
-
-    ledger = SqliteLedger(tmp_path / wiring.LEDGER, market().settings.paper.start_quote)
-    (learned,) = asyncio.run(told(replace(market(), ledger=ledger), "LessonLearned"))
-    ledger.close()
-    assert json.loads(answer) == {"facts": [learned.fact.id]}
-    assert load_fact(event["detail"]) == learned.fact
-    assert {json.loads(line)["service"] for line in words} == {"reflect"}
-    assert loaded == ""
-
-
-def test_a_home_of_another_market_is_not_traded_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEMSIG_HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    ledger = SqliteLedger(tmp_path / wiring.LEDGER, market().settings.paper.start_quote)
-    ledger.set_note("holds", "run simulated market 7 spot 4h")
-    ledger.close()
-
-    with pytest.raises(BadInput, match=r"holds something else.*simulated market 7"):
-        wiring.cloud()
-
-
-def test_what_the_cloud_wears_is_the_settings_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asyncio.run(closed_but_not_learned(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEMSIG_HOME", str(tmp_path))
+def test_a_part_that_the_template_did_not_tell_of_is_named_when_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PLACES.values():
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SEMSIG_SYMBOLS", "BTC/USDC,ETH/USDC")
 
-    first, second = wiring.cloud(), wiring.cloud()
-    standing = [asyncio.run(on.ledger.entry(f"DecisionMade:{cycle(BTC, FOUR)}")) for on in (first, second)]
-    for on in (first, second):
-        on.ledger.close()  # type: ignore[attr-defined]
+    on = wiring.cloud("collect")
 
-    assert first.settings.symbols == ("BTC/USDC", "ETH/USDC")
-    assert [type(entry.fact) for entry in standing if entry] == [DecisionMade, DecisionMade]
-    assert not first.notifier.is_heard
+    assert on.settings.symbols == ("BTC/USDC", "ETH/USDC")
+    with pytest.raises(InvalidSetting, match="SEMSIG_TABLE is not set"):
+        asyncio.run(on.ledger.portfolio())
+    with pytest.raises(InvalidSetting, match="SEMSIG_BUCKET is not set"):
+        asyncio.run(on.archive.get("reply/1", Reply))
+
+
+# --- By hand ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_analysis_is_forced_by_hand_once_a_minute_however_often_it_is_asked(cloud: Cloud) -> None:
+    asked = {"kind": "AnalysisRequested", "symbol": "BTC/USDC"}
+
+    answers = []
+    for seconds in (0, 20, 59, 60):
+        cloud.on.clock.set(FOUR + timedelta(seconds=seconds))  # type: ignore[attr-defined]
+        answers.append(cloud.functions["collect"](asked, None))
+
+    first, second = ("BTC/USDC#forced#2026-01-05T04:00:00+00:00", "BTC/USDC#forced#2026-01-05T04:01:00+00:00")
+    assert answers == [{"facts": [first]}] * 3 + [{"facts": [second]}]
+
+
+def test_an_analysis_forced_twice_is_decided_once(cloud: Cloud) -> None:
+    cloud.on.clock.set(FOUR)  # type: ignore[attr-defined]
+    for _ in range(2):
+        cloud.functions["collect"]({"kind": "AnalysisRequested", "symbol": "BTC/USDC"}, None)
+
+    cloud.run(*(envelope(fact) for fact in cloud.bus.facts))
+
+    (made,) = asyncio.run(told(cloud.on, "DecisionMade"))
+    assert made.subject.is_forced  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"kind": "AnalysisRequested"}, "names its kind and symbol"),
+        ({"kind": "AnalysisRequested", "symbol": "BTC/USDC", "sybmol": "x"}, "and no more"),
+        ({"kind": "AnalysisRequested", "symbol": "BTC"}, "BASE/QUOTE"),
+        ({"kind": "AnalysisRequested", "symbol": None}, "BASE/QUOTE"),
+        ({"kind": "AnalysisRequested", "symbol": "DOGE/USDC"}, "not traded here, only BTC/USDC"),
+    ],
+)
+def test_what_is_forced_by_hand_is_checked(event: Event, words: str, cloud: Cloud) -> None:
+    with pytest.raises(BadInput, match=words):
+        cloud.functions["collect"](event, None)
+
+
+# --- The ledger's stream ----------------------------------------------------------------------------------------------
+
+
+def record(fact: Any, number: int) -> Event:
+    """As DynamoDB's stream tells of a new item."""
+    image = written_item(Entry(fact, Refusal("late", "")), number)
+    return {
+        "eventID": str(number),
+        "eventName": "INSERT",
+        "eventSource": "aws:dynamodb",
+        "dynamodb": {"SequenceNumber": str(number), "NewImage": image, "StreamViewType": "NEW_IMAGE"},
+    }
+
+
+async def standing(cloud: Cloud, *hours: int) -> list[Event]:
+    """Missed candles in the ledger, as its stream tells of them."""
+    facts = [CandleMissed(f"c{hour}", BTC, MONDAY + timedelta(hours=hour)) for hour in hours]
+    for fact in facts:
+        await cloud.on.ledger.record(Entry(fact, Refusal("late", "")))
+    return [record(fact, number) for number, fact in enumerate(facts, 1)]
+
+
+def test_what_the_stream_brings_is_shown_in_order(cloud: Cloud) -> None:
+    records = asyncio.run(standing(cloud, 1, 2, 3))
+
+    answer = cloud.functions["show"]({"Records": records}, None)
+
+    assert answer == {"batchItemFailures": []}
+    assert [view.id for view in cloud.on.notifier.views] == [f"CandleMissed:c{hour}" for hour in (1, 2, 3)]  # type: ignore[attr-defined]
+
+
+def test_a_batch_begins_again_where_it_failed(cloud: Cloud) -> None:
+    first, second, third = asyncio.run(standing(cloud, 1, 2, 3))
+    second["dynamodb"]["NewImage"]["fact"]["S"] = "{"
+
+    answer = cloud.functions["show"]({"Records": [first, second, third]}, None)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert [view.id for view in cloud.on.notifier.views] == ["CandleMissed:c1"]  # type: ignore[attr-defined]
+
+
+def test_an_entry_of_a_newer_version_is_a_failure_and_not_lost(cloud: Cloud) -> None:
+    (one,) = asyncio.run(standing(cloud, 1))
+    one["dynamodb"]["NewImage"]["kind"]["S"] = "MoonLanded"
+
+    assert cloud.functions["show"]({"Records": [one]}, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}

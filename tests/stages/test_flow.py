@@ -14,6 +14,7 @@ from world import (
     M1,
     MONDAY,
     CycleModel,
+    GoneMemory,
     bars,
     close,
     coarser,
@@ -31,10 +32,11 @@ from world import (
 )
 
 from semanticsignal.adapters.inmemory import ScriptedModel
-from semanticsignal.domain.decision import Action, Prompt, Reply
-from semanticsignal.domain.errors import MarketUnavailable
+from semanticsignal.domain.decision import Action, Prompt, Refusal, Reply
+from semanticsignal.domain.errors import MarketUnavailable, MemoryUnavailable
 from semanticsignal.domain.events import AnalysisRequested, DecisionMade, MarketAnalysed
 from semanticsignal.domain.learning import Conditions, Experience, RuleKind, RuleStatus, SemanticRule
+from semanticsignal.domain.ledger import Learned
 from semanticsignal.domain.market import Candles, Symbol, Timeframe
 from semanticsignal.domain.trading import ExitReason, Side
 from semanticsignal.drivers.loop import Loop
@@ -182,12 +184,54 @@ class SlowModel(CycleModel):
         return await super().complete(prompt)
 
 
-async def test_a_candle_told_long_after_its_close_is_not_decided_on() -> None:
+async def test_a_candle_told_long_after_its_close_is_not_decided_on_and_that_is_recorded() -> None:
     on = world(bars(FLAT), model=CycleModel(BUY))
 
-    await close(on, MONDAY + H4, at=MONDAY + H4 + timedelta(hours=1, seconds=1))
+    for _ in range(2):
+        await close(on, MONDAY + H4, at=MONDAY + H4 + timedelta(hours=1, seconds=1))
 
-    assert await told(on) == []
+    (missed,) = await told(on)
+    late = Refusal("late", "told 3601 s after the close, later than 3600 s is not decided on")
+    assert (missed.id, missed.subject) == (f"CandleMissed:{cycle(BTC, MONDAY + H4)}", late)
+
+
+async def test_a_candle_told_once_more_after_it_was_decided_on_is_not_missed() -> None:
+    on = world(bars(FLAT), model=CycleModel())
+    await close(on, MONDAY + H4)
+
+    await close(on, MONDAY + H4, at=MONDAY + 2 * H4)
+
+    assert [entry.kind for entry in await told(on)] == ["DecisionMade"]
+
+
+async def test_without_memory_trading_goes_on_and_says_so() -> None:
+    known = world(bars(path([100, 100, 100, 103, 105])), model=CycleModel(BUY))
+    on = replace(known, memory=GoneMemory())
+
+    await tick(on, MONDAY + H4)
+    await close(on, MONDAY + H4)
+    on.clock.set(MONDAY + 4 * H4)  # type: ignore[attr-defined]
+    with pytest.raises(MemoryUnavailable):
+        await tick(on, MONDAY + 4 * H4)
+
+    (made,) = await subjects(on, "DecisionMade")
+    assert made.notes == ("decided without memory: it did not answer",)
+    assert "verdict: unknown, memory does not answer now" in on.model.prompts[0].user  # type: ignore[attr-defined]
+    assert await story(on) == ["OrderPlaced", "PositionOpened", "PositionClosed"]
+
+
+async def test_memory_that_comes_back_learns_what_it_missed() -> None:
+    on = world(bars(path([100, 100, 100, 103, 105, 105])), model=CycleModel(BUY))
+    away = replace(on, memory=GoneMemory())
+    await tick(away, MONDAY + H4)
+    await close(away, MONDAY + H4)
+    with pytest.raises(MemoryUnavailable):
+        await tick(away, MONDAY + 4 * H4)
+
+    await tick(on, MONDAY + 5 * H4)
+
+    assert [type(entry.subject) for entry in await told(on, "LessonLearned")] == [Learned]
+    assert await on.memory.count(until=MONDAY + 5 * H4) == 1
 
 
 async def test_a_retired_rule_is_neither_shown_nor_named() -> None:

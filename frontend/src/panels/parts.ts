@@ -51,5 +51,5 @@ export function field(name: string, value: unknown, title?: string): TemplateRes
 
 /** 0…1 as a bar with its figure beside it. */
 export function meter(value: number | null, text: string): TemplateResult {
-  return html`<span class="meter" aria-hidden="true"><span style="width:${(value ?? 0) * 100}%"></span></span><span>${text}</span>`;
+  return html`<span class="meter" aria-hidden="true"><span .style=${`width:${(value ?? 0) * 100}%`}></span></span><span>${text}</span>`;
 }

@@ -52,13 +52,13 @@ function bar(held: PositionView): TemplateResult {
   const gaining = now >= entry;
   const words = `Stop ${price(held.stop_price)}, entry ${price(held.entry_price)}, now ${price(held.mark_price)}, target ${price(held.target_price)}`;
   return html`<div class="scale" role="img" aria-label=${words}>
-    <div class="scale-now" style="left:clamp(28px, ${percent(held.mark_price)}, calc(100% - 28px))">${price(held.mark_price)}</div>
+    <div class="scale-now" .style=${`left:clamp(28px, ${percent(held.mark_price)}, calc(100% - 28px))`}>${price(held.mark_price)}</div>
     <div class="track">
-      <span class="run ${gaining ? "up" : "down"}" style="left:${(Math.min(entry, now) * 100).toFixed(2)}%;width:${(Math.abs(now - entry) * 100).toFixed(2)}%"></span>
-      <span class="tick stop" style="left:${percent(held.stop_price)}"></span>
-      <span class="tick entry" style="left:${percent(held.entry_price)}"></span>
-      <span class="tick target" style="left:100%"></span>
-      <span class="pin" style="left:${percent(held.mark_price)}"></span>
+      <span class="run ${gaining ? "up" : "down"}" .style=${`left:${(Math.min(entry, now) * 100).toFixed(2)}%;width:${(Math.abs(now - entry) * 100).toFixed(2)}%`}></span>
+      <span class="tick stop" .style=${`left:${percent(held.stop_price)}`}></span>
+      <span class="tick entry" .style=${`left:${percent(held.entry_price)}`}></span>
+      <span class="tick target"></span>
+      <span class="pin" .style=${`left:${percent(held.mark_price)}`}></span>
     </div>
     <div class="ends">
       <span><span class="muted">stop</span> ${price(held.stop_price)}</span>

@@ -23,7 +23,7 @@ export function refusals(state: State, shown: number, show: (count: number) => v
 function refused({ decision_id, guard, reason, wanted, symbol, at, until }: RefusedView): TemplateResult {
   return html`<li class="lesson">
     <div class="row">
-      ${wanted ? html`<span class="wanted">${wanted}</span>` : nothing}<a class="symbol" href=${whyHref(decision_id)}>${symbol}</a>
+      ${wanted ? html`<span class="wanted">${wanted}</span>` : nothing}${decision_id ? html`<a class="symbol" href=${whyHref(decision_id)}>${symbol}</a>` : html`<span class="symbol">${symbol}</span>`}
       <span class="chip">${guard}</span><span class="muted push">${time(at)}</span>
     </div>
     <p>${reason}${until ? html` <span class="muted">Stands until ${time(until)}.</span>` : nothing}</p>

@@ -29,7 +29,7 @@ export function rule(formed: RuleView): TemplateResult {
     </div>
     <p>${formed.text.includes(formed.pattern) ? nothing : html`<strong>${formed.pattern}</strong> `}${formed.text}</p>
     <div class="evidence">
-      <span class="odds" aria-hidden="true"><span style="width:${count ? (formed.wins / count) * 100 : 0}%"></span></span>
+      <span class="odds" aria-hidden="true"><span .style=${`width:${count ? (formed.wins / count) * 100 : 0}%`}></span></span>
       <span>${formed.wins} won · ${formed.losses} lost</span><span class="muted">${ratio(count ? formed.wins / count : null, 0)}</span>
       <span class="push" title="Mean return of these trades">${signed(ratio(formed.mean_return_ratio, 2, true))}</span>
     </div>

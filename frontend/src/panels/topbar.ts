@@ -11,6 +11,13 @@ export interface Notice {
   readonly href?: string;
 }
 
+/** Whoever is signed in, where one must. `forbidden`: why they may not ask for an analysis. */
+export interface Visitor {
+  readonly email: string | null;
+  readonly forbidden: string | null;
+  signOut(): void;
+}
+
 export interface TopbarProps {
   state: State | null;
   link: Link;
@@ -18,19 +25,21 @@ export interface TopbarProps {
   theme: "dark" | "light";
   notice: Notice | null;
   asking: boolean;
+  visitor: Visitor | null;
   toggleTheme(): void;
   analyse(): void;
+  forbid(reason: string): void;
   dismiss(): void;
 }
 
-const LOGO = html`<svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true"><path d="M3 20.500h5.200l3.100-9 5 14 4-16.500 2.400 11.500H29" fill="none" stroke="var(--accent)" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
+export const LOGO = html`<svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true"><path d="M3 20.500h5.200l3.100-9 5 14 4-16.500 2.400 11.500H29" fill="none" stroke="var(--accent)" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
 
 const LINKS: Readonly<Record<Link["status"], readonly [string, string]>> = {
   connecting: ["Connecting", "flat"], live: ["Live", "up"], silent: ["Silent", "down"], lost: ["Disconnected", "down"],
 };
 
 export function topbar(props: TopbarProps): TemplateResult {
-  const { state, link, symbol, theme, notice, asking } = props;
+  const { state, link, theme, notice, visitor } = props;
   const [said, tone] = LINKS[link.status];
   return html`<header class="topbar">
     <a class="brand" href="#/" aria-label="Semantic Signal, overview">
@@ -42,16 +51,36 @@ export function topbar(props: TopbarProps): TemplateResult {
     <p class="link ${tone}" role="status" data-test="link"><span class="dot" aria-hidden="true"></span>${said}</p>
     ${times(state)}
     <div class="actions">
-      <button type="button" class="primary" data-test="analyse" ?disabled=${!symbol} aria-disabled=${asking ? "true" : "false"} @click=${asking ? null : props.analyse}>
-        ${asking ? "Asking…" : html`Analyse<span class="wide"> ${symbol}</span> now`}
-      </button>
-      <button type="button" class="icon" data-test="theme" aria-label="Switch to the ${theme === "dark" ? "light" : "dark"} theme"
-        title="Switch to the ${theme === "dark" ? "light" : "dark"} theme" @click=${props.toggleTheme}>
-        <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true"><circle cx="10" cy="10" r="7" fill="none" stroke="currentColor" stroke-width="1.600"/><path d="M10 3a7 7 0 0 1 0 14z" fill="currentColor"/></svg>
-      </button>
+      ${analyseButton(props)}
+      ${themeButton(theme, props.toggleTheme)}
+      ${visitor ? signOutButton(visitor) : nothing}
     </div>
     <div class="notice-place" role="status">${notice ? noticeCard(notice, props.dismiss) : nothing}</div>
   </header>`;
+}
+
+/** Forbidden, it still takes the focus and answers with the reason: a dead button tells nobody anything. */
+function analyseButton({ symbol, asking, visitor, analyse, forbid }: TopbarProps): TemplateResult {
+  const forbidden = visitor?.forbidden ?? null;
+  const click = forbidden === null ? (asking ? null : analyse) : () => forbid(forbidden);
+  return html`<button type="button" class="primary ${forbidden ? "forbidden" : ""}" data-test="analyse" ?disabled=${!symbol} title=${forbidden ?? nothing}
+    aria-disabled=${asking || forbidden ? "true" : "false"} @click=${click}>
+    ${asking ? "Asking…" : html`Analyse<span class="wide"> ${symbol}</span> now`}
+  </button>`;
+}
+
+export function themeButton(theme: "dark" | "light", toggle: () => void): TemplateResult {
+  const words = `Switch to the ${theme === "dark" ? "light" : "dark"} theme`;
+  return html`<button type="button" class="icon" data-test="theme" aria-label=${words} title=${words} @click=${toggle}>
+    <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true"><circle cx="10" cy="10" r="7" fill="none" stroke="currentColor" stroke-width="1.600"/><path d="M10 3a7 7 0 0 1 0 14z" fill="currentColor"/></svg>
+  </button>`;
+}
+
+function signOutButton({ email, signOut }: Visitor): TemplateResult {
+  const words = email ? `Sign out ${email}` : "Sign out";
+  return html`<button type="button" class="icon" data-test="sign-out" aria-label=${words} title=${words} @click=${signOut}>
+    <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true"><path d="M8 3H3.500v14H8M12.500 6l4 4-4 4M16 10H7.500" fill="none" stroke="currentColor" stroke-width="1.600" stroke-linecap="round" stroke-linejoin="round"/></svg>
+  </button>`;
 }
 
 function noticeCard(notice: Notice, dismiss: () => void): TemplateResult {

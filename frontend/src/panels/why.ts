@@ -1,5 +1,6 @@
 /** Everything that led to one decision, in a dialog with a permalink. */
 import { html, nothing, type TemplateResult } from "lit";
+import "../charts/picture";
 import { instant, price, quoteOf, money } from "../format";
 import type { EventView, WhyView } from "../shapes";
 import { synopsis } from "./decision";
@@ -14,7 +15,7 @@ export interface Why {
 
 export interface WhyProps {
   why: Why | null;
-  chart(id: string): string;
+  chart(id: string): Promise<Blob>;
   close(): void;
   copy(text: string): void;
 }
@@ -39,7 +40,7 @@ function told(view: WhyView, chart: WhyProps["chart"], copy: WhyProps["copy"]): 
   const { decision, recalled, rules, events } = view;
   return html`
     <div class="body">${synopsis(decision)}</div>
-    ${picture(decision.id, chart)}
+    ${part("The chart at that close", html`<decision-picture .decision=${decision.id} .load=${chart}></decision-picture>`, true)}
     ${text("What it answered", view.reply, copy, true)}
     ${text("What it was asked", view.user_prompt, copy)}
     ${text("Standing instructions", view.system_prompt, copy)}
@@ -55,13 +56,6 @@ function told(view: WhyView, chart: WhyProps["chart"], copy: WhyProps["copy"]): 
       <div><dt>Prompt SHA-256</dt><dd>${view.prompt_sha256 ?? "—"}</dd></div>
       <div><dt>Snapshot SHA-256</dt><dd>${view.snapshot_sha256}</dd></div>
     </dl>`)}`;
-}
-
-function picture(id: string, chart: WhyProps["chart"]): TemplateResult {
-  const gone = (event: Event): void => {
-    (event.target as HTMLElement).closest("details")?.setAttribute("hidden", "");
-  };
-  return part("The chart at that close", html`<a href=${chart(id)} target="_blank" rel="noopener"><img class="picture" src=${chart(id)} alt="Candles, averages, volume and RSI at that close" @error=${gone} /></a>`, true);
 }
 
 function part(title: string, content: unknown, open = false): TemplateResult {
@@ -89,6 +83,7 @@ function line(event: EventView): TemplateResult {
 
 function said(event: EventView): string {
   switch (event.kind) {
+    case "CandleMissed": return `Not decided: ${event.refusal.reason}`;
     case "DecisionMade": return `Decided: ${event.decision.action}`;
     case "OrderPlaced": return `Order to ${event.order.purpose} ${event.order.side} placed`;
     case "OrderExpired": return `Order expired unfilled: ${event.refusal.reason}`;

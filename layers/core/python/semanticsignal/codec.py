@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 FACTS: dict[str, type] = {kind.__name__: kind for kind in get_args(events.Fact)}
 SUBJECTS: dict[str, type] = {
+    "CandleMissed": decision.Refusal,
     "DecisionMade": decision.Decision,
     "OrderPlaced": trading.Order,
     "OrderExpired": ledger.Expiry,

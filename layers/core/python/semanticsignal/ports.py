@@ -3,11 +3,12 @@
 What can grow is read up to `until`, so that a replay cannot see the future; what is named by id, the portfolio and a
 venue's rules are read as they stand. Every write is first-write-wins."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from .domain.context import Reading
 from .domain.decision import Prompt, Reply
 from .domain.events import Fact
 from .domain.learning import Conditions, Experience, SemanticRule
@@ -16,6 +17,8 @@ from .domain.market import Candles, FundingRate, Symbol, Timeframe, TradingRules
 from .domain.news import Article
 from .domain.policy import Settings
 from .domain.trading import Portfolio
+
+T = TypeVar("T")
 
 
 class MarketData(Protocol):
@@ -47,9 +50,35 @@ class MarketData(Protocol):
     async def rules(self, symbol: Symbol) -> TradingRules: ...
 
 
+class Web(Protocol):
+    """HTTP for plugs that read what is public; bounded in time, size and redirects. Raises Unavailable."""
+
+    async def get(self, url: str, headers: Mapping[str, str] = ...) -> bytes: ...
+
+    async def read(self, kind: type[T], url: str, headers: Mapping[str, str] = ...) -> T:
+        """The JSON there, as `kind`; an answer that is no such thing is no answer."""
+        ...
+
+
+class ContextFeed(Protocol):
+    """One source of figures on the whole market. Raises Unavailable."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def readings(self, *, until: datetime) -> tuple[Reading, ...]:
+        """True at or before `until`, which is now: a living source tells nothing of how it was."""
+        ...
+
+
 class NewsFeed(Protocol):
-    async def articles(self, symbol: Symbol, *, until: datetime, limit: int) -> tuple[Article, ...]:
-        """First seen at or before `until`, newest first."""
+    """One source of news. Raises Unavailable. Every word of it is untrusted."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def articles(self, *, until: datetime, limit: int) -> tuple[Article, ...]:
+        """The newest published at or before `until`, which is now."""
         ...
 
 
@@ -138,12 +167,29 @@ class Archive(Protocol):
 
 
 class Notifier(Protocol):
-    @property
-    def is_heard(self) -> bool:
+    async def is_heard(self) -> bool:
         """Whether anybody listens: nothing is prepared for nobody."""
         ...
 
     async def tell(self, view: Any) -> None: ...
+
+
+class Audience(Protocol):
+    """Who listens over a socket that this process does not hold, and who may begin to."""
+
+    async def admit(self, who: str, *, until: datetime) -> str:
+        """A ticket that lets somebody in once."""
+        ...
+
+    async def redeem(self, ticket: str, *, at: datetime) -> str | None:
+        """Whom the ticket was given to; None for one that is unknown, used or too old."""
+        ...
+
+    async def join(self, connection: str, *, until: datetime) -> None: ...
+
+    async def leave(self, connection: str) -> None: ...
+
+    async def listeners(self, *, at: datetime) -> tuple[str, ...]: ...
 
 
 class Clock(Protocol):
@@ -152,7 +198,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Sockets:
-    """All a step is given."""
+    """All a step is given. Without a `context` or `news` feed nobody is asked, and nothing is told."""
 
     settings: Settings
     clock: Clock
@@ -162,6 +208,8 @@ class Sockets:
     ledger: Ledger
     archive: Archive
     notifier: Notifier
+    context: tuple[ContextFeed, ...] = ()
+    news: tuple[NewsFeed, ...] = ()
 
 
 Facts = tuple[Fact, ...]

@@ -60,6 +60,14 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
         {"min_length": 1, "max_length": 200},
     ),
     "model.timeout_s": ("time for a whole answer, seconds", {"gt": 0, "le": 600}),
+    "context.max_age_minutes": (
+        "age at which a figure on the whole market counts as absent; one of a day: after its day",
+        {"ge": 15, "le": 10_080},
+    ),
+    "context.timeout_s": ("time for a whole answer of each source, seconds", {"gt": 0, "le": 60}),
+    "news.feeds": ("publishers: coindesk, cointelegraph, decrypt, cryptoslate; none: no news", {"max_length": 4}),
+    "news.keep_hours": ("age at which an article is dropped, hours", {"ge": 1, "le": 168}),
+    "news.timeout_s": ("time for a whole answer of each source, seconds", {"gt": 0, "le": 60}),
     "simulation.seed": ("makes the simulated market", {"ge": 0, "le": 2**31}),
     "simulation.symbols": ("pairs of the simulated market", {"min_length": 1, "max_length": 50}),
     "simulation.history_days": ("simulated days lived through at start", {"ge": 0, "le": 3650}),
@@ -74,6 +82,8 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "cloud.alarm_email": ("who hears the alarms", {"pattern": r"^([^@\s]+@[^@\s]+)?$", "max_length": 200}),
     "cloud.log_days": ("how long logs are kept, days", {"ge": 1, "le": 3653}),
 }
+# Said with commas by a flag or a variable.
+LISTS = ("symbols", "feeds")
 # Where the settings lie, recorded data for tests and benchmarks, and what the cloud calls its parts.
 PLACES = {
     "table": "SEMSIG_TABLE",
@@ -116,6 +126,11 @@ class Places:
 def places(environ: Mapping[str, str] | None = None) -> Places:
     variables = os.environ if environ is None else environ
     return Places({part: variables.get(name, "") for part, name in PLACES.items()})
+
+
+def secret(name: str, environ: Mapping[str, str] | None = None) -> str:
+    """From the environment; empty where it is not set."""
+    return (os.environ if environ is None else environ).get(name, "")
 
 
 def load(
@@ -232,7 +247,7 @@ def _nested(key: str, value: Any) -> dict[str, Any]:
 
 
 def _parsed(key: str, text: str) -> Any:
-    return [part.strip() for part in text.split(",") if part.strip()] if key.endswith("symbols") else text
+    return [part.strip() for part in text.split(",") if part.strip()] if key.endswith(LISTS) else text
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any], prefix: str, origin: str, origins: dict[str, str]) -> None:

@@ -5,17 +5,21 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from .domain.errors import AlreadyRunning, BadInput
 from .domain.learning import SemanticRule
 from .domain.ledger import Learned
 from .domain.market import Timeframe
 from .domain.policy import Settings
-from .ports import Archive, LanguageModel, Ledger, MarketData, MemoryStore, Sockets
+from .ports import Archive, ContextFeed, LanguageModel, Ledger, MarketData, MemoryStore, NewsFeed, Sockets
+from .settings import secret as environment_secret
 
 if TYPE_CHECKING:
+    from .adapters.audience import DynamoAudience
     from .adapters.candle_files import Tape as Tape
     from .adapters.ccxt import CcxtMarket
+    from .adapters.chroma import ChromaMemory
     from .adapters.eventbridge import EventBridge
     from .adapters.sqlite import SqliteLedger as SqliteLedger
     from .adapters.system_clock import FastClock, SystemClock
@@ -135,47 +139,73 @@ def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNoti
     )
 
 
-def cloud() -> Sockets:
-    """What a Lambda function wears, from its settings: the embedded plugs, in the folder SEMSIG_HOME. Functions side by
-    side may share it, so none locks it. The AWS stores take these sockets by plugs of their own.
+class _Late:
+    """A plug that is put in when it is first asked something: a function loads what it uses, and no more."""
 
-    The memory is what the ledger held when the container woke. Raises InvalidSetting, LedgerUnavailable, and BadInput
-    for a home that holds something else."""
-    import asyncio
+    def __init__(self, made: Callable[[], Any]) -> None:
+        self._made = made
 
-    from .adapters.folder import FolderArchive
-    from .adapters.inmemory import InMemoryMemory, InMemoryNotifier
-    from .adapters.sqlite import SqliteLedger
-    from .settings import load
+    def __getattr__(self, question: str) -> Any:
+        if "_plug" not in self.__dict__:
+            self._plug = self._made()
+        return getattr(self._plug, question)
 
-    settings = load().settings
-    path, clock, memory = Path(settings.home), system_clock(), InMemoryMemory()
-    ledger = SqliteLedger(path / LEDGER, settings.paper.start_quote, is_durable=True)
-    holds = f"functions {settings.exchange} {settings.market_kind} {settings.timeframe}"
-    if (held := ledger.note("holds") or holds) != holds:
-        ledger.close()
-        raise BadInput(
-            f"home {path} holds something else; choose another SEMSIG_HOME, was {held[:200]} and not {holds}"
-        )
-    ledger.set_note("holds", holds)
-    asyncio.run(remember(ledger, memory))
+
+def cloud(name: str) -> Sockets:
+    """What the Lambda function of that name wears, from its settings and from where the template says its parts are.
+
+    Raises InvalidSetting; a part that this function was not told of does so when it is asked."""
+    from .adapters.apigateway import ApiGateway
+    from .adapters.dynamodb import DynamoLedger
+    from .adapters.inmemory import InMemoryNotifier
+    from .adapters.s3 import S3Archive
+    from .settings import load, places
+
+    settings, parts, clock = load().settings, places(), system_clock()
+
+    def late(made: Callable[[], Any]) -> Any:
+        return _Late(made)
+
+    def secret(key: str) -> str:
+        return parameters(parts.secrets)(key)
+
     return Sockets(
         settings=settings,
         clock=clock,
-        market=venue(settings, clock.now),
-        model=model(settings),
-        memory=memory,
-        ledger=ledger,
-        archive=FolderArchive(path / ARCHIVE),
-        notifier=InMemoryNotifier(is_heard=False),
+        market=late(lambda: venue(settings, clock.now)),
+        model=late(lambda: model(settings, secret=secret)),
+        memory=late(lambda: memory_function(parts.memory)),
+        ledger=late(lambda: DynamoLedger(parts.table, settings.paper.start_quote)),
+        archive=late(lambda: S3Archive(parts.bucket)),
+        notifier=late(lambda: ApiGateway(parts.socket, audience(), clock.now))
+        if name == "show"
+        else InMemoryNotifier(is_heard=False),
+        context=context_feed(settings, secret("COINGECKO_API_KEY")) if name == "context" else (),
+        news=news_feed(settings, secret("CRYPTOCOMPARE_API_KEY")) if name == "news" else (),
     )
 
 
-def bus(name: str = "semanticsignal") -> "EventBridge":
+def audience() -> "DynamoAudience":
+    """Who listens over the WebSocket API."""
+    from .adapters.audience import DynamoAudience
+    from .settings import places
+
+    return DynamoAudience(places().connections)
+
+
+def bus() -> "EventBridge":
     """Where a Lambda function's facts go."""
     from .adapters.eventbridge import EventBridge
+    from .settings import places
 
-    return EventBridge(name)
+    return EventBridge(places().bus)
+
+
+def parameters(path: str) -> Callable[[str], str]:
+    """Secrets by name from the parameter store; empty where none is kept."""
+    from .adapters.ssm import ParameterStore
+
+    return ParameterStore(path).secret
 
 
 def past_archive(archive: Archive) -> Archive:
@@ -185,7 +215,9 @@ def past_archive(archive: Archive) -> Archive:
     return SplitArchive({"market": InMemoryArchive(REPLAY_KEEPS)}, archive)
 
 
-def model(settings: Settings, home: Path | None = None) -> LanguageModel:
+def model(
+    settings: Settings, home: Path | None = None, secret: Callable[[str], str] = environment_secret
+) -> LanguageModel:
     """The configured model; the built-in analyst needs no server. Several names, separated by commas, are asked in that
     order. With a home, what a server answered is kept there and never asked again."""
     if settings.model.provider == "analyst":
@@ -197,7 +229,8 @@ def model(settings: Settings, home: Path | None = None) -> LanguageModel:
     from .adapters.recorded import Recorded
 
     asked = settings.model
-    minds = [served(asked.base_url, name.strip(), asked.timeout_s) for name in asked.name.split(",")]
+    key = secret(model_key(asked.base_url)) or "none"
+    minds = [served(asked.base_url, name.strip(), asked.timeout_s, key) for name in asked.name.split(",")]
     mind = minds[0] if len(minds) == 1 else Fallback(minds)
     return Recorded(FolderArchive(home / REPLIES), mind) if home else mind
 
@@ -212,11 +245,16 @@ def recorded(home: Path) -> LanguageModel:
     return Recorded(FolderArchive(home / REPLIES), None)
 
 
-def served(base_url: str, name: str, timeout_s: float) -> LanguageModel:
+def model_key(base_url: str) -> str:
+    """The secret that a server is shown: OpenRouter's for OpenRouter alone, so that no other server ever sees it."""
+    return "OPENROUTER_API_KEY" if urlsplit(base_url).hostname == "openrouter.ai" else "MODEL_API_KEY"
+
+
+def served(base_url: str, name: str, timeout_s: float, api_key: str = "none") -> LanguageModel:
     """A model behind an OpenAI-compatible server."""
     from .adapters.openai_compatible import OpenAICompatible
 
-    return OpenAICompatible(base_url, name, timeout_s=timeout_s)
+    return OpenAICompatible(base_url, name, api_key, timeout_s=timeout_s)
 
 
 def tape(folder: Path, settings: Settings) -> "Tape":
@@ -286,3 +324,64 @@ async def remember(ledger: Ledger, memory: MemoryStore) -> int:
                     await memory.learn(rule)
         after = page[-1].seq
     return count
+
+
+# DefiLlama sends every protocol along with its sums.
+FIGURES_BYTES = 16_000_000
+
+
+def context_feed(settings: Settings, coingecko_key: str = "") -> tuple[ContextFeed, ...]:
+    """Who is asked about the whole market. Raises InvalidSetting for a key that no header can carry."""
+    from datetime import timedelta
+    from typing import get_args
+
+    from .adapters.alternative_me import AlternativeMe
+    from .adapters.coingecko import CoinGecko
+    from .adapters.defillama import DefiLlama, Figure
+    from .adapters.web import Web
+
+    web = Web(settings.context.timeout_s, FIGURES_BYTES)
+    max_age = timedelta(minutes=settings.context.max_age_minutes)
+    llamas = (DefiLlama(web, figure, max_age) for figure in get_args(Figure))
+    return (AlternativeMe(web, max_age), CoinGecko(web, max_age, demo_key=coingecko_key), *llamas)
+
+
+def news_feed(settings: Settings, cryptocompare_key: str = "") -> tuple[NewsFeed, ...]:
+    """Whose news are read; CryptoCompare's only with a key. Raises InvalidSetting for one that no header can carry."""
+    from .adapters.cryptocompare import CryptoCompare
+    from .adapters.rss import FEEDS, RssFeed
+    from .adapters.web import Web
+
+    web = Web(settings.news.timeout_s)
+    feeds = [RssFeed(web, name, FEEDS[name], settings.news.timeout_s) for name in dict.fromkeys(settings.news.feeds)]
+    return (*feeds, CryptoCompare(web, cryptocompare_key)) if cryptocompare_key else tuple(feeds)
+
+
+class MemoryRoom(NamedTuple):
+    """What the memory function wears: the ledger it follows, and where it keeps what it has read."""
+
+    ledger: Ledger
+    memory: "ChromaMemory"
+
+
+def memory_room() -> MemoryRoom:
+    """From its settings and places. Raises InvalidSetting."""
+    from .adapters.dynamodb import DynamoLedger
+    from .settings import load, places
+
+    told = places()
+    return MemoryRoom(DynamoLedger(told.table, load().settings.paper.start_quote), chroma(told.chroma))
+
+
+def chroma(url: str) -> "ChromaMemory":
+    """Memory on a Chroma server. Raises InvalidSetting for what is no address."""
+    from .adapters.chroma import ChromaMemory
+
+    return ChromaMemory(url)
+
+
+def memory_function(name: str) -> MemoryStore:
+    """Memory behind the memory function."""
+    from .adapters.memory_function import MemoryFunction
+
+    return MemoryFunction(name)

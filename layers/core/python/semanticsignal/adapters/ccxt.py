@@ -1,13 +1,16 @@
 """Any venue that ccxt knows, and the simulated one: public market data only, no keys."""
 
 import asyncio
-import importlib
+import sys
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from itertools import pairwise
 from math import isfinite
+from types import ModuleType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -58,16 +61,14 @@ class CcxtMarket:
         self._errors: Any = None
 
     async def open(self) -> None:
-        """Loads ccxt, which takes seconds: beside whatever else this process does. Raises InvalidSetting."""
+        """Loads ccxt, which takes its time: beside whatever else this process does. Raises InvalidSetting."""
         async with self._opening:
             if self._venue is None:
-                self._errors = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
-                self._venue = self._built()
+                of_venue, self._errors = await asyncio.to_thread(_loaded, self._exchange)
+                self._venue = self._built(of_venue)
 
-    def _built(self) -> Any:
-        if self._exchange not in self._errors.exchanges:
-            raise InvalidSetting(f"exchange must be a venue that ccxt knows, was {self._exchange!r}")
-        venue = getattr(self._errors, self._exchange)({
+    def _built(self, of_venue: Callable[[dict[str, Any]], Any]) -> Any:
+        venue = of_venue({
             "enableRateLimit": self._base_url is None,
             "options": {"defaultType": "swap" if self._kind is MarketKind.PERP else "spot"},
         })  # fmt: skip
@@ -122,7 +123,7 @@ class CcxtMarket:
     async def rules(self, symbol: Symbol) -> TradingRules:
         market = await self._market(symbol)
         precision, cost = market["precision"], market["limits"]["cost"]["min"]
-        if self._venue.precisionMode != self._errors.TICK_SIZE or not (precision["price"] and precision["amount"]):
+        if self._venue.precisionMode != _tick_size() or not (precision["price"] and precision["amount"]):
             raise MarketUnavailable(f"{self._source} publishes no tick and step for {symbol}, was {precision}")
         least = exact(cost) if cost else Decimal(0)
         return TradingRules(exact(precision["price"]), exact(precision["amount"]), least)
@@ -194,6 +195,28 @@ class CcxtMarket:
         except (LookupError, TypeError, ValueError, AttributeError) as wrong:
             # what ccxt's parsers stumble over when a body is not what the venue documents
             raise MarketUnavailable(f"{self._source}: unreadable answer, {wrong!r:.{SAID}}") from wrong
+
+
+def _loaded(exchange: str) -> tuple[Callable[[dict[str, Any]], Any], ModuleType]:
+    """The class of one venue, and the errors of all. Raises InvalidSetting."""
+    for name in ("ccxt", "ccxt.async_support"):
+        if name not in sys.modules and (spec := find_spec(name)):
+            # a package whose __init__ is not run: it would import every venue there is, twice
+            sys.modules[name] = module_from_spec(spec)
+    errors = import_module("ccxt.base.errors")
+    # what ccxt's own modules look for in the package
+    vars(sys.modules["ccxt"]).update({name: getattr(errors, name) for name in errors.__all__})
+    vars(sys.modules["ccxt"])["Exchange"] = import_module("ccxt.base.exchange").Exchange
+    if find_spec(f"ccxt.async_support.{exchange}"):
+        found = getattr(import_module(f"ccxt.async_support.{exchange}"), exchange, None)
+        if isinstance(found, type):
+            return found, errors
+    raise InvalidSetting(f"exchange must be a venue that ccxt knows, was {exchange!r}")
+
+
+def _tick_size() -> int:
+    size: int = import_module("ccxt.base.decimal_to_precision").TICK_SIZE
+    return size
 
 
 def _narrow(options: dict[str, Any], names: tuple[str, ...]) -> None:

@@ -58,7 +58,7 @@ class EventBridge:
         raise Unavailable(f"bus {self._bus} did not take {', '.join(f'{_name(fact)} ({why})' for fact, why in left)}")
 
     def _answered(self, facts: list[Fact]) -> list[dict[str, Any]]:
-        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             answer = self._client.put_events(Entries=[self._entry(fact) for fact in facts])
@@ -70,8 +70,8 @@ class EventBridge:
 
     @cached_property
     def _client(self) -> Any:
-        import boto3  # type: ignore[import-untyped]
-        from botocore.config import Config  # type: ignore[import-untyped]
+        import boto3
+        from botocore.config import Config
 
         limits = Config(connect_timeout=CONNECT_S, read_timeout=READ_S)
         return boto3.session.Session().client("events", endpoint_url=self._endpoint_url, config=limits)

@@ -5,10 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from ..domain.decision import Prompt, Reply
 from ..domain.errors import LedgerConflict, ModelUnavailable
@@ -16,9 +13,17 @@ from ..domain.learning import Conditions, Experience, SemanticRule
 from ..domain.ledger import Entry
 from ..domain.market import Symbol, epoch_us
 from ..domain.trading import Portfolio
-from ..logic.decide.recall import SCALE, vector
+from ..logic.decide.recall import SCALE, most_like, vector
 from ..logic.execute.position import empty
 from ..ports import Archive
+
+# Inside, numpy is imported by the memory alone: functions that wear another plug of this file do not wear numpy.
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# More than float64 is off in a sum of a few products.
+ROUNDING = 1e-9
 
 
 class InMemoryLedger:
@@ -123,23 +128,28 @@ class InMemoryMemory:
     """An exact index: every experience is compared. Tens of thousands are fine; a vector store takes over beyond."""
 
     def __init__(self) -> None:
+        import numpy as np
+
         self._lived: list[Experience] = []
         self._ids: set[str] = set()
         # Rows up to len(_lived) are filled; the room doubles when it is full.
         self._points = np.zeros((16, len(SCALE)))
+        self._lengths = np.ones(16)
         self._closed_us = np.zeros(16, dtype=np.int64)
         self._rules: dict[str, SemanticRule] = {}
 
     async def remember(self, experience: Experience) -> None:
+        import numpy as np
+
         if experience.id in self._ids:
             return
         row = len(self._lived)
         if row == len(self._points):
             self._points = np.concatenate([self._points, np.zeros_like(self._points)])
+            self._lengths = np.concatenate([self._lengths, np.ones_like(self._lengths)])
             self._closed_us = np.concatenate([self._closed_us, np.zeros_like(self._closed_us)])
-        point = np.array(vector(experience.conditions))
-        length = float(np.linalg.norm(point))
-        self._points[row] = point / length if length else point
+        self._points[row] = vector(experience.conditions)
+        self._lengths[row] = np.linalg.norm(self._points[row]) or 1.0
         self._closed_us[row] = epoch_us(experience.closed_at)
         self._ids.add(experience.id)
         self._lived.append(experience)
@@ -147,21 +157,25 @@ class InMemoryMemory:
     async def similar(
         self, conditions: Conditions, *, until: datetime, limit: int
     ) -> tuple[tuple[Experience, float], ...]:
+        import numpy as np
+
         known = np.flatnonzero(self._known(until))
         if not len(known) or limit <= 0:
             return ()
-        point = np.array(vector(conditions))
-        length = float(np.linalg.norm(point))
-        likeness = (1 + self._points[known] @ (point / length if length else point)) / 2
-        # All that reach the last place, so that ties are settled by id and not by the order of arrival.
-        last = np.partition(likeness, -limit)[-limit] if len(likeness) > limit else -np.inf
-        found = [(self._lived[known[i]], float(likeness[i])) for i in np.flatnonzero(likeness >= last)]
-        return tuple(sorted(found, key=lambda one: (-one[1], one[0].id))[:limit])
+        point = vector(conditions)
+        likeness = (1 + self._points[known] @ point / (self._lengths[known] * (np.linalg.norm(point) or 1.0))) / 2
+        if len(known) > limit:
+            # All that may reach the last place: exact likeness and ids settle it, not how numpy rounds.
+            known = known[likeness >= np.partition(likeness, -limit)[-limit] - ROUNDING]
+        lived = [self._lived[row] for row in known]
+        return most_like(point, zip(lived, self._points[known].tolist(), strict=True), limit)
 
     async def count(self, *, until: datetime) -> int:
+        import numpy as np
+
         return int(np.count_nonzero(self._known(until)))
 
-    def _known(self, until: datetime) -> NDArray[np.bool_]:
+    def _known(self, until: datetime) -> "NDArray[np.bool_]":
         return self._closed_us[: len(self._lived)] <= epoch_us(until)
 
     async def learn(self, rule: SemanticRule) -> None:
@@ -181,8 +195,11 @@ class InMemoryNotifier:
     """Keeps what it is told, or, unheard, lets nobody prepare anything."""
 
     def __init__(self, *, is_heard: bool = True) -> None:
-        self.is_heard = is_heard
+        self._is_heard = is_heard
         self.views: list[Any] = []
+
+    async def is_heard(self) -> bool:
+        return self._is_heard
 
     async def tell(self, view: Any) -> None:
         self.views.append(view)

@@ -16,8 +16,7 @@ class WebSocketNotifier:
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[str | None]] = set()
 
-    @property
-    def is_heard(self) -> bool:
+    async def is_heard(self) -> bool:
         return bool(self._listeners)
 
     def join(self) -> asyncio.Queue[str | None]:

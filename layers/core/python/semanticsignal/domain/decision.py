@@ -132,13 +132,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """All that a prompt is made of. `price_tick` fixes its decimals; `stored` counts every experience there is."""
+    """All that a prompt is made of. `price_tick` fixes its decimals. `stored` counts every experience there is; None:
+    memory did not answer, and nothing was recalled."""
 
     snapshot: Snapshot
     portfolio: Portfolio
     kind: MarketKind
     price_tick: Decimal
     recalled: tuple[Recalled, ...] = ()
-    stored: int = 0
+    stored: int | None = 0
     rules: tuple[SemanticRule, ...] = ()
     last: Decision | None = None

@@ -107,6 +107,12 @@ class OfAll:
     schema: int = 1
 
 
+class CandleMissed(OfPair):
+    """A candle that was told too late to decide on."""
+
+    __slots__ = ()
+
+
 class DecisionMade(OfPair):
     __slots__ = ()
 
@@ -156,7 +162,7 @@ class ContextGathered(OfAll):
 
 
 Fact = (
-    CandleClosed | AnalysisRequested | MinutePassed | QuarterPassed | HourPassed | MarketCollected | MarketAnalysed
-    | DecisionMade | OrderPlaced | OrderExpired | PositionOpened | PositionUpdated | PositionClosed | EquityMarked
-    | LessonLearned | RuleFormed | NewsGathered | ContextGathered
+    CandleClosed | AnalysisRequested | MinutePassed | QuarterPassed | HourPassed | CandleMissed | MarketCollected
+    | MarketAnalysed | DecisionMade | OrderPlaced | OrderExpired | PositionOpened | PositionUpdated | PositionClosed
+    | EquityMarked | LessonLearned | RuleFormed | NewsGathered | ContextGathered
 )  # fmt: skip

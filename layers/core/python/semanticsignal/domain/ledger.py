@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .decision import Decision, Refusal
 from .events import (
+    CandleMissed,
     DecisionMade,
     EquityMarked,
     LessonLearned,
@@ -59,10 +60,10 @@ class Learned:
 
 
 LedgerFact = (
-    DecisionMade | OrderPlaced | OrderExpired | PositionOpened | PositionUpdated | PositionClosed | EquityMarked
-    | LessonLearned | RuleFormed
+    CandleMissed | DecisionMade | OrderPlaced | OrderExpired | PositionOpened | PositionUpdated | PositionClosed
+    | EquityMarked | LessonLearned | RuleFormed
 )  # fmt: skip
-Subject = Decision | Order | Expiry | Opening | Amendment | Closing | EquityPoint | Learned | SemanticRule
+Subject = Refusal | Decision | Order | Expiry | Opening | Amendment | Closing | EquityPoint | Learned | SemanticRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal, get_args
 
 from .market import MarketKind, Symbol, Timeframe
 
@@ -62,6 +63,26 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """What is asked about the whole market."""
+
+    max_age_minutes: int = 60
+    timeout_s: float = 10.0
+
+
+Feed = Literal["coindesk", "cointelegraph", "decrypt", "cryptoslate"]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Whose news are read, and how long they are kept."""
+
+    feeds: tuple[Feed, ...] = get_args(Feed)
+    keep_hours: int = 24
+    timeout_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
 class Simulation:
     """The simulated market of `semsig run`."""
 
@@ -101,6 +122,8 @@ class Settings:
     risk: Risk = field(default_factory=Risk)
     memory: Memory = field(default_factory=Memory)
     model: Model = field(default_factory=Model)
+    context: Context = field(default_factory=Context)
+    news: News = field(default_factory=News)
     simulation: Simulation = field(default_factory=Simulation)
     cloud: Cloud = field(default_factory=Cloud)
 

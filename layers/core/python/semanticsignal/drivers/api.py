@@ -4,6 +4,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, Protocol
 
@@ -18,7 +19,7 @@ from .. import __version__
 from ..codec import dumps
 from ..domain.analysis import Snapshot
 from ..domain.decision import Decision, Prompt, Reply
-from ..domain.errors import BadInput, InvalidSymbol, Missing, SemanticSignalError, Unavailable
+from ..domain.errors import BadInput, InvalidSymbol, MemoryUnavailable, Missing, SemanticSignalError, Unavailable
 from ..domain.learning import SemanticRule
 from ..domain.ledger import Amendment, Entry, Learned, Opening
 from ..domain.market import Market, Symbol
@@ -30,6 +31,8 @@ from .figures import Figures
 Limit = Annotated[int, Query(ge=1, le=1000)]
 DRAWN = 1200
 STARTING = 50
+# What memory recalls at once; what is less alike is listed without its likeness.
+MOST_RECALLED = 1000
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
@@ -236,12 +239,17 @@ async def _state(room: Room) -> views.StateView:
     decisions = await ledger.entries(kinds=("DecisionMade",), limit=STARTING, newest_first=True)
     statistics = await room.figures.statistics()
     portfolio = await ledger.portfolio()
-    rules = await on.memory.rules(until=on.clock.now())
+    health = room.health()
+    rules: tuple[SemanticRule, ...] = ()
+    try:
+        rules = await on.memory.rules(until=on.clock.now())
+    except MemoryUnavailable as wrong:
+        health = replace(health, status="degraded", problem="; ".join(filter(None, (health.problem, str(wrong)))))
     equity = room.figures.equity
     step = max(1, len(equity) // DRAWN)
     drawn = [*equity[:-1:step], *equity[-1:]]
     return views.StateView(
-        health=room.health(),
+        health=health,
         statistics=statistics,
         positions=tuple(views.position(p) for p in portfolio.positions),
         orders=tuple(views.order(o) for o in portfolio.orders),
@@ -272,7 +280,7 @@ async def _refusals(room: Room, limit: int) -> tuple[views.RefusedView, ...]:
     before: int | None = None
     while len(found) < limit:
         page = await room.on.ledger.entries(
-            kinds=("DecisionMade", "OrderExpired"), before=before, limit=1000, newest_first=True
+            kinds=("CandleMissed", "DecisionMade", "OrderExpired"), before=before, limit=1000, newest_first=True
         )
         for entry in page:
             found += views.refused(entry)
@@ -361,8 +369,7 @@ async def _experiences(room: Room, query: str, order: tuple[str, str], limit: in
         words = []
     likeness: dict[str, float] = {}
     if decision and isinstance(decision.subject, Decision):
-        found = await on.memory.similar(decision.subject.conditions, until=on.clock.now(), limit=len(learned))
-        likeness = {experience.id: similar for experience, similar in found}
+        likeness = await _likeness(decision.subject, min(len(learned), MOST_RECALLED), on)
     shown = [views.experience(one, likeness.get(id)) for id, one in learned.items()]
     shown = [
         one
@@ -377,6 +384,15 @@ async def _experiences(room: Room, query: str, order: tuple[str, str], limit: in
         "outcome": lambda one: (one.is_win, one.id),
     }
     return tuple(sorted(shown, key=keys[order[0]], reverse=order[1] == "desc")[:limit])
+
+
+async def _likeness(decision: Decision, limit: int, on: Sockets) -> dict[str, float]:
+    """None of them known where memory does not answer: the lessons themselves are in the ledger."""
+    try:
+        found = await on.memory.similar(decision.conditions, until=on.clock.now(), limit=limit)
+    except MemoryUnavailable:
+        return {}
+    return {experience.id: similar for experience, similar in found}
 
 
 async def _lessons(room: Room) -> list[Entry]:

@@ -1,77 +1,99 @@
 """The Lambda crank: an envelope in, one stage of the table, the facts it tells back on the bus."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any
+
+import orjson
 
 from .. import wiring
 from ..codec import load_fact
+from ..domain.decision import Decision, Reply
 from ..domain.errors import BadInput
-from ..domain.events import Fact
+from ..domain.events import DecisionMade, EquityMarked, Fact
+from ..domain.market import Timeframe
 from ..ports import Facts, Sockets
 from ..stages import STAGES, Stage
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger
-    from aws_lambda_powertools.metrics import EphemeralMetrics
+from .container import Container
 
 Publish = Callable[[Facts], Awaitable[None]]
-NAMESPACE = "SemanticSignal"
 ENVELOPE_VERSION = "0"
+FORCED = {"kind", "symbol"}
 
 
-def serve(name: str, sockets: Callable[[], Sockets] = wiring.cloud, publish: Publish | None = None) -> "Function":
+def serve(name: str, sockets: Callable[[], Sockets] | None = None, publish: Publish | None = None) -> "Function":
     """The handler of one row of the table; its facts go to `publish`, else to the wiring's bus. Raises BadInput."""
     for stage in STAGES:
         if stage.name == name:
-            return Function(stage, sockets, publish)
+            return Function(stage, sockets or partial(wiring.cloud, name), publish)
     raise BadInput(f"a function turns one of {', '.join(stage.name for stage in STAGES)}, was {name!r}")
 
 
-class Function:
+class Function(Container):
     """One stage in one container. What it wears is put on with the first event, and kept for the next ones."""
 
     def __init__(self, stage: Stage, sockets: Callable[[], Sockets], publish: Publish | None) -> None:
+        super().__init__(stage.name)
         self.stage = stage
         self._sockets, self._given = sockets, publish
 
-    def __call__(self, event: Any, _context: object) -> dict[str, list[str]]:
-        """The ids of the facts it told. Whatever is raised makes Lambda try again, and then the event a dead letter.
+    def __call__(self, event: Any, _context: object) -> dict[str, Any]:
+        """The ids of the facts it told; of a batch from the ledger's stream, where to begin again. Whatever is raised
+        makes Lambda try again, and then the event a dead letter.
 
         Raises BadInput for what is no fact or none this stage hears, and all that the stage or the bus raises."""
-        with self._reported():
+        match event:
+            case {"Records": [{"eventSource": "aws:dynamodb"}, *_] as records}:
+                return self._batch(records)
+            case {"kind": "AnalysisRequested", **_more}:
+                event = _forced(event, self.on)
+        return {"facts": [told.id for told in self._heard(event)]}
+
+    def _heard(self, event: Any) -> Facts:
+        with self.reported():
             fact = heard(event, self.stage)
             self.log.append_keys(cycle_id=_cycle(fact))
             facts = self.runner.run(self._turned(fact, self.on))
             self.metrics.add_metric("FactsPublished", "Count", len(facts))
+            for kind, times in sorted(Counter(type(f).__name__ for f in facts).items()):
+                self.metrics.add_metric(kind, "Count", times)
             self.log.info("%s told %s", type(fact).__name__, ", ".join(type(f).__name__ for f in facts) or "nothing")
-            return {"facts": [told.id for told in facts]}
+            return facts
+
+    def _batch(self, records: list[Any]) -> dict[str, Any]:
+        """In order, up to the first that fails: Lambda tries again from there, and tells nothing twice before it."""
+        for record in records:
+            try:
+                self._heard(_written(record))
+            except Exception:
+                # said by the log and counted; the stream's own retries and dead letters follow
+                return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
+        return {"batchItemFailures": []}
 
     async def _turned(self, fact: Fact, on: Sockets) -> Facts:
         facts = await self.stage.run(fact, on)
         if facts:
             await self.publish(facts)
+            await self._measured(facts, on)
         return facts
 
-    @contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as wrong:
-            self.metrics.add_metric("Failures", "Count", 1)
-            self.log.error("%s: %s", type(wrong).__name__, wrong)
-            raise
-        finally:
-            self.metrics.flush_metrics()
-            self.log.remove_keys(["cycle_id"])
-
-    @cached_property
-    def runner(self) -> asyncio.Runner:
-        """One loop a container: what a plug opened in it still answers at the next event."""
-        return asyncio.Runner()
+    async def _measured(self, facts: Facts, on: Sockets) -> None:
+        """What alarms watch beside counts: the fall from the peak, what the model cost, decisions without memory."""
+        for fact in facts:
+            if isinstance(fact, EquityMarked):
+                portfolio = await on.ledger.portfolio()
+                peak = portfolio.peak_equity_quote or portfolio.account.start_quote
+                self.metrics.add_metric("DrawdownRatio", "None", max(0.0, float(1 - portfolio.equity_quote / peak)))
+            elif isinstance(fact, DecisionMade):
+                reply: Reply | None = await on.archive.get(f"reply/{fact.id}", Reply)
+                if reply and reply.cost_usd is not None:
+                    self.metrics.add_metric("ModelSpendUsd", "None", float(reply.cost_usd))
+                entry = await on.ledger.entry(f"DecisionMade:{fact.id}")
+                if entry and isinstance(entry.subject, Decision) and any("memory" in n for n in entry.subject.notes):
+                    self.metrics.add_metric("DecisionsWithoutMemory", "Count", 1)
 
     @cached_property
     def on(self) -> Sockets:
@@ -80,18 +102,6 @@ class Function:
     @cached_property
     def publish(self) -> Publish:
         return self._given or wiring.bus().publish
-
-    @cached_property
-    def log(self) -> "Logger":
-        from aws_lambda_powertools import Logger
-
-        return Logger(service=self.stage.name, utc=True, use_rfc3339=True)
-
-    @cached_property
-    def metrics(self) -> "EphemeralMetrics":
-        from aws_lambda_powertools.metrics import EphemeralMetrics
-
-        return EphemeralMetrics(namespace=NAMESPACE, service=self.stage.name)
 
 
 def heard(event: Any, stage: Stage) -> Fact:
@@ -116,6 +126,35 @@ def _fact(event: Any) -> Any:
         case {"kind": "ScheduledMinute" | "ScheduledQuarter" | "ScheduledHour" as due, "scheduled_at": at}:
             return load_fact({"kind": f"{due.removeprefix('Scheduled')}Passed", "at": at})
     raise BadInput(f"neither an event of the bus nor of a schedule, was {_short(event)}")
+
+
+def _forced(event: Mapping[str, Any], on: Sockets) -> Any:
+    """An analysis asked for by hand is named for its minute: asked twice within it, it is one."""
+    if set(event) != FORCED:
+        raise BadInput(f"a forced analysis names its {' and '.join(sorted(FORCED))} and no more, was {_short(event)}")
+    asked = requested(str(event["symbol"]), on.settings.timeframe, on.clock.now())
+    if load_fact(asked).symbol not in on.settings.pairs:
+        raise BadInput(f"{event['symbol']} is not traded here, only {', '.join(on.settings.symbols)}")
+    return {"version": ENVELOPE_VERSION, "detail-type": "AnalysisRequested", "detail": asked}
+
+
+def requested(symbol: str, timeframe: Timeframe, now: datetime) -> dict[str, Any]:
+    """AnalysisRequested of this minute, as the codec writes it."""
+    minute = Timeframe.M1.floor(now).isoformat()
+    return {"kind": "AnalysisRequested", "symbol": symbol, "timeframe": str(timeframe), "requested_at": minute}
+
+
+def _written(record: Any) -> dict[str, Any]:
+    """What the ledger's stream tells of a new entry, as the bus would have told it."""
+    match record:
+        case {"eventName": "INSERT", "dynamodb": {"NewImage": {"kind": {"S": kind}, "fact": {"S": fact}}}}:
+            try:
+                told = orjson.loads(fact)
+            except orjson.JSONDecodeError as wrong:
+                raise BadInput(f"no entry of the ledger, was {_short(record)}") from wrong
+            if isinstance(told, dict):
+                return {"version": ENVELOPE_VERSION, "detail-type": kind, "detail": {"kind": kind, **told}}
+    raise BadInput(f"no entry of the ledger, was {_short(record)}")
 
 
 def _cycle(fact: Fact) -> str:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from ..domain.decision import Decision
+from ..domain.decision import Decision, Refusal
 from ..domain.ledger import Closing, Entry, Expiry
 from ..domain.market import Symbol, Timeframe
 from ..domain.trading import EquityPoint, Trade
@@ -47,9 +47,9 @@ class Figures:
                 self.trades.append(told.trade)
             case EquityPoint() as told:
                 self.equity.append(told)
-            case Expiry() as told:
+            case Expiry(refusal=told) | (Refusal() as told):
                 self.refused += 1
-                self.guards[told.refusal.guard] += 1
+                self.guards[told.guard] += 1
 
     def _decided(self, told: Decision) -> None:
         self.decisions += 1

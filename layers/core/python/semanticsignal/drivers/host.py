@@ -13,7 +13,7 @@ from typing import Any, Literal
 from .. import __version__, wiring
 from ..domain.decision import Decision
 from ..domain.errors import SemanticSignalError, Unavailable
-from ..domain.events import AnalysisRequested, CandleClosed, Fact, MinutePassed
+from ..domain.events import AnalysisRequested, CandleClosed, Fact, HourPassed, MinutePassed, QuarterPassed
 from ..domain.ledger import Closing, Opening
 from ..domain.market import Symbol, Timeframe
 from ..domain.policy import Settings
@@ -33,6 +33,7 @@ SILENCE_S = 300.0
 PATIENCE_S = 3.0
 RECOVER_S = 10.0
 HISTORY_FINE = Timeframe.M1
+ABOUT = {QuarterPassed: "context", HourPassed: "news"}
 
 
 class Host:
@@ -52,6 +53,7 @@ class Host:
         self._history_done = 0.0
         self._next: datetime | None = None
         self._recover_at = 0.0
+        self._gathered: dict[type, datetime] = {}
         self._locks: dict[Symbol, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.stop = asyncio.Event()
@@ -156,12 +158,23 @@ class Host:
                 boundary += span
             self._next = boundary if boundary <= self._ends_at() else None
             await self._minute(Timeframe.M1.floor(now))
+            self._gather(now)
             await self._caught_up()
             await self._wait(min(TICK_S, max(0.01, (boundary - now).total_seconds() / self.world.speed)))
 
     def _ends_at(self) -> datetime:
         """A recorded market ends with its tape; the page stays."""
         return self.world.tape.ends_at if self.world.tape else datetime.max.replace(tzinfo=UTC)
+
+    def _gather(self, now: datetime) -> None:
+        """The whole market and the press, when each is due and on its own: no candle and no stop waits for them. A
+        simulated or recorded market has neither."""
+        if self.world.tape or self.on.market.is_simulated:
+            return
+        for due in (QuarterPassed(Timeframe.M15.floor(now)), HourPassed(Timeframe.H1.floor(now))):
+            if self._gathered.get(type(due)) != due.at:
+                self._gathered[type(due)] = due.at
+                self._spawn(self._run(due))
 
     async def _caught_up(self) -> None:
         """What a run that broke off left untold is told again, at most every so often."""
@@ -194,7 +207,7 @@ class Host:
     async def _run(self, fact: Fact) -> bool:
         """Whether it went through. What goes wrong is said on the page until the same thing goes right, and the crank
         turns on: the next tick looks again."""
-        about = str(getattr(fact, "symbol", "watch"))
+        about = str(getattr(fact, "symbol", ABOUT.get(type(fact), "watch")))
         try:
             told = await self._loop.run(fact)
         except Unavailable as wrong:

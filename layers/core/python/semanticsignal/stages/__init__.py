@@ -7,8 +7,10 @@ from ..domain import events
 from ..ports import Facts, Sockets
 from .analyse import analyse
 from .collect import collect
+from .context import context
 from .decide import decide
 from .execute import execute
+from .news import news
 from .reflect import reflect
 from .show import show
 from .watch import watch
@@ -29,5 +31,7 @@ STAGES = (
     Stage("execute", (events.DecisionMade,), execute),
     Stage("watch", (events.MinutePassed,), watch),
     Stage("reflect", (events.PositionClosed,), reflect),
+    Stage("context", (events.QuarterPassed,), context),
+    Stage("news", (events.HourPassed,), news),
     Stage("show", get_args(events.Fact), show),
 )

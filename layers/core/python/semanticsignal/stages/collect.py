@@ -1,19 +1,21 @@
-"""CandleClosed | AnalysisRequested → MarketCollected."""
+"""CandleClosed | AnalysisRequested → MarketCollected | CandleMissed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from ..domain.events import AnalysisRequested, CandleClosed, MarketCollected
+from ..domain.decision import Refusal
+from ..domain.events import AnalysisRequested, CandleClosed, CandleMissed, MarketCollected
+from ..domain.ledger import Entry
 from ..domain.market import Market
 from ..logic.collect.candles import closed, expected
 from ..ports import Facts, Sockets
 
 
 async def collect(fact: CandleClosed | AnalysisRequested, on: Sockets) -> Facts:
-    """A bar told long after it closed is not decided on: better no trade than one on old prices.
+    """A bar told long after it closed is not decided on, and that is recorded: better no trade than one on old prices.
 
     Raises MarketUnavailable while the venue has not published the bar: ask again."""
-    if isinstance(fact, CandleClosed) and on.clock.now() - fact.closed_at > _patience(fact, on):
-        return ()
+    if isinstance(fact, CandleClosed) and (now := on.clock.now()) - fact.closed_at > _patience(fact, on):
+        return await _missed(fact, now, on)
     is_forced = isinstance(fact, AnalysisRequested)
     closed_at = fact.timeframe.floor(fact.requested_at) if isinstance(fact, AnalysisRequested) else fact.closed_at
     limit = on.settings.candle_limit
@@ -29,6 +31,15 @@ async def collect(fact: CandleClosed | AnalysisRequested, on: Sockets) -> Facts:
     )
     await on.archive.put(f"market/{fact.id}", market)
     return (MarketCollected(fact.id, fact.symbol, fact.timeframe, closed_at, is_forced),)
+
+
+async def _missed(fact: CandleClosed, now: datetime, on: Sockets) -> Facts:
+    if await on.ledger.entry(f"DecisionMade:{fact.id}"):
+        return ()  # told once more, after it was decided on in time
+    age, most = (now - fact.closed_at).total_seconds(), _patience(fact, on).total_seconds()
+    late = f"told {age:g} s after the close, later than {most:g} s is not decided on"
+    missed = Entry(CandleMissed(fact.id, fact.symbol, now), Refusal("late", late))
+    return ((await on.ledger.record(missed)).fact,)
 
 
 def _patience(fact: CandleClosed, on: Sockets) -> timedelta:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from ..codec import dumps
 from ..domain.analysis import Snapshot
 from ..domain.decision import Action, Asked, Briefing, Decision, Refusal, Reply, Verdict
-from ..domain.errors import InvalidReply, Missing, ModelUnavailable
+from ..domain.errors import InvalidReply, MemoryUnavailable, Missing, ModelUnavailable
 from ..domain.events import DecisionMade, MarketAnalysed
 from ..domain.learning import RuleStatus
 from ..domain.ledger import Closing, Entry, Opening
@@ -58,24 +58,34 @@ async def _decided(fact: MarketAnalysed, on: Sockets) -> Decision:
 
 
 async def _briefing(seen: Snapshot, on: Sockets) -> Briefing:
-    memory = on.settings.memory
-    found = await on.memory.similar(conditions(seen), until=seen.seen_at, limit=memory.k * OVER_FETCH)
     last = await on.ledger.entries(
         kinds=("DecisionMade",), symbol=seen.symbol, until=seen.seen_at, limit=1, newest_first=True
     )
     rules = await on.market.rules(seen.symbol)
-    learned = await on.memory.rules(until=seen.seen_at)
-    return Briefing(
+    briefing = Briefing(
         snapshot=seen,
         portfolio=await on.ledger.portfolio(),
         kind=on.settings.market_kind,
         price_tick=rules.price_tick,
+        last=last[0].subject if last and isinstance(last[0].subject, Decision) else None,
+    )
+    try:
+        return await _remembering(briefing, on)
+    except MemoryUnavailable:
+        return replace(briefing, stored=None)  # trading goes on; prompt and decision say that nothing was recalled
+
+
+async def _remembering(briefing: Briefing, on: Sockets) -> Briefing:
+    seen, memory = briefing.snapshot, on.settings.memory
+    found = await on.memory.similar(conditions(seen), until=seen.seen_at, limit=memory.k * OVER_FETCH)
+    learned = await on.memory.rules(until=seen.seen_at)
+    return replace(
+        briefing,
         recalled=ranked(
             found, seen.seen_at, weight=memory.similarity_weight, half_life_days=memory.half_life_days, k=memory.k
         ),
         stored=await on.memory.count(until=seen.seen_at),
         rules=tuple(rule for rule in learned if rule.status is not RuleStatus.RETIRED),
-        last=last[0].subject if last and isinstance(last[0].subject, Decision) else None,
     )
 
 

@@ -8,7 +8,7 @@ from ..ports import Facts, Sockets
 
 async def show(fact: Fact, on: Sockets) -> Facts:
     """Facts of the ledger are shown as its entries; a minute as prices and positions; the rest is inner talk."""
-    if not on.notifier.is_heard:
+    if not await on.notifier.is_heard():
         return ()
     if isinstance(fact, MinutePassed):
         found = {symbol: await on.market.last_price(symbol, until=fact.at) for symbol in on.settings.pairs}

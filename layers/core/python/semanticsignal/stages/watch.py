@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..domain.decision import Refusal
-from ..domain.errors import BadInput, LedgerConflict, MarketUnavailable, Unavailable
+from ..domain.errors import BadInput, LedgerConflict, MarketUnavailable, MemoryUnavailable, Unavailable
 from ..domain.events import EquityMarked, Fact, MinutePassed, OrderExpired, PositionClosed, PositionOpened
-from ..domain.ledger import Closing, Entry, Expiry, Opening
+from ..domain.ledger import Closing, Entry, Expiry, Learned, Opening
 from ..domain.market import Candles, MarketKind, Symbol, epoch_ms, exact
 from ..domain.trading import ExitReason, Fill, Order, Portfolio, Position, Purpose, Touch
 from ..logic.execute import exits, paper
@@ -192,13 +192,25 @@ async def _funded(position: Position, until: datetime, on: Sockets) -> Position:
 
 
 async def untaught(at: datetime, on: Sockets) -> Facts:
-    """Trades closed by `at` that nobody learned from yet: told again, in case a crash swallowed the first telling."""
-    missing = (await on.ledger.portfolio()).closed_trades - await on.memory.count(until=at)
-    if missing <= 0:
-        return ()
+    """Trades closed by `at` that nobody learned from yet: told again, in case a crash swallowed the first telling. What
+    was learned while memory was away is remembered now."""
+    try:
+        missing = (await on.ledger.portfolio()).closed_trades - await on.memory.count(until=at)
+        return await _taught(missing, at, on) if missing > 0 else ()
+    except MemoryUnavailable:
+        return ()  # stops do not wait for memory; once it answers again it is behind, and then they are told
+
+
+async def _taught(missing: int, at: datetime, on: Sockets) -> Facts:
     closed = await on.ledger.entries(kinds=("PositionClosed",), until=at, limit=UNTAUGHT + missing, newest_first=True)
-    facts = [entry.fact for entry in closed if not await on.ledger.entry(f"LessonLearned:{entry.fact.id}")]
-    return tuple(reversed(facts))
+    facts: list[Fact] = []
+    for entry in reversed(closed):
+        lesson = await on.ledger.entry(f"LessonLearned:{entry.fact.id}")
+        if lesson is None:
+            facts.append(entry.fact)
+        elif isinstance(lesson.subject, Learned):
+            await on.memory.remember(lesson.subject.experience)
+    return tuple(facts)
 
 
 def _before(bars: Candles, at: datetime) -> Candles:

@@ -11,6 +11,7 @@ from ...domain.trading import Side, Trade
 from . import guards
 
 LOSING_BELOW = 0.5
+FORGETFUL = "decided without memory: it did not answer"
 PRECEDENTS_NEEDED = 4
 
 
@@ -82,5 +83,5 @@ def decision(
         regime=str(seen.regime),
         conditions=conditions,
         is_simulated=seen.is_simulated,
-        notes=verdict.notes,
+        notes=verdict.notes if briefing.stored is not None else (*verdict.notes, FORGETFUL),
     )

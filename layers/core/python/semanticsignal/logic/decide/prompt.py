@@ -122,6 +122,9 @@ def _account(briefing: Briefing) -> Iterator[str]:
 def _memory(briefing: Briefing, memory: Memory) -> Iterator[str]:
     recalled = briefing.recalled
     yield "[memory]"
+    if briefing.stored is None:
+        yield "verdict: unknown, memory does not answer now"
+        return
     if not recalled:
         yield "verdict: unknown, no closed trade yet"
         return
@@ -149,6 +152,9 @@ def _precedent(recalled: Recalled) -> str:
 
 def _rules(briefing: Briefing) -> Iterator[str]:
     yield "[rules]"
+    if briefing.stored is None:
+        yield "unknown, memory does not answer now"
+        return
     if not briefing.rules:
         yield "none yet"
     for rule in briefing.rules:

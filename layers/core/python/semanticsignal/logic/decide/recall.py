@@ -1,7 +1,9 @@
 """Rank Experiences for the conditions of now: similarity × age. Blind to their outcome."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from math import fsum, sqrt
+from operator import mul
 
 from ...domain.learning import Conditions, Experience, Recalled
 
@@ -31,6 +33,25 @@ def vector(conditions: Conditions) -> tuple[float, ...]:
         z = 0.0 if value is None else (value - center) / spread
         point.append(max(-2 * CLIP, min(2 * CLIP, z)) if name == "atr_log" else max(-CLIP, min(CLIP, z)))
     return tuple(point)
+
+
+def likeness(one: Sequence[float], other: Sequence[float]) -> float:
+    """The cosine of two points moved to 0…1, half where one of them says nothing.
+
+    Of exactly rounded sums: an index may look for candidates as it likes, what it says of them is the same to the last
+    bit in every index and on every processor."""
+    squares = fsum(map(mul, one, one)) * fsum(map(mul, other, other))
+    if squares == 0:
+        return 0.5
+    return (1 + max(-1.0, min(1.0, fsum(map(mul, one, other)) / sqrt(squares)))) / 2
+
+
+def most_like(
+    point: Sequence[float], lived: Iterable[tuple[Experience, Sequence[float]]], limit: int
+) -> tuple[tuple[Experience, float], ...]:
+    """The `limit` experiences whose points are most like this one, ties by id."""
+    found = [(one, likeness(point, other)) for one, other in lived]
+    return tuple(sorted(found, key=lambda each: (-each[1], each[0].id))[:limit])
 
 
 def recency_ratio(closed_at: datetime, now: datetime, half_life_days: float) -> float:

@@ -9,7 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from ...domain.decision import Decision
+from ...domain.decision import Decision, Refusal
+from ...domain.events import CandleMissed
 from ...domain.learning import SemanticRule
 from ...domain.ledger import Amendment, Closing, Entry, Expiry, Learned, Opening
 from ...domain.market import Symbol
@@ -163,6 +164,16 @@ class DecisionMadeView:
 
 
 @dataclass(frozen=True, slots=True)
+class CandleMissedView:
+    kind: Literal["CandleMissed"]
+    id: str
+    seq: int
+    at: datetime
+    symbol: str
+    refusal: RefusalView
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPlacedView:
     kind: Literal["OrderPlaced"]
     id: str
@@ -255,7 +266,7 @@ class MinutePassedView:
 
 
 EventView = (
-    DecisionMadeView | OrderPlacedView | OrderExpiredView | PositionOpenedView | PositionUpdatedView
+    CandleMissedView | DecisionMadeView | OrderPlacedView | OrderExpiredView | PositionOpenedView | PositionUpdatedView
     | PositionClosedView | EquityMarkedView | LessonLearnedView | RuleFormedView | MinutePassedView
 )  # fmt: skip
 
@@ -376,8 +387,10 @@ class WhyView:
 
 @dataclass(frozen=True, slots=True)
 class RefusedView:
+    """`decision_id` is None for a candle on which nothing was decided."""
+
     id: str
-    decision_id: str
+    decision_id: str | None
     at: datetime
     symbol: str
     wanted: str | None
@@ -393,6 +406,14 @@ class QueuedView:
     id: str
     symbol: str
     waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """Lets one socket in, once, until it expires."""
+
+    ticket: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -585,7 +606,8 @@ def experience(noun: Learned, similarity_ratio: float | None = None) -> Experien
 
 
 def refused(entry: Entry) -> tuple[RefusedView, ...]:
-    """What was refused in one entry: the guards of a decision, or an order that expired."""
+    """What was refused in one entry: a candle, by the guards of a decision, or an order that expired."""
+    decision_id: str | None
     match entry.subject:
         case Decision() as told:
             wanted = told.signal.action if told.signal else None
@@ -593,6 +615,8 @@ def refused(entry: Entry) -> tuple[RefusedView, ...]:
         case Expiry() as told:
             wanted, symbol, decision_id = None, told.order.symbol, told.order.decision_id
             refusals = (told.refusal,)
+        case Refusal() as told if isinstance(entry.fact, CandleMissed):
+            wanted, symbol, decision_id, refusals = None, entry.fact.symbol, None, (told,)
         case _:
             return ()
     return tuple(
@@ -607,6 +631,9 @@ def event(entry: Entry) -> EventView:
     """A ledger entry as the socket and `/api/events` tell it."""
     base = (entry.id, entry.seq, entry.fact.at)
     match entry.subject:
+        case Refusal() as told:
+            refusal = RefusalView(told.guard, told.reason, told.until)
+            return CandleMissedView("CandleMissed", *base, str(getattr(entry.fact, "symbol", "")), refusal)
         case Decision() as told:
             return DecisionMadeView("DecisionMade", *base, decision(told, entry.seq))
         case Order() as told:

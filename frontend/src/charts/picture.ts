@@ -1,0 +1,59 @@
+/** The archived chart of one decision. An `<img src>` cannot say who asks, so the bytes come through the API like all else. */
+import { LitElement, html, type PropertyValues, type TemplateResult } from "lit";
+import { ApiError } from "../api";
+
+export class DecisionPicture extends LitElement {
+  static override properties = { decision: { attribute: false }, load: { attribute: false }, url: { state: true }, failed: { state: true } };
+  declare decision: string;
+  declare load: (id: string) => Promise<Blob>;
+  declare url: string | null;
+  declare failed: string | null;
+
+  constructor() {
+    super();
+    this.url = this.failed = null;
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#let();
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has("decision")) void this.#fetch(this.decision);
+  }
+
+  async #fetch(id: string): Promise<void> {
+    this.#let();
+    try {
+      const picture = await this.load(id);
+      if (this.isConnected && id === this.decision) this.url = URL.createObjectURL(picture);
+    } catch (error) {
+      if (id === this.decision) this.failed = words(error);
+    }
+  }
+
+  /** The browser keeps the bytes of an address until it is told to let them go. */
+  #let(): void {
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = this.failed = null;
+  }
+
+  protected override render(): TemplateResult {
+    const { url, failed } = this;
+    if (failed) return html`<p class="muted">${failed}</p>`;
+    if (!url) return html`<p class="muted picture-place" aria-busy="true">Loading the chart…</p>`;
+    return html`<a href=${url} target="_blank" rel="noopener"><img class="picture" src=${url} alt="Candles, averages, volume and RSI at that close" /></a>`;
+  }
+}
+
+function words(error: unknown): string {
+  if (!(error instanceof ApiError)) return "The chart could not be loaded: the server did not answer.";
+  return error.problem.status === 404 ? "No chart was kept of that close." : `The chart could not be loaded: ${error.message}`;
+}
+
+customElements.define("decision-picture", DecisionPicture);

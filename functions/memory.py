@@ -1,0 +1,5 @@
+"""A question → what was lived and what it taught, from Chroma."""
+
+from semanticsignal.drivers.aws_memory import serve
+
+handler = serve()

@@ -1,0 +1,5 @@
+"""HourPassed → NewsGathered."""
+
+from semanticsignal.drivers.aws_lambda import serve
+
+handler = serve("news")

@@ -1,0 +1,5 @@
+"""The WebSocket API's door: tickets, connections."""
+
+from semanticsignal.drivers.aws_sockets import serve
+
+handler = serve()

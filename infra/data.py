@@ -1,0 +1,110 @@
+"""What must outlive everything else: the ledger, the archive; and the connections of the moment."""
+
+from aws_cdk import Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from .deployment import Deployment, waive
+from .farewell import KEPT
+from .grants import Place
+
+# Sort keys that list the ledger by kind of fact, and by pair.
+INDEXES = {"by_kind": "kind_seq", "by_pair": "pair_seq"}
+MARKET_DAYS, WARM_DAYS, OLD_VERSION_DAYS = 90, 90, 30
+
+
+class Ledger(dynamodb.Table):
+    """Every fact about money. CloudFormation names it, so that one that was kept is never in the way of a new one."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(
+            scope,
+            "Ledger",
+            partition_key=_text("pk"),
+            sort_key=_text("sk"),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            stream=dynamodb.StreamViewType.NEW_IMAGE,
+            deletion_protection=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        for name, key in INDEXES.items():
+            self.add_local_secondary_index(
+                index_name=name, sort_key=_text(key), projection_type=dynamodb.ProjectionType.ALL
+            )
+
+
+class Connections(dynamodb.Table):
+    """Open WebSockets and tickets for them, gone by themselves at `expires_at`."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(
+            scope,
+            "Connections",
+            partition_key=_text("id"),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="expires_at",
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        waive(self, {"AwsSolutions-DDB3": "connections live two hours; a restored one would be a closed socket"})
+
+
+class Archive(s3.Bucket):
+    """What was seen, asked and answered. Bars can be had again from the venue; words cannot."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(
+            scope,
+            "Archive",
+            versioned=True,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        self.add_lifecycle_rule(
+            id="old versions",
+            noncurrent_version_expiration=Duration.days(OLD_VERSION_DAYS),
+            expired_object_delete_marker=True,
+            abort_incomplete_multipart_upload_after=Duration.days(7),
+        )
+        self.add_lifecycle_rule(id="bars", prefix="market/", expiration=Duration.days(MARKET_DAYS))
+        warm = s3.Transition(
+            storage_class=s3.StorageClass.INTELLIGENT_TIERING, transition_after=Duration.days(WARM_DAYS)
+        )
+        self.add_lifecycle_rule(id="words", transitions=[warm])
+        waive(
+            self,
+            {"AwsSolutions-S1": "only this deployment's functions read and write it; a log of that costs as much"},
+        )
+
+
+class Data(Stack):
+    """Both tables and the bucket; a change of anything else does not touch them."""
+
+    def __init__(self, scope: Construct, construct_id: str, deployment: Deployment) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            stack_name=deployment.named("data"),
+            description="Semantic Signal: ledger, archive, connections",
+        )
+        self.ledger, self.archive, self.connections = Ledger(self), Archive(self), Connections(self)
+        for name, part in {"ledger": self.ledger, "archive": self.archive}.items():
+            Tags.of(part).add(KEPT, name)  # how `farewell.py` finds what CloudFormation has forgotten
+        # Exported by a name of its own, so that a waiver can name what is below it.
+        arn = self.export_value(self.archive.bucket_arn, name=deployment.named("archive-arn"))
+        self.places = {
+            "table": Place(self.ledger.table_name, self.ledger.table_arn),
+            "bucket": Place(self.archive.bucket_name, str(arn)),
+            "connections": Place(self.connections.table_name, self.connections.table_arn),
+        }
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

@@ -1,0 +1,24 @@
+"""`python -m infra.summary`: what `cdk.out` holds, one line a stack, and what would keep it from being deployed."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def lines(assembly: Path) -> Iterator[str]:
+    yield f"{'stack':<12} {'KB':>6} {'resources':>9}"
+    missing: dict[str, None] = {}
+    for path in sorted(assembly.glob("*.template.json")):
+        template = json.loads(path.read_text(encoding="utf-8"))
+        stack = path.name.removesuffix(".template.json")
+        yield f"{stack:<12} {path.stat().st_size / 1000:>6.1f} {len(template['Resources']):>9}"
+        for name, rule in template.get("Rules", {}).items():
+            if name.startswith("Unbuilt"):
+                missing |= {each["AssertDescription"]: None for each in rule["Assertions"]}
+    for remedy in missing:
+        yield f"not to be deployed: {remedy}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(lines(Path("cdk.out"))) + "\n")

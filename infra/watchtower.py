@@ -1,0 +1,208 @@
+"""The watchtower: one alarm for each promise, one place where they ring, and a budget."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_budgets as budgets
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from semanticsignal.drivers.container import NAMESPACE
+
+from .deployment import Deployment
+from .stage_function import StageFunction
+
+MISSING_IS = cloudwatch.TreatMissingData
+DAY_S, WEEK_S = 86_400, 604_800
+RINGS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com")
+
+
+class Bell(sns.Topic):
+    """Where alarms and the budget ring; whoever `cloud.alarm_email` names confirms once by mail."""
+
+    def __init__(self, scope: Construct, deployment: Deployment) -> None:
+        # AWS's own key would lock the alarms out: its policy cannot be widened.
+        key = kms.Key(
+            scope,
+            "BellKey",
+            description="Semantic Signal: alarms on their way",
+            enable_key_rotation=True,
+            rotation_period=Duration.days(2560),  # each rotation is billed like a key more
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        super().__init__(scope, "Bell", topic_name=deployment.named("alarms"), master_key=key, enforce_ssl=True)
+        mine = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+        for service in RINGS:
+            ringer = iam.ServicePrincipal(service, conditions=mine)
+            self.add_to_resource_policy(
+                iam.PolicyStatement(actions=["sns:Publish"], principals=[ringer], resources=[self.topic_arn])
+            )
+            key.grant(ringer, "kms:Decrypt", "kms:GenerateDataKey")
+        if mail := deployment.settings.cloud.alarm_email:
+            self.add_subscription(subscriptions.EmailSubscription(mail))
+
+
+class Watchtower(Stack):
+    """`functions`: all of the deployment. Rings when a promise is broken, and again when it is kept."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        deployment: Deployment,
+        ledger: dynamodb.Table,
+        functions: Iterable[StageFunction],
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            stack_name=deployment.named("watchtower"),
+            description="Semantic Signal: alarms and budget",
+        )
+        self._deployment, self._bell = deployment, Bell(self, deployment)
+        functions = tuple(functions)
+        self._decisions()
+        self._dead_letters(functions)
+        self._errors([function for function in functions if function.dead is None])
+        self._throttles(ledger)
+        self._model_spend()
+        self._drawdown()
+        self._forgetting()
+        self._budget()
+
+    def _decisions(self) -> None:
+        period_s, periods = two_candles(self._deployment.settings.timeframe.seconds)
+        pairs = len(self._deployment.settings.pairs)
+        self._alarm(
+            "NoDecision",
+            "a pair had no decision in two candles",
+            self._told("DecisionMade", period_s),
+            threshold=pairs,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            evaluation_periods=periods,
+            treat_missing_data=MISSING_IS.BREACHING,
+        )
+
+    def _dead_letters(self, functions: Iterable[StageFunction]) -> None:
+        for function in functions:
+            if function.dead:
+                waiting = function.dead.metric_approximate_number_of_messages_visible(
+                    statistic="Maximum", period=Duration.minutes(5)
+                )
+                self._alarm(f"{function.stage.capitalize()}Dead", f"{function.stage} gave up on an event", waiting)
+
+    def _errors(self, functions: list[StageFunction]) -> None:
+        """Of those that somebody waits for; what the others fail at for good becomes a dead letter."""
+        if functions:
+            period = Duration.minutes(5)
+            parts = {f.stage: f.metric_errors(statistic="Sum", period=period) for f in functions}
+            self._alarm("Errors", f"one of {', '.join(parts)} failed", _sum(parts, period))
+
+    def _throttles(self, ledger: dynamodb.Table) -> None:
+        period = Duration.minutes(5)
+        parts = {
+            side: ledger.metric(f"{side.capitalize()}ThrottleEvents", statistic="Sum", period=period)
+            for side in ("read", "write")
+        }
+        self._alarm("LedgerThrottled", "DynamoDB let the ledger wait", _sum(parts, period))
+
+    def _model_spend(self) -> None:
+        budget = float(self._deployment.settings.cloud.budget_usd)
+        self._alarm(
+            "ModelSpend",
+            "at this day's pace the models spend more than the month's budget",
+            self._told("ModelSpendUsd", DAY_S),
+            threshold=round(budget / 30, 4),
+        )
+
+    def _drawdown(self) -> None:
+        self._alarm(
+            "Drawdown",
+            "equity fell from its peak to where the breaker pauses entries",
+            self._told("DrawdownRatio", 300, by="watch", statistic="Maximum"),
+            threshold=self._deployment.settings.risk.max_drawdown_ratio,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            # equity is marked once a candle, and the breaker holds in between
+            treat_missing_data=MISSING_IS.IGNORE,
+        )
+
+    def _forgetting(self) -> None:
+        period_s, periods = two_candles(self._deployment.settings.timeframe.seconds)
+        self._alarm(
+            "Forgetting",
+            "two candles running were decided without memory",
+            self._told("DecisionsWithoutMemory", period_s),
+            evaluation_periods=periods,
+        )
+
+    def _budget(self) -> None:
+        """Of the whole account: a budget of tagged costs stays at zero until the tag is activated by hand."""
+        limit = budgets.CfnBudget.SpendProperty(amount=float(self._deployment.settings.cloud.budget_usd), unit="USD")
+        rings = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=self._bell.topic_arn)
+        notifications = [
+            budgets.CfnBudget.NotificationWithSubscribersProperty(
+                notification=budgets.CfnBudget.NotificationProperty(
+                    comparison_operator="GREATER_THAN",
+                    notification_type=kind,
+                    threshold=100,
+                    threshold_type="PERCENTAGE",
+                ),
+                subscribers=[rings],
+            )
+            for kind in ("ACTUAL", "FORECASTED")
+        ]
+        budget = budgets.CfnBudget(
+            self,
+            "Budget",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_name=self._deployment.named("budget"),
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=limit,
+            ),
+            notifications_with_subscribers=notifications,
+        )
+        budget.node.add_dependency(self._bell)
+
+    def _told(self, metric: str, period_s: int, by: str = "decide", statistic: str = "Sum") -> cloudwatch.Metric:
+        """What a function says of itself, see `drivers/aws_lambda.py`."""
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=metric,
+            dimensions_map={"service": by},
+            statistic=statistic,
+            period=Duration.seconds(period_s),
+        )
+
+    def _alarm(self, name: str, says: str, metric: cloudwatch.IMetric, **otherwise: Any) -> None:
+        """Above zero once, unless said otherwise."""
+        usual = {
+            "threshold": 0,
+            "comparison_operator": cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            "evaluation_periods": 1,
+            "treat_missing_data": MISSING_IS.NOT_BREACHING,
+        }
+        named = self._deployment.named(name)
+        alarm = cloudwatch.Alarm(
+            self, name, alarm_name=named, alarm_description=says, metric=metric, **{**usual, **otherwise}
+        )
+        bell = actions.SnsAction(self._bell)
+        alarm.add_alarm_action(bell)
+        alarm.add_ok_action(bell)
+
+
+def two_candles(timeframe_s: int) -> tuple[int, int]:
+    """Length and number of periods that an alarm looks at: one a candle, and at most a week of days."""
+    period_s = min(timeframe_s, DAY_S)
+    return period_s, min(2 * timeframe_s, WEEK_S) // period_s
+
+
+def _sum(parts: dict[str, cloudwatch.Metric], period: Duration) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(expression="+".join(parts), using_metrics={**parts}, period=period, label="all")

@@ -1,0 +1,296 @@
+"""Ledger in one DynamoDB table: one transaction an entry, every read consistent."""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from ..codec import FACTS, SUBJECTS, dumps, loads
+from ..domain.errors import BadInput, LedgerConflict, LedgerUnavailable
+from ..domain.ledger import Entry
+from ..domain.market import Symbol, epoch_us
+from ..domain.trading import Portfolio
+from ..logic.execute.position import empty
+
+Item = dict[str, dict[str, Any]]
+
+# Partitions: the entries in their order, the head they add up to, and where an entry's name points to.
+ENTRIES, HEAD, NAME = "ledger", "head", "id#"
+DIGITS = 15
+LAST = 10**DIGITS - 1
+# An item holds at most 400 KB; what is longer than this is kept compressed.
+PLAIN_BYTES = 4096
+PAGE = 500
+ATTEMPTS = 60
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.01, 0.5
+CONNECT_S, READ_S, SDK_ATTEMPTS = 2.0, 5.0, 4
+
+
+class DynamoLedger:
+    """Keys: partition `pk`, sort `sk`; local indexes `by_kind` (`kind_seq`) and `by_pair` (`pair_seq`), which unlike
+    global ones can be read consistently.
+
+    Each write is one transaction: the entry under the next number, its name, and the head that held the number before.
+    So numbers rise without gaps in the order of the commits, and a name is given once. Raises LedgerUnavailable."""
+
+    def __init__(self, table: str, start_quote: Decimal, *, endpoint_url: str | None = None) -> None:
+        self._table, self._start, self._endpoint_url = table, start_quote, endpoint_url
+
+    def close(self) -> None:
+        self._client.close()
+
+    async def portfolio(self) -> Portfolio:
+        return (await self._head()).portfolio
+
+    async def record(self, entry: Entry) -> Entry:
+        for attempt in range(ATTEMPTS):
+            if standing := await self.entry(entry.id):
+                return standing
+            head = await self._head()
+            if await self._written(entry, head, None):
+                return replace(entry, seq=head.seq + 1)
+            await _pause(entry, attempt)
+        raise LedgerUnavailable(f"{entry.id} was not written in {ATTEMPTS} tries: others were always first")
+
+    async def settle(self, entry: Entry, before: Portfolio, after: Portfolio) -> Entry:
+        for attempt in range(ATTEMPTS):
+            if standing := await self.entry(entry.id):
+                return standing
+            head = await self._head()
+            if head.portfolio.version != before.version:
+                raise LedgerConflict(
+                    f"the portfolio is at version {head.portfolio.version}, was read at {before.version}"
+                )
+            if await self._written(entry, head, after):
+                return replace(entry, seq=head.seq + 1)
+            await _pause(entry, attempt)
+        raise LedgerUnavailable(f"{entry.id} was not written in {ATTEMPTS} tries: others were always first")
+
+    async def entry(self, id: str) -> Entry | None:
+        name = await self._got(f"{NAME}{id}", "id")
+        if name is None:
+            return None
+        item = await self._got(ENTRIES, _place(int(name["seq"]["N"])))
+        if item is None:
+            raise LedgerUnavailable(f"{id} has number {name['seq']['N']}, and nothing stands there")
+        return read(item)
+
+    async def entries(
+        self,
+        *,
+        kinds: Iterable[str] = (),
+        symbol: Symbol | None = None,
+        after: int = 0,
+        before: int | None = None,
+        until: datetime | None = None,
+        limit: int = 1000,
+        newest_first: bool = False,
+    ) -> tuple[Entry, ...]:
+        first, last = max(after, 0) + 1, LAST if before is None else min(before - 1, LAST)
+        if first > last or limit <= 0:
+            return ()
+        wanted = tuple(dict.fromkeys(kinds))
+        ranges = [_range(kind, symbol, first, last) for kind in wanted or (None,)]
+        filters = [
+            *([("symbol = :symbol", ":symbol", {"S": str(symbol)})] if symbol and not wanted else []),
+            *([("at_us <= :until", ":until", {"N": str(epoch_us(until))})] if until is not None else []),
+        ]
+        pages = [asyncio.to_thread(self._found, r, filters, limit, newest_first) for r in ranges]
+        found = [item for page in await asyncio.gather(*pages) for item in page]
+        found.sort(key=lambda item: item["sk"]["S"], reverse=newest_first)
+        return tuple(map(read, found[:limit]))
+
+    def _found(
+        self, keys: "Range", filters: list[tuple[str, str, dict[str, str]]], limit: int, newest_first: bool
+    ) -> list[Item]:
+        asked: dict[str, Any] = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "ScanIndexForward": not newest_first,
+            "KeyConditionExpression": f"pk = :pk AND {keys.key} BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": ENTRIES},
+                ":first": {"S": keys.first},
+                ":last": {"S": keys.last},
+                **{name: value for _, name, value in filters},
+            },
+            **({"IndexName": keys.by} if keys.by else {}),
+            **({"FilterExpression": " AND ".join(said for said, _, _ in filters)} if filters else {}),
+        }
+        found: list[Item] = []
+        while True:
+            # A filter throws away after the limit was counted: then a page may hold fewer than are wanted.
+            asked["Limit"] = PAGE if filters and limit > 1 else min(PAGE, max(1, limit - len(found)))
+            answer = self._answered(self._client.query, **asked)
+            found += answer.get("Items", [])
+            if len(found) >= limit or "LastEvaluatedKey" not in answer:
+                return found
+            asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    async def _head(self) -> "Head":
+        item = await self._got(HEAD, HEAD)
+        if item is None:
+            await asyncio.to_thread(self._begun)
+            item = await self._got(HEAD, HEAD)
+        if item is None:
+            raise LedgerUnavailable(f"the ledger {self._table} has no portfolio, and none can be written")
+        return Head(int(item["seq"]["N"]), loads(Portfolio, _unpacked(item["body"])))
+
+    def _begun(self) -> None:
+        first = empty(self._start)
+        item = {
+            **_key(HEAD, HEAD),
+            "seq": {"N": "0"},
+            "version": {"N": str(first.version)},
+            "body": _packed(dumps(first)),
+        }
+        try:
+            self._client.put_item(TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)")
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return  # another function was first, and first write wins
+        except _errors() as wrong:
+            raise LedgerUnavailable(f"cannot begin the ledger {self._table}: {wrong}") from wrong
+
+    async def _got(self, pk: str, sk: str) -> Item | None:
+        answer = await asyncio.to_thread(
+            self._answered, self._client.get_item, TableName=self._table, Key=_key(pk, sk), ConsistentRead=True
+        )
+        found: Item | None = answer.get("Item")
+        return found
+
+    async def _written(self, entry: Entry, head: "Head", after: Portfolio | None) -> bool:
+        """False when somebody else wrote first: read again. The SDK repeats a lost answer under one token, so a write
+        whose answer was lost counts once."""
+        return await asyncio.to_thread(self._put, written(entry, head.seq + 1), head, after)
+
+    def _put(self, item: Item, head: "Head", after: Portfolio | None) -> bool:
+        name = {**_key(f"{NAME}{item['id']['S']}", "id"), "seq": item["seq"]}
+        actions = [{"Put": self._new(name)}, {"Put": self._new(item)}, {"Update": self._moved(head, after)}]
+        try:
+            self._client.transact_write_items(TransactItems=actions)
+        except self._client.exceptions.TransactionCanceledException as wrong:
+            reasons = {reason.get("Code") for reason in wrong.response.get("CancellationReasons", [])}
+            if reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+                return False
+            raise LedgerUnavailable(f"cannot write the ledger {self._table}: {wrong}") from wrong
+        except _errors() as wrong:
+            raise LedgerUnavailable(f"cannot write the ledger {self._table}: {wrong}") from wrong
+        return True
+
+    def _new(self, item: Item) -> dict[str, Any]:
+        return {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+
+    def _moved(self, head: "Head", after: Portfolio | None) -> dict[str, Any]:
+        moved: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": _key(HEAD, HEAD),
+            "UpdateExpression": "SET seq = :next",
+            "ConditionExpression": "seq = :seq",
+            "ExpressionAttributeValues": {":seq": {"N": str(head.seq)}, ":next": {"N": str(head.seq + 1)}},
+        }
+        if after is not None:
+            moved["UpdateExpression"] += ", version = :after, body = :body"
+            moved["ConditionExpression"] += " AND version = :before"
+            moved["ExpressionAttributeValues"] |= {
+                ":before": {"N": str(head.portfolio.version)},
+                ":after": {"N": str(after.version)},
+                ":body": _packed(dumps(after)),
+            }
+        return moved
+
+    def _answered(self, question: Callable[..., Any], **asked: Any) -> Any:
+        try:
+            return question(**asked)
+        except _errors() as wrong:
+            raise LedgerUnavailable(f"cannot read the ledger {self._table}: {wrong}") from wrong
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        retries = {"mode": "standard", "max_attempts": SDK_ATTEMPTS}
+        limits = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries)
+        return boto3.session.Session().client("dynamodb", endpoint_url=self._endpoint_url, config=limits)
+
+
+class Head(NamedTuple):
+    """The number of the newest entry, and what all entries add up to."""
+
+    seq: int
+    portfolio: Portfolio
+
+
+class Range(NamedTuple):
+    by: str | None
+    key: str
+    first: str
+    last: str
+
+
+def _range(kind: str | None, symbol: Symbol | None, first: int, last: int) -> Range:
+    if kind is None:
+        return Range(None, "sk", _place(first), _place(last))
+    if symbol is None:
+        return Range("by_kind", "kind_seq", f"{kind}#{_place(first)}", f"{kind}#{_place(last)}")
+    return Range("by_pair", "pair_seq", f"{kind}#{symbol}#{_place(first)}", f"{kind}#{symbol}#{_place(last)}")
+
+
+def written(entry: Entry, seq: int) -> Item:
+    symbol = getattr(entry.fact, "symbol", None)
+    of_pair = (
+        {"symbol": {"S": str(symbol)}, "pair_seq": {"S": f"{entry.kind}#{symbol}#{_place(seq)}"}} if symbol else {}
+    )
+    return {
+        **_key(ENTRIES, _place(seq)),
+        "seq": {"N": str(seq)},
+        "id": {"S": entry.id},
+        "kind": {"S": entry.kind},
+        "kind_seq": {"S": f"{entry.kind}#{_place(seq)}"},
+        "at_us": {"N": str(epoch_us(entry.fact.at))},
+        "fact": {"S": dumps(entry.fact).decode()},
+        "subject": _packed(dumps(entry.subject)),
+        **of_pair,
+    }
+
+
+def read(item: Item) -> Entry:
+    """Raises BadInput for a kind of a newer version."""
+    kind = item["kind"]["S"]
+    if kind not in FACTS or kind not in SUBJECTS:
+        raise BadInput(f"the ledger was written by a newer version: unknown kind {kind!r}")
+    seq = int(item["seq"]["N"])
+    return Entry(loads(FACTS[kind], item["fact"]["S"]), loads(SUBJECTS[kind], _unpacked(item["subject"])), seq)
+
+
+def _packed(content: bytes) -> dict[str, Any]:
+    return {"S": content.decode()} if len(content) <= PLAIN_BYTES else {"B": zlib.compress(content)}
+
+
+def _unpacked(value: dict[str, Any]) -> bytes:
+    return value["S"].encode() if "S" in value else zlib.decompress(value["B"])
+
+
+def _key(pk: str, sk: str) -> Item:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _place(seq: int) -> str:
+    return f"{seq:0{DIGITS}d}"
+
+
+async def _pause(entry: Entry, attempt: int) -> None:
+    """Longer each time, and of another length for each entry: who collided once should not collide again."""
+    spread = sha256(f"{entry.id} {attempt}".encode()).digest()[0] / 255
+    await asyncio.sleep(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt) * (0.25 + 0.75 * spread))
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return BotoCoreError, ClientError

@@ -1,0 +1,81 @@
+"""The web, read with care: a whole answer in time, not too long, redirected to https only."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from .. import __version__
+from ..domain.errors import Unavailable
+
+T = TypeVar("T")
+
+AGENT = {"user-agent": f"SemanticSignal/{__version__}"}
+NONE: Mapping[str, str] = MappingProxyType({})
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+REDIRECTS, SAID = 3, 160
+
+
+class Web:
+    """Each question opens a connection of its own: a few an hour, from whichever loop. Nothing of `headers` is ever
+    said, or sent to another host than the one that was asked."""
+
+    def __init__(self, timeout_s: float, limit_bytes: int = 2_000_000) -> None:
+        self._timeout_s, self._limit_bytes = timeout_s, limit_bytes
+
+    async def get(self, url: str, headers: Mapping[str, str] = NONE) -> bytes:
+        try:
+            # httpx counts from byte to byte: a server that drips would never meet its timeout
+            async with asyncio.timeout(self._timeout_s):
+                return await self._followed(httpx.URL(url), headers)
+        except TimeoutError as wrong:
+            raise Unavailable(f"{_host(url)}: no whole answer in {self._timeout_s:g} s") from wrong
+        except (httpx.HTTPError, httpx.InvalidURL) as wrong:
+            raise Unavailable(f"{_host(url)}: {type(wrong).__name__} {wrong!s:.{SAID}}") from wrong
+
+    async def read(self, kind: type[T], url: str, headers: Mapping[str, str] = NONE) -> T:
+        content = await self.get(url, headers)
+        try:
+            return TypeAdapter(kind).validate_json(content)
+        except ValidationError as wrong:
+            # where and what, not what was there: an answer may repeat a key that it refuses
+            first = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise Unavailable(f"{_host(url)}: unreadable answer, {where:.{SAID}}: {first['msg']:.{SAID}}") from None
+
+    async def _followed(self, url: httpx.URL, headers: Mapping[str, str]) -> bytes:
+        # a proxy from the environment leads out of this machine, never to a server on it
+        options = {"verify": self._tls, "trust_env": url.host not in LOOPBACK, "timeout": self._timeout_s}
+        async with httpx.AsyncClient(headers=AGENT, **options) as client:  # type: ignore[arg-type]
+            for _ in range(1 + REDIRECTS):
+                async with client.stream("GET", url, headers=headers) as answer:
+                    if not answer.has_redirect_location:
+                        return await self._whole(answer)
+                    to = url.join(answer.headers["location"])
+                if to.scheme != "https":
+                    raise Unavailable(f"{url.host}: redirected to something else than https, was {str(to)[:SAID]}")
+                url, headers = to, headers if to.host == url.host else NONE
+        raise Unavailable(f"{url.host}: more than {REDIRECTS} redirects")
+
+    async def _whole(self, answer: httpx.Response) -> bytes:
+        if answer.status_code != httpx.codes.OK:
+            raise Unavailable(f"{answer.url.host}: HTTP {answer.status_code} {answer.reason_phrase[:SAID]}")
+        content = bytearray()
+        async for part in answer.aiter_bytes():
+            content += part
+            if len(content) > self._limit_bytes:
+                raise Unavailable(f"{answer.url.host}: an answer of more than {self._limit_bytes} bytes")
+        return bytes(content)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context()
+
+
+def _host(url: str) -> str:
+    return url.partition("//")[2].partition("/")[0][:SAID]

@@ -1,0 +1,150 @@
+"""The API behind API Gateway: the same FastAPI application, in a room without a host."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .. import __version__, wiring
+from ..codec import load_fact
+from ..domain.errors import Unavailable
+from ..domain.market import Symbol
+from ..logic.show import views
+from ..ports import Audience, Facts, Sockets
+from .api import WithHeaders, app, problem, said
+from .aws_lambda import requested
+from .container import Container
+from .figures import Figures
+
+ADMINS = "admin"
+TICKET_LASTS = timedelta(seconds=30)
+# Equity is marked at each close; two closes without one, and nobody watches.
+SILENT_BARS = 2
+
+
+class CloudRoom:
+    """What the API needs of a crank, read from the ledger: the cranks are other functions."""
+
+    def __init__(self, on: Sockets, audience: Audience, publish: Callable[[Facts], Awaitable[None]]) -> None:
+        self.on, self.audience, self._publish = on, audience, publish
+        self.figures = Figures(on.ledger, on.settings.timeframe)
+        self._marked: datetime | None = None
+
+    async def refresh(self) -> None:
+        """What `health` speaks of."""
+        self._marked = (await self.on.ledger.portfolio()).marked_until
+
+    def health(self) -> views.HealthView:
+        settings, now = self.on.settings, self.on.clock.now()
+        silent = self._marked is not None and now - self._marked > SILENT_BARS * settings.timeframe.span
+        return views.HealthView(
+            status="starting" if self._marked is None else "degraded" if silent else "running",
+            problem=f"equity was last marked at {self._marked}: the watch does not run" if silent else None,
+            version=__version__,
+            now=now,
+            is_simulated=False,
+            speed=1.0,
+            symbols=settings.symbols,
+            timeframe=settings.timeframe,
+            market_source=settings.exchange,
+            model="rules-analyst" if settings.model.provider == "analyst" else settings.model.name,
+            history_done_ratio=1.0,
+            next_candle_at=settings.timeframe.floor(now) + settings.timeframe.span,
+        )
+
+    async def request_analysis(self, symbol: Symbol) -> views.QueuedView:
+        """On the bus, which keeps it until it is done; asked again within its minute it is the same one."""
+        settings = self.on.settings
+        fact = load_fact(requested(str(symbol), settings.timeframe, self.on.clock.now()))
+        await self._publish((fact,))
+        return views.QueuedView(fact.id, str(symbol), waits=True)
+
+
+def site(room: CloudRoom) -> FastAPI:
+    """The application, with a door for the socket, and a guard before what acts."""
+    web = app(room)
+
+    @web.post("/api/tickets", response_model=views.TicketView, status_code=201)
+    async def ticket(request: Request) -> Response:
+        until = room.on.clock.now() + TICKET_LASTS
+        who = str(_claims(request.scope).get("sub", "unknown"))
+        return said(views.TicketView(await room.audience.admit(who, until=until), until), 201)
+
+    web.add_middleware(AdminsAct)
+    web.add_middleware(GZipMiddleware, minimum_size=1000)
+    web.add_middleware(WithHeaders)
+    return web
+
+
+class AdminsAct:
+    """Whoever is signed in may look; only the group `admin` may make something happen."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        acts = scope["type"] == "http" and scope["method"] not in ("GET", "HEAD") and scope["path"] != "/api/tickets"
+        if acts and ADMINS not in groups(_claims(scope).get("cognito:groups")):
+            await problem(403, f"only the group {ADMINS} may do this")(scope, receive, send)
+        else:
+            await self._inner(scope, receive, send)
+
+
+def groups(claim: Any) -> tuple[str, ...]:
+    """API Gateway writes a list claim as text: `[admin readers]`."""
+    if isinstance(claim, list):
+        return tuple(map(str, claim))
+    return tuple(str(claim or "").strip("[]").replace(",", " ").split())
+
+
+def _claims(scope: Scope) -> dict[str, Any]:
+    """What the authorizer in front of us has verified; nothing where there was none."""
+    found = scope.get("aws.event", {}).get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
+    return dict(found)
+
+
+def serve(room: Callable[[], CloudRoom] | None = None) -> "ApiDesk":
+    return ApiDesk(room or _room)
+
+
+class ApiDesk(Container):
+    """The handler: an event of the HTTP API in, its answer out."""
+
+    def __init__(self, room: Callable[[], CloudRoom]) -> None:
+        super().__init__("api")
+        self._made = room
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        with self.reported():
+            answer: dict[str, Any] = self.web(event, context)
+            return answer
+
+    @cached_property
+    def web(self) -> Callable[[Any, Any], dict[str, Any]]:
+        from mangum import Mangum
+
+        # The adapter asks for the current loop: one a container, as for every function.
+        asyncio.set_event_loop(self.runner.get_loop())
+        room = self._made()
+        return Mangum(_refreshed(site(room), room), lifespan="off")
+
+
+def _refreshed(inner: ASGIApp, room: CloudRoom) -> Any:
+    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await room.refresh()
+        except Unavailable as wrong:
+            await problem(503, str(wrong))(scope, receive, send)
+        else:
+            await inner(scope, receive, send)
+
+    return asked
+
+
+def _room() -> CloudRoom:
+    return CloudRoom(wiring.cloud("api"), wiring.audience(), wiring.bus().publish)

@@ -1,0 +1,25 @@
+"""The deployment, made once for all tests of the cloud: complete, and with nothing built."""
+
+import pytest
+from assembly import Assembly, asked, built, dashboard
+
+from infra.app import app
+from infra.deployment import Deployment
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """All that can be asked for, everything built. That it is made at all says that cdk-nag found nothing."""
+    top = tmp_path_factory.mktemp("cloud")
+    deployment = Deployment(asked(), layer=built(top / "layers"), site=dashboard(top / "dist"))
+    app(deployment, outdir=str(top / "cdk.out")).synth()
+    return Assembly(top / "cdk.out")
+
+
+@pytest.fixture(scope="session")
+def unbuilt(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """A fresh checkout on a machine without a network: defaults, no layer, no dashboard."""
+    top = tmp_path_factory.mktemp("unbuilt")
+    sourced = asked(**{"cloud.chroma_digest": "", "cloud.is_spot": True})
+    app(Deployment(sourced, layer=lambda _: None, site=top / "nowhere"), outdir=str(top / "cdk.out")).synth()
+    return Assembly(top / "cdk.out")
