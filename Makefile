@@ -24,7 +24,7 @@ DIST_SOURCES    = $(shell find frontend/src frontend/public frontend/index.html 
 LOCKED_MODULES  = $(wildcard frontend/package.json frontend/package-lock.json frontend/*/package.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench layers synth deploy destroy types drift lock cover clean browser java worn
+.PHONY: help setup run test check bench layers synth deploy cost destroy types drift lock cover clean browser java worn
 
 help: ## what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -87,6 +87,9 @@ deploy: ## layers, templates, then all stacks into the account of your AWS crede
 	@$(MAKE) --no-print-directory layers ARGS=
 	@$(MAKE) --no-print-directory synth ARGS=
 	@$(CDK) deploy --all --app cdk.out $(ARGS)
+
+cost: setup ## what a month on AWS costs, by the templates and infra/prices.toml → docs/cost.md
+	@$(PY) -m infra.cost
 
 destroy: setup $(CDK_READY) ## all stacks go, ledger and archive stay; MONEY=gone deletes these too, for good
 	@$(CDK) destroy --all --build true $(ARGS)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
 import uvicorn
 from assembly import Assembly
 from chroma_server import ChromaServer, Lambda, chroma_server
@@ -53,6 +54,62 @@ class Browsers:
         await send({"type": "http.response.body", "body": b""})
 
 
+class Wire:
+    """Between the functions and AWS. `fault` sees each question (`dynamodb TransactWriteItems`, `s3 GET`) and may
+    answer in its place, or never."""
+
+    def __init__(self, url: str) -> None:
+        self.fault: Callable[[str], Answer | None] = lambda question: None
+        self.asked: list[str] = []
+        self._url = url
+        self._moto = httpx.AsyncClient(trust_env=False, timeout=30)
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            part = await receive()
+            body, more = body + part.get("body", b""), part.get("more_body", False)
+        headers = [(name.decode(), value.decode()) for name, value in scope["headers"]]
+        question = _question(scope["method"], dict(headers))
+        self.asked.append(question)
+        answer = self.fault(question)
+        if answer is None:
+            answer = await self._passed(scope, headers, body)
+        elif answer is NEVER:
+            await receive()  # until the other side hangs up
+            return
+        status, told, content = answer
+        await send({"type": "http.response.start", "status": status, "headers": told})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _passed(self, scope: dict[str, Any], headers: list[tuple[str, str]], body: bytes) -> "Answer":
+        path = scope["raw_path"].decode() + (f"?{scope['query_string'].decode()}" if scope["query_string"] else "")
+        asked = self._moto.build_request(scope["method"], self._url + path, headers=headers, content=body)
+        got = await self._moto.send(asked, stream=True)
+        content = b"".join([part async for part in got.aiter_raw()])
+        told = [(n, v) for n, v in got.headers.raw if n.lower() not in (b"connection", b"transfer-encoding")]
+        if b"content-length" not in {n.lower() for n, _ in told}:
+            told.append((b"content-length", b"%d" % len(content)))
+        return got.status_code, told, content
+
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+NEVER: Answer = (0, [], b"")
+
+
+def throttled() -> Answer:
+    """As DynamoDB says it."""
+    told = {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "Rate exceeded"}
+    content = json.dumps(told).encode()
+    return 400, [(b"content-type", b"application/x-amz-json-1.0"), (b"content-length", b"%d" % len(content))], content
+
+
+def _question(method: str, headers: Mapping[str, str]) -> str:
+    service = headers.get("authorization", "").partition("Credential=")[2].split("/")[3:4]
+    operation = headers.get("x-amz-target", f".{method}").rpartition(".")[2]
+    return f"{(service or ['nobody'])[0]} {operation}"
+
+
 @contextmanager
 def threaded(app: Callable[..., Any]) -> Iterator[str]:
     """A server beside the functions, which have loops of their own."""
@@ -76,15 +133,18 @@ class Deployed:
 
     def __init__(self, assembly: Assembly, aws: Any, chroma: ChromaServer) -> None:
         self.assembly, self.aws, self.chroma = assembly, aws, chroma
+        self.wire = Wire(aws.url)
         self.clock = SetClock(datetime(2000, 1, 1, tzinfo=UTC))
         self.browsers = Browsers()
         self.handlers: dict[str, Any] = {}
+        self.venues: list[tuple[str, Any]] = []
         self.heard: list[Event] = []
         self.dead: list[tuple[str, Event, Exception]] = []
         named = {each.id: each.properties for each in assembly.all("AWS::Events::EventBus", "AWS::Lambda::Function")}
         names = {id: told.get("FunctionName", told.get("Name")) for id, told in named.items()}
         self.names = {**{id: name for id, name in names.items() if name}, **_data_stack(assembly, aws.url)}
         self._shards: dict[str, str] = {}
+        self.worn: Callable[[Callable[[str], Mapping[str, str]]], None] = lambda _: None
         self._bus = assembly.one("AWS::Events::EventBus").properties["Name"]
         self._queue = _listening(aws.url, self._bus)
 
@@ -168,28 +228,57 @@ class Deployed:
                 return next(i for i, r in enumerate(records) if r["dynamodb"]["SequenceNumber"] == wanted)
         return None
 
-    def connect(self, connection: str) -> str:
-        """As a page does: a ticket from the API, the authorizer, then the socket. What the authorizer says."""
-        ticket = self.api("POST", "/api/tickets")["ticket"]
+    def authorized(self, ticket: str) -> str:
+        """What the authorizer says to a ticket."""
         asked = {
             "type": "REQUEST",
-            "methodArn": f"arn:aws:execute-api:{REGION}:123456789012:socket/dev/$connect",
+            "methodArn": f"arn:aws:execute-api:{REGION}:123456789012:socket{STAGE}/$connect",
             "queryStringParameters": {"ticket": ticket},
-            "requestContext": {"routeKey": "$connect", "eventType": "CONNECT", "connectionId": connection},
+            "requestContext": {"routeKey": "$connect", "eventType": "CONNECT", "connectionId": "new"},
         }
         said: str = self.invoke("sockets", asked)["policyDocument"]["Statement"][0]["Effect"]
+        return said
+
+    def connect(self, connection: str) -> str:
+        """As a page does: a ticket from the API, the authorizer, then the socket. What the authorizer says."""
+        said = self.authorized(self.api("POST", "/api/tickets")["ticket"])
         if said == "Allow":
             self.browsers.heard.setdefault(connection, [])
-            self.invoke("sockets", self._routed("$connect", connection))
+            self.invoke("sockets", self._routed("$connect", connection, self.clock.now()))
         return said
+
+    def ping(self, connection: str, since: datetime) -> None:
+        self.invoke("sockets", self._routed("$default", connection, since))
+
+    def audience(self) -> Any:
+        patch = _told_of(self, "show")
+        try:
+            return wiring.audience()
+        finally:
+            patch.undo()
+
+    def wear(self, more: Callable[[str], Mapping[str, str]]) -> None:
+        """The functions anew, as a deployment with other settings would have them."""
+        self.undress()
+        self.worn(more)
+
+    def undress(self) -> None:
+        """Lambda just stops a container; here what it held is closed, in its own loop."""
+        for name, plug in self.venues:
+            if "_plug" in plug.__dict__:
+                self.handlers[name].runner.run(plug.close())
+        self.venues.clear()
+        for name, handler in self.handlers.items():
+            if name != "memory":
+                handler.runner.close()
 
     def leave(self, connection: str, *, says_so: bool = True) -> None:
         del self.browsers.heard[connection]
         if says_so:
-            self.invoke("sockets", self._routed("$disconnect", connection))
+            self.invoke("sockets", self._routed("$disconnect", connection, self.clock.now()))
 
-    def _routed(self, route: str, connection: str) -> Event:
-        at = int(self.clock.now().timestamp() * 1000)
+    def _routed(self, route: str, connection: str, since: datetime) -> Event:
+        at = int(since.timestamp() * 1000)
         return {"requestContext": {"routeKey": route, "connectionId": connection, "connectedAt": at}}
 
     def api(self, method: str, path: str, body: Any = None, groups: str = "[admin]") -> Any:
@@ -300,16 +389,26 @@ def deployed(
     with ExitStack() as stack:
         aws = stack.enter_context(account())
         here = Deployed(assembly, aws, stack.enter_context(chroma_server(folder)))
-        for name, value in {**IDENTITY, "AWS_ENDPOINT_URL": aws.url}.items():
+        wire = stack.enter_context(threaded(here.wire))
+        for name, value in {**IDENTITY, "AWS_ENDPOINT_URL": wire}.items():
             environ.setenv(name, value)
         _memory(here, stack, environ)
         endpoint = stack.enter_context(threaded(here.browsers)) + STAGE
-        for name in assembly.functions:
-            if name != "memory":
-                _function(here, name, market, endpoint)
-        yield here
-        for handler in here.handlers.values():
-            handler.runner.close()
+
+        def worn(more: Callable[[str], Mapping[str, str]]) -> None:
+            for name in assembly.functions:
+                if name != "memory":
+                    _function(here, name, market, {"SEMSIG_SOCKET_ENDPOINT": endpoint, **more(name)})
+
+        here.worn = worn
+        worn(lambda _: {})
+        try:
+            yield here
+        finally:
+            here.undress()
+            memory = here.handlers["memory"]
+            memory.runner.run(memory.room.memory.close())
+            memory.runner.close()
 
 
 def _told_of(here: Deployed, name: str, **more: str) -> Any:
@@ -322,15 +421,16 @@ def _told_of(here: Deployed, name: str, **more: str) -> Any:
     return patch
 
 
-def _function(here: Deployed, name: str, market: Callable[[SetClock], MarketData], endpoint: str) -> None:
+def _function(here: Deployed, name: str, market: Callable[[SetClock], MarketData], more: Mapping[str, str]) -> None:
     module = importlib.reload(importlib.import_module(f"functions.{name}"))
     handler = here.handlers[name] = module.handler
-    more = {"SEMSIG_SOCKET_ENDPOINT": endpoint} if name == "show" else {}
     patch = _told_of(here, name, **more)
 
     def worn() -> Sockets:
         on = wiring.cloud(name)
-        return replace(on, clock=here.clock, market=wiring._Late(lambda: market(here.clock)), context=(), news=())
+        venue: Any = wiring._Late(lambda: market(here.clock))
+        here.venues.append((name, venue))
+        return replace(on, clock=here.clock, market=venue, context=(), news=())
 
     match name:
         case "sockets":
@@ -344,7 +444,7 @@ def _function(here: Deployed, name: str, market: Callable[[SetClock], MarketData
             if name != "show":
                 handler.publish = wiring.bus().publish
             else:
-                handler.on = replace(handler.on, notifier=_notifier(endpoint, here))
+                handler.on = replace(handler.on, notifier=_notifier(more["SEMSIG_SOCKET_ENDPOINT"], here))
     patch.undo()
 
 

@@ -121,6 +121,8 @@ class ApiDesk(Container):
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         with self.reported():
+            # The adapter asks for the current loop: one a container, as for every function.
+            asyncio.set_event_loop(self.runner.get_loop())
             answer: dict[str, Any] = self.web(event, context)
             return answer
 
@@ -128,8 +130,6 @@ class ApiDesk(Container):
     def web(self) -> Callable[[Any, Any], dict[str, Any]]:
         from mangum import Mangum
 
-        # The adapter asks for the current loop: one a container, as for every function.
-        asyncio.set_event_loop(self.runner.get_loop())
         room = self._made()
         return Mangum(_refreshed(site(room), room), lifespan="off")
 
