@@ -32,6 +32,7 @@ export class EquityChart extends LitElement {
   #markers!: ISeriesMarkersPluginApi<Time>;
   #look!: Look;
   #points: Point[] = [];
+  #until = Infinity;
   #fitted = false;
   #fittedFrom: UTCTimestamp | undefined;
   #fittedTo = 0;
@@ -100,11 +101,15 @@ export class EquityChart extends LitElement {
       else if (point.time === before) this.#points[this.#points.length - 1] = point;
     }
     this.#line.setData(this.#points);
+    this.#until = this.#points.at(-1)?.time ?? Infinity;
   }
 
+  /** The line only grows: what is told of an earlier instant (a whole minute, after the page began within it) is old. */
   #tick(): void {
     const time = seconds(this.at);
-    if (time >= (this.#points.at(-1)?.time ?? Infinity)) this.#line.update({ time, value: Number(this.now) });
+    if (time < this.#until) return;
+    this.#until = time;
+    this.#line.update({ time, value: Number(this.now) });
   }
 
   #mark(): void {
