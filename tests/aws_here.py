@@ -3,7 +3,6 @@
 Tables, bucket and stream are made by CloudFormation (moto) from the synthesized data stack; names, environments, rules
 and filters are read from the templates; Chroma is a child of its own. Functions are the real handlers."""
 
-import asyncio
 import importlib
 import json
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -108,6 +108,20 @@ def _question(method: str, headers: Mapping[str, str]) -> str:
     service = headers.get("authorization", "").partition("Credential=")[2].split("/")[3:4]
     operation = headers.get("x-amz-target", f".{method}").rpartition(".")[2]
     return f"{(service or ['nobody'])[0]} {operation}"
+
+
+class Functions:
+    """Lambda's own door: any function by its deployed name, one event at a time each."""
+
+    def __init__(self, here: "Deployed") -> None:
+        self._doors = {
+            each.properties["FunctionName"]: Lambda(each.properties["FunctionName"], partial(here.invoke, name))
+            for name, each in here.assembly.functions.items()
+        }
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        name = unquote(scope["path"]).split("/")[3]
+        await self._doors[name](scope, receive, send)
 
 
 @contextmanager
@@ -461,7 +475,4 @@ def _memory(here: Deployed, stack: ExitStack, environ: Any) -> None:
     patch = _told_of(here, "memory", SEMSIG_CHROMA_URL=here.chroma.url)
     handler.room = wiring.memory_room()
     patch.undo()
-    name = here.assembly.functions["memory"].properties["FunctionName"]
-    service = Lambda(name, lambda event: here.invoke("memory", event))
-    environ.setenv("AWS_ENDPOINT_URL_LAMBDA", stack.enter_context(threaded(service)))
-    stack.callback(lambda: asyncio.run(service.close()))
+    environ.setenv("AWS_ENDPOINT_URL_LAMBDA", stack.enter_context(threaded(Functions(here))))

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from world import BTC, H4, MONDAY, CycleModel, bars, cycle, path, says, told, world, written
+from world import BTC, H4, MONDAY, CycleModel, GoneMemory, bars, cycle, path, says, told, world, written
 
 from semanticsignal import wiring
 from semanticsignal.adapters.dynamodb import written as written_item
@@ -364,20 +365,37 @@ def test_the_log_says_which_candle_was_missed(cloud: Cloud) -> None:
     assert line["message"] == "CandleClosed told CandleMissed"
 
 
-def test_facts_and_failures_are_counted(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    upto(cloud, "execute")
-    capsys.readouterr()
+def counted(out: str) -> list[dict[str, Any]]:
+    """The figures that CloudWatch reads out of a log."""
+    told = [json.loads(line) for line in out.splitlines() if "_aws" in line]
+    assert {one["_aws"]["CloudWatchMetrics"][0]["Namespace"] for one in told} <= {"SemanticSignal"}
+    return [{name: value for name, value in one.items() if name != "_aws"} for one in told]
 
-    cloud.call("execute", recorded("execute"))
-    with pytest.raises(BadInput):
-        cloud.functions["execute"]({}, None)
 
-    counted = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert [(one.get("FactsPublished"), one.get("Failures"), one["service"]) for one in counted] == [
-        ([2.0], None, "execute"),
-        (None, [1.0], "execute"),
-    ]
-    assert {one["_aws"]["CloudWatchMetrics"][0]["Namespace"] for one in counted} == {"SemanticSignal"}
+def test_what_the_alarms_read_is_told_and_nothing_else(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in NAMES:
+        upto(cloud, name)
+        cloud.call(name, recorded(name))
+    figures = counted(capsys.readouterr().out)
+
+    assert {tuple(sorted(one)) for one in figures} == {("DecisionMade", "service"), ("DrawdownRatio", "service")}
+    assert next(one for one in figures if "DecisionMade" in one) == {"DecisionMade": [1.0], "service": "decide"}
+    assert next(one for one in figures if "DrawdownRatio" in one) == {"DrawdownRatio": [0.0], "service": "watch"}
+
+
+def test_what_a_decision_cost_and_that_memory_was_away_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    on = replace(market(), memory=GoneMemory())
+    with deployed(on) as cloud:
+        upto(cloud, "decide")
+        dear = Reply(says("HOLD"), "dear", cost_usd=Decimal("0.0123"))
+        asyncio.run(on.archive.put(f"reply/{cycle(BTC, FOUR)}", dear))
+        capsys.readouterr()
+        cloud.call("decide", recorded("decide"))
+
+    (told_,) = counted(capsys.readouterr().out)
+    assert told_ == {
+        "DecisionMade": [1.0], "DecisionsWithoutMemory": [1.0], "ModelSpendUsd": [0.0123], "service": "decide",
+    }  # fmt: skip
 
 
 # --- A container ------------------------------------------------------------------------------------------------------

@@ -25,9 +25,11 @@ from semanticsignal.adapters.folder import FolderArchive
 from semanticsignal.adapters.sqlite import SqliteLedger
 from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.codec import dumps
+from semanticsignal.domain.errors import BadInput
 from semanticsignal.domain.events import CandleClosed, MinutePassed
 from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import epoch_ms, instant
+from semanticsignal.drivers import remote
 from semanticsignal.drivers.loop import Loop
 from semanticsignal.ports import Ledger, MarketData
 from semanticsignal.simulate import exchange
@@ -354,6 +356,25 @@ def test_only_admins_force_an_analysis_and_it_is_made_once(here: Deployed) -> No
     (made,) = entries(here, "DecisionMade")
     assert made.subject.is_forced and made.fact.id == queued[0]["id"]
     assert here.api("GET", f"/api/decisions/{quote(queued[0]['id'], safe='')}")["decision"]["is_forced"]
+
+
+def test_an_analysis_is_forced_from_the_command_line_of_any_machine(here: Deployed) -> None:
+    here.clock.set(BUSY[0])
+
+    queued = asyncio.run(remote.analyze_deployed(SETTINGS, "btc/usdc", wait=False))
+    here.run()
+    made = asyncio.run(remote.analyze_deployed(SETTINGS, "BTC/USDC", wait=True))
+
+    assert made["id"] == queued["id"] and made["is_forced"]
+    with pytest.raises(BadInput, match="DOGE/USDC is not traded here"):
+        asyncio.run(remote.analyze_deployed(SETTINGS, "DOGE/USDC", wait=False))
+
+
+def test_memory_is_rebuilt_from_the_command_line(here: Deployed) -> None:
+    here.live(LONGER)
+    here.chroma.wipe()
+
+    assert asyncio.run(remote.rebuild_deployed(SETTINGS)) == len(entries(here, "LessonLearned")) >= 1
 
 
 def test_the_page_reads_everything_from_the_cloud(here: Deployed) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .adapters.ccxt import CcxtMarket
     from .adapters.chroma import ChromaMemory
     from .adapters.eventbridge import EventBridge
+    from .adapters.lambda_function import LambdaFunction
     from .adapters.sqlite import SqliteLedger as SqliteLedger
     from .adapters.system_clock import FastClock, SystemClock
     from .adapters.system_clock import SetClock as SetClock
@@ -183,6 +184,13 @@ def cloud(name: str) -> Sockets:
         context=context_feed(settings, secret("COINGECKO_API_KEY")) if name == "context" else (),
         news=news_feed(settings, secret("CRYPTOCOMPARE_API_KEY")) if name == "news" else (),
     )
+
+
+def function(name: str) -> "LambdaFunction":
+    """A deployed function, called with this machine's AWS credentials."""
+    from .adapters.lambda_function import LambdaFunction
+
+    return LambdaFunction(name)
 
 
 def audience() -> "DynamoAudience":

@@ -1,6 +1,5 @@
 """The Lambda crank: an envelope in, one stage of the table, the facts it tells back on the bus."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -57,9 +56,6 @@ class Function(Container):
             fact = heard(event, self.stage)
             self.log.append_keys(cycle_id=_cycle(fact))
             facts = self.runner.run(self._turned(fact, self.on))
-            self.metrics.add_metric("FactsPublished", "Count", len(facts))
-            for kind, times in sorted(Counter(type(f).__name__ for f in facts).items()):
-                self.metrics.add_metric(kind, "Count", times)
             self.log.info("%s told %s", type(fact).__name__, ", ".join(type(f).__name__ for f in facts) or "nothing")
             return facts
 
@@ -81,13 +77,14 @@ class Function(Container):
         return facts
 
     async def _measured(self, facts: Facts, on: Sockets) -> None:
-        """What alarms watch beside counts: the fall from the peak, what the model cost, decisions without memory."""
+        """What the alarms watch: decisions, those made without memory, what the model cost, the fall from the peak."""
         for fact in facts:
             if isinstance(fact, EquityMarked):
                 portfolio = await on.ledger.portfolio()
                 peak = portfolio.peak_equity_quote or portfolio.account.start_quote
                 self.metrics.add_metric("DrawdownRatio", "None", max(0.0, float(1 - portfolio.equity_quote / peak)))
             elif isinstance(fact, DecisionMade):
+                self.metrics.add_metric("DecisionMade", "Count", 1)
                 reply: Reply | None = await on.archive.get(f"reply/{fact.id}", Reply)
                 if reply and reply.cost_usd is not None:
                     self.metrics.add_metric("ModelSpendUsd", "None", float(reply.cost_usd))

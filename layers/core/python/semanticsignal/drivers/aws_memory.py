@@ -42,7 +42,6 @@ class MemoryDesk(Container):
         """Raises BadInput for what is no question, and all that the ledger and Chroma raise."""
         with self.reported():
             ask, given = asked(event)
-            self.metrics.add_metric("Questions", "Count", 1)
             answer = self.runner.run(self._answered(ask, given))
             if (size := len(json.dumps(answer))) > MOST_BYTES:
                 raise MemoryUnavailable(f"an answer has at most {MOST_BYTES} bytes, {ask} was {size}")
@@ -57,7 +56,6 @@ class MemoryDesk(Container):
             self.log.info("rebuilt: %d experiences", count)
             return {"count": count}
         followed = await memory.follow(ledger)
-        self.metrics.add_metric("EntriesFollowed", "Count", followed)
         self.log.info("%s, after %d new of the ledger", ask, followed)
         match ask:
             case "similar":

@@ -24,6 +24,7 @@ cli = typer.Typer(
 )  # fmt: skip
 
 Home = Annotated[str | None, typer.Option("--home", help="Folder of ledger and archive.", metavar="DIR")]
+Remote = Annotated[bool, typer.Option("--remote", help="On the deployment (cloud.stage) in your AWS account.")]
 Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and API, on loopback.", metavar="P")]
 
 
@@ -170,15 +171,39 @@ def analyze(
     symbol: Annotated[str, typer.Argument(help="Pair, like BTC/USDC.")],
     port: Port = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision and print it.")] = False,
+    is_remote: Remote = False,
 ) -> None:
-    """Forces an analysis on the running instance.
+    """Forces an analysis on the running instance, or on the deployed one.
 
     Example: semsig analyze BTC/USDC --wait"""
     from . import remote
 
     settings = load({"port": port}).settings
-    answer = asyncio.run(remote.analyze(f"http://127.0.0.1:{settings.port}", symbol, wait=wait))
+    if is_remote:
+        answer = asyncio.run(remote.analyze_deployed(settings, symbol, wait=wait))
+    else:
+        answer = asyncio.run(remote.analyze(f"http://127.0.0.1:{settings.port}", symbol, wait=wait))
     typer.echo(json.dumps(answer, indent=2))
+
+
+memory = typer.Typer(no_args_is_help=True, help="The memory, an index of what the ledger says was learned.")
+cli.add_typer(memory, name="memory")
+
+
+@memory.command()
+def rebuild(
+    is_remote: Remote = False,
+) -> None:
+    """Throws the index away and reads the ledger again. A local instance does so at each start.
+
+    Example: semsig memory rebuild --remote"""
+    from . import remote
+
+    if not is_remote:
+        typer.echo("a local instance keeps its memory in the process and reads the ledger at each start: nothing to do")
+        return
+    count = asyncio.run(remote.rebuild_deployed(load().settings))
+    typer.echo(f"memory holds {count} experiences, as the ledger does")
 
 
 @cli.command()

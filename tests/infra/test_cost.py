@@ -1,0 +1,184 @@
+"""What a month costs: from the templates, with nothing silently free, and the page says what its script says."""
+
+import ast
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from infra import cost
+from infra.cost import Bill, Month, Resource, Unpriced, resources, tariff
+from infra.deployment import ROOT
+from infra.schedules import BY_SCHEDULE
+from semanticsignal.codec import SUBJECTS
+from semanticsignal.domain.events import Fact
+
+DRIVERS = ROOT / "layers/core/python/semanticsignal/drivers"
+
+
+@pytest.fixture(scope="module")
+def all_bills() -> dict[str, Bill]:
+    return cost.bills(tariff())
+
+
+@pytest.fixture(scope="module")
+def one(all_bills: dict[str, Bill]) -> Bill:
+    return all_bills["one pair"]
+
+
+def line(bill: Bill, price: str) -> cost.Line:
+    [found] = [each for each in bill.lines if each.price == price]
+    return found
+
+
+def changed(bill: Bill, type: str, **properties: Any) -> Bill:
+    """The bill of the same templates where the first resource of a type has other properties."""
+    all = [deepcopy(each) for each in bill.month.all]
+    next(each for each in all if each.type == type).properties.update(properties)
+    return Bill(Month(all, bill.month.tariff))
+
+
+def test_the_page_says_what_its_script_says(all_bills: dict[str, Bill]) -> None:
+    written = cost.PAGE.read_text(encoding="utf-8")
+
+    assert written == cost.page(all_bills, tariff()), "docs/cost.md is behind infra/cost.py: run make cost"
+
+
+def test_two_lines_recomputed_by_hand(one: Bill) -> None:
+    # A task of a quarter of a processor and half a gigabyte, at every hour of a month of 730.
+    task = one.full(line(one, "fargate_arm_vcpu")) + one.full(line(one, "fargate_arm_gb"))
+    assert task == pytest.approx(0.25 * 730 * 0.03238 + 0.5 * 730 * 0.00356)
+    assert round(task, 2) == 7.21
+
+    # Thirteen alarms of one metric, one of three and one of two: eighteen, ten of which are free.
+    alarms = line(one, "alarm_metrics")
+    assert alarms.amount == 13 + 3 + 2
+    assert one.full(alarms) == pytest.approx(1.80) and one.paid(alarms) == pytest.approx(0.80)
+
+
+def test_a_decision_is_written_by_the_unit(one: Bill) -> None:
+    # 2073 bytes are 3 units, twice in a transaction, and twice in each of two indexes; its name and the head, twice.
+    decision = 3 * 2 + 3 * 2 * 2 + (1 + 1) * 2
+    # 379 bytes are 1 unit, without a pair in one index only.
+    mark = 1 * 2 + 1 * 2 * 1 + (1 + 1) * 2
+    both = 182.5 * (decision + mark)
+
+    assert both < line_of_ledger(one) < both * 1.05
+
+
+def line_of_ledger(bill: Bill) -> float:
+    return next(each.amount for each in bill.lines if (each.part, each.what) == ("ledger", "writes"))
+
+
+def test_schedules_ring_as_often_as_their_words_say() -> None:
+    assert cost.times("cron(* * * * ? *)") == 43_800
+    assert cost.times("cron(0/15 * * * ? *)") == 2920
+    assert cost.times("cron(0 0/4 * * ? *)") == 182.5
+    assert cost.times("cron(0 0 ? * MON *)") == pytest.approx(730 / 24 / 7)
+    assert cost.times("rate(5 minutes)") == 8760
+    for unknown in ("cron(0 0 1 * ? *)", "cron(0,30 * * * ? *)", "cron(0 0 * JAN ? *)"):
+        with pytest.raises(Unpriced, match="not understood"):
+            cost.times(unknown)
+
+
+def test_every_function_is_called_and_every_pair_decides(all_bills: dict[str, Bill]) -> None:
+    one, ten = all_bills["one pair"].month, all_bills["ten pairs"].month
+
+    assert (one.pairs, ten.pairs) == (1, 10)
+    assert all(one.calls[cost._name(each)] > 0 for each in one.of("AWS::Lambda::Function"))
+    assert one.calls["watch"] == ten.calls["watch"] == 43_800
+    assert ten.calls["decide"] == pytest.approx(10 * one.calls["decide"]) == 1825
+
+
+def test_nothing_is_silently_free(one: Bill) -> None:
+    gateway = Resource("memory", "Nat", "AWS::EC2::NatGateway", {})
+    with pytest.raises(Unpriced, match="AWS::EC2::NatGateway"):
+        Bill(Month([*one.month.all, gateway], one.month.tariff))
+    for type, properties in {
+        "AWS::EC2::VPCEndpoint": {"VpcEndpointType": "Interface"},
+        "AWS::EFS::FileSystem": {"ThroughputMode": "elastic"},
+        "AWS::DynamoDB::Table": {"BillingMode": "PROVISIONED"},
+        "AWS::Logs::LogGroup": {"RetentionInDays": None},
+        "AWS::Cognito::UserPool": {"UserPoolTier": "PLUS"},
+        "AWS::CloudWatch::Alarm": {"Period": 10},
+        "AWS::Lambda::Function": {"FunctionName": "semanticsignal-dev-other"},
+    }.items():
+        with pytest.raises(Unpriced):
+            changed(one, type, **properties)
+
+
+def test_what_is_priced_is_not_also_listed_as_free() -> None:
+    assert not cost.PRICED.keys() & tariff()["free"].keys()
+
+
+def test_a_bigger_function_and_a_longer_log_cost_more(one: Bill) -> None:
+    sizes = {each.id: each.properties["MemorySize"] for each in one.month.of("AWS::Lambda::Function")}
+    [first, *_] = sizes
+    bigger = changed(one, "AWS::Lambda::Function", MemorySize=sizes[first] * 2)
+    longer = changed(one, "AWS::Logs::LogGroup", RetentionInDays=365)
+
+    assert bigger.total(bigger.full) > one.total(one.full)
+    assert longer.total() > one.total()
+
+
+def test_what_is_free_is_taken_off_once(one: Bill) -> None:
+    writes = [each for each in one.lines if each.price == "lambda_arm_gb_s"]
+
+    assert all(one.paid(each) == 0 < one.full(each) for each in writes)
+    assert one.total() < one.total(one.full)
+    assert one.total() == pytest.approx(sum(one.paid(each) for each in one.lines))
+
+
+def test_spot_is_cheaper_by_the_task_alone(all_bills: dict[str, Bill]) -> None:
+    one, spot = all_bills["one pair"], all_bills["one pair, Spot"]
+
+    saved = one.paid_for("fargate_arm_vcpu", "fargate_arm_gb") - spot.paid_for(
+        "fargate_spot_arm_vcpu", "fargate_spot_arm_gb"
+    )
+    assert one.total() - spot.total() == pytest.approx(saved) and saved > 0
+
+
+def test_every_fact_is_counted_and_so_is_what_the_ledger_keeps_of_it() -> None:
+    rows = tariff()["usage"]["facts"]
+
+    assert set(rows) == {kind.__name__ for kind in get_args(Fact) if kind not in BY_SCHEDULE}
+    assert {kind for kind, row in rows.items() if "bytes" in row} == set(SUBJECTS)
+
+
+def test_every_metric_that_a_driver_sends_is_counted() -> None:
+    counted = {name for rows in tariff()["usage"]["metrics"].values() for name in rows}
+
+    assert set(sent()) == counted
+
+
+def sent() -> Iterator[str]:
+    """Names given to add_metric in so many words; the rest count facts."""
+    for path in DRIVERS.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_metric":
+                match node.args[0]:
+                    case ast.Constant(value=str(name)):
+                        yield name
+
+
+def test_every_price_and_assumption_says_where_it_comes_from() -> None:
+    of = tariff()
+
+    assert all(price.where and price.per and price.usd > 0 for price in cost.prices(of).values())
+    assert all(row["why"] for table in ("functions", "objects") for row in of["usage"][table].values())
+    assert all(of["free"].values())
+
+
+def test_a_folder_of_templates_is_read_as_it_is(one: Bill, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stacks: dict[str, dict[str, Any]] = {}
+    for each in one.month.all:
+        stacks.setdefault(each.stack, {})[each.id] = {"Type": each.type, "Properties": each.properties}
+    for stack, held in stacks.items():
+        (tmp_path / f"{stack}.template.json").write_text(json.dumps({"Resources": held}))
+
+    assert list(resources(tmp_path)) == sorted(one.month.all, key=lambda each: each.stack)
+    assert cost.main([str(tmp_path)]) == 0
+    assert f"**{one.total():.2f}**" in capsys.readouterr().out
