@@ -150,6 +150,7 @@ class Deployed:
         self.wire = Wire(aws.url)
         self.clock = SetClock(datetime(2000, 1, 1, tzinfo=UTC))
         self.browsers = Browsers()
+        self.endpoints: dict[str, str] = {}
         self.handlers: dict[str, Any] = {}
         self.venues: list[tuple[str, Any]] = []
         self.heard: list[Event] = []
@@ -403,11 +404,12 @@ def deployed(
     with ExitStack() as stack:
         aws = stack.enter_context(account())
         here = Deployed(assembly, aws, stack.enter_context(chroma_server(folder)))
-        wire = stack.enter_context(threaded(here.wire))
-        for name, value in {**IDENTITY, "AWS_ENDPOINT_URL": wire}.items():
+        here.endpoints["aws"] = stack.enter_context(threaded(here.wire))
+        for name, value in {**IDENTITY, "AWS_ENDPOINT_URL": here.endpoints["aws"]}.items():
             environ.setenv(name, value)
         _memory(here, stack, environ)
-        endpoint = stack.enter_context(threaded(here.browsers)) + STAGE
+        here.endpoints["socket"] = stack.enter_context(threaded(here.browsers))
+        endpoint = here.endpoints["socket"] + STAGE
 
         def worn(more: Callable[[str], Mapping[str, str]]) -> None:
             for name in assembly.functions:
@@ -475,4 +477,5 @@ def _memory(here: Deployed, stack: ExitStack, environ: Any) -> None:
     patch = _told_of(here, "memory", SEMSIG_CHROMA_URL=here.chroma.url)
     handler.room = wiring.memory_room()
     patch.undo()
-    environ.setenv("AWS_ENDPOINT_URL_LAMBDA", stack.enter_context(threaded(Functions(here))))
+    here.endpoints["lambda"] = stack.enter_context(threaded(Functions(here)))
+    environ.setenv("AWS_ENDPOINT_URL_LAMBDA", here.endpoints["lambda"])

@@ -2,6 +2,7 @@
 
 import pytest
 from assembly import Assembly, asked, built, dashboard
+from lived import TERMS
 
 from infra.app import app
 from infra.deployment import Deployment
@@ -22,4 +23,12 @@ def unbuilt(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     top = tmp_path_factory.mktemp("unbuilt")
     sourced = asked(**{"cloud.chroma_digest": "", "cloud.is_spot": True})
     app(Deployment(sourced, layer=lambda _: None, site=top / "nowhere"), outdir=str(top / "cdk.out")).synth()
+    return Assembly(top / "cdk.out")
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    top = tmp_path_factory.mktemp("whole")
+    deployment = Deployment(asked(**TERMS), layer=built(top / "layers"), site=dashboard(top / "dist"))
+    app(deployment, outdir=str(top / "cdk.out")).synth()
     return Assembly(top / "cdk.out")
