@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from world import BTC, MONDAY, bars, path
 
 from semanticsignal import codec
-from semanticsignal.domain import analysis, decision, events, learning, ledger, market, news, trading
+from semanticsignal.domain import analysis, context, decision, events, learning, ledger, market, news, trading
 from semanticsignal.domain.errors import BadInput
 from semanticsignal.domain.events import CandleClosed, DecisionMade
 from semanticsignal.domain.market import EPOCH, Candles, Symbol, Timeframe
@@ -26,7 +26,7 @@ from semanticsignal.domain.trading import Account, Portfolio
 
 NOUNS = [
     kind
-    for module in (market, news, analysis, decision, trading, learning, ledger, events)
+    for module in (market, context, news, analysis, decision, trading, learning, ledger, events)
     for kind in vars(module).values()
     if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
     # a bar checks its prices and columns of bars are arrays: each has its own test; an entry is written in two halves

@@ -242,7 +242,7 @@ def tracked() -> tuple[Path, ...]:
     )
     if listed.returncode == 0:
         return tuple(path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file())
-    made = {".git", ".venv", ".semsig", "node_modules", "dist", "__pycache__"}
+    made = {".git", ".venv", ".semsig", "node_modules", "build", "cdk.out", "dist", "__pycache__"}
     return tuple(
         path for path in ROOT.rglob("*") if path.is_file() and not made & set(path.parts) and "cache" not in str(path)
     )

@@ -124,10 +124,12 @@ def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datet
 
 
 def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNotifier") -> Sockets:
-    """Everything in one process: a venue, a model, and stores in the home folder."""
+    """Everything in one process: a venue, a model, and stores in the home folder. News and the mood of the whole market
+    go with a live venue alone: they are of today."""
     from .adapters.folder import FolderArchive
     from .adapters.inmemory import InMemoryMemory
 
+    is_live = world.tape is None and not world.market.is_simulated
     return Sockets(
         settings=settings,
         clock=world.clock,
@@ -137,6 +139,8 @@ def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNoti
         ledger=held.ledger,
         archive=FolderArchive(held.path / ARCHIVE),
         notifier=notifier,
+        context=context_feed(settings, environment_secret("COINGECKO_API_KEY")) if is_live else (),
+        news=news_feed(settings, environment_secret("CRYPTOCOMPARE_API_KEY")) if is_live else (),
     )
 
 
