@@ -5,12 +5,14 @@ from typing import Any
 from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from semanticsignal.domain.errors import InvalidSetting
 from semanticsignal.settings import load
 
 from .data import Data
 from .deployment import Deployment
 from .memory import Memory
 from .pipeline import Pipeline
+from .recipes import VENUES
 from .watchtower import Watchtower
 from .web import Web
 
@@ -24,7 +26,10 @@ ALWAYS = {
 
 
 def app(deployment: Deployment, **options: Any) -> App:
-    """All stacks, not yet synthesized. `options` go to the App: `outdir`."""
+    """All stacks, not yet synthesized. `options` go to the App: `outdir`. Raises InvalidSetting."""
+    if (exchange := deployment.settings.exchange) not in VENUES:
+        venues = ", ".join(sorted(VENUES))
+        raise InvalidSetting(f"exchange: in the cloud one that the market layer holds, {venues}; was {exchange!r}")
     top = App(analytics_reporting=False, tree_metadata=False, context=ALWAYS, **options)
     data = Data(top, "data", deployment)
     memory = Memory(top, "memory", deployment, data.places)

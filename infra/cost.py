@@ -141,11 +141,9 @@ class Month:
         for _, told, rings in self.schedules:
             rung[told["kind"]].append(rings)
         candles = rung["ScheduledCandle"]
-        trades = sum(candles) * self.usage["facts"]["PositionClosed"]["times"]
         return {
             "candle": sum(candles),
             "bar": max(candles, default=0.0),
-            "trade": trades,
             **{kind: max(rung[f"Scheduled{kind.capitalize()}"], default=0.0) for kind in ("minute", "quarter", "hour")},
             "page": self.usage["pages"],
             "open": self.usage["open_minutes"],
@@ -182,22 +180,14 @@ class Month:
     def counted(self, uses: Mapping[str, float]) -> float:
         return sum(self.often[per] * count for per, count in uses.items())
 
-    def hours(self, per: str, count: float) -> float:
-        """In how many hours of the month something that is counted is sent: pairs close in the same one."""
-        most = {"candle": self.often["bar"]}.get(per, 730.0)
-        return min(count, most, 730.0)
-
     @cached_property
     def metrics(self) -> dict[tuple[str, str], float]:
-        """(service, name) → hours in which it is sent."""
-        found = {
-            (service, kind): self.hours(row["per"], self.facts[kind])
-            for kind, row in self.usage["facts"].items()
-            for service in row["by"]
+        """(service, name) → share of the month's hours in which it is sent: all pairs close in the same one."""
+        return {
+            (service, name): min(self.often[per] / 730, 1.0)
+            for service, rows in self.usage["metrics"].items()
+            for name, per in rows.items()
         }
-        for service, rows in self.usage["metrics"].items():
-            found |= {(service, name): self.hours(per, self.often[per]) for name, per in rows.items()}
-        return found
 
     @cached_property
     def ledger_bytes(self) -> float:
@@ -352,12 +342,8 @@ def _alarms(month: Month, found: list[Resource]) -> Iterator[Line]:
             if (service, each.properties["MetricName"]) not in month.metrics:
                 raise Unpriced(f"{each.id} reads a metric that is not counted, was {each.properties['MetricName']}")
     yield Line("watchtower", f"alarms: {len(found)}, the metrics they read", read, "alarm_metrics")
-    sent = sum(month.metrics.values()) / 730
+    sent = sum(month.metrics.values())
     yield Line("watchtower", f"custom metrics: {len(month.metrics)}, by the hour", sent, "custom_metrics")
-
-
-def _keys(_month: Month, found: list[Resource]) -> Iterator[Line]:
-    yield Line("watchtower", "the key of the alarms' topic", len(found), "kms_key")
 
 
 def _topics(month: Month, _found: list[Resource]) -> Iterator[Line]:
@@ -425,7 +411,6 @@ PRICED: dict[str, Callable[[Month, list[Resource]], Iterator[Line]]] = {
     "AWS::SQS::Queue": _queues,
     "AWS::Logs::LogGroup": _logs,
     "AWS::CloudWatch::Alarm": _alarms,
-    "AWS::KMS::Key": _keys,
     "AWS::SNS::Topic": _topics,
     "AWS::ApiGatewayV2::Api": _apis,
     "AWS::CloudFront::Distribution": _distribution,
@@ -510,7 +495,7 @@ def page(all: Mapping[str, Bill], of: Tariff) -> str:
         "\n## Where it goes\n\nAll pairs decide on 4 h candles.\n\n",
         *detail(one, ten),
         *_difference(all),
-        *_measured(one, ten),
+        _measured(one),
         *_assumed(of, one),
         *_listed(of),
     ]
@@ -542,7 +527,6 @@ def detail(*of: Bill) -> Iterator[str]:
 
 def _difference(all: Mapping[str, Bill]) -> Iterator[str]:
     one, spot = all[ONE_PAIR], all[ONE_PAIR + SPOT]
-    key, alarms = one.paid_for("kms_key"), one.paid_for("alarm_metrics")
     rows = {
         "`cloud.is_spot = true`": (
             one.total() - spot.total(),
@@ -552,9 +536,8 @@ def _difference(all: Mapping[str, Bill]) -> Iterator[str]:
             one.paid_for("public_ipv4"),
             "subnets with IPv6 only; its registry, the logs and EFS must all answer there: not tried",
         ),
-        "a topic of the alarms without a key of its own": (key, "alarms then lie unencrypted for the moment they wait"),
         "alarms that read no more than ten metrics": (
-            alarms,
+            one.paid_for("alarm_metrics"),
             "one queue of dead letters instead of one a function, which then does not name who gave up; "
             "an alarm of a sum does not help: it is billed by each metric in it",
         ),
@@ -562,43 +545,24 @@ def _difference(all: Mapping[str, Bill]) -> Iterator[str]:
             one.paid_for("private_zone", "cloud_map_entry", "dns_queries"),
             "the memory function looks up the address of its task itself",
         ),
-        "no custom metric but those of alarms": (one.paid_for("custom_metrics"), "see below"),
     }
     yield "\n## What would make the difference\n\n| change | saves, one pair | its price |\n|---|---:|---|\n"
     for change, (saved, risk) in sorted(rows.items(), key=lambda row: -row[1][0]):
         yield f"| {change} | {saved:.2f} | {risk} |\n"
-    yield f"\nOne pair without that key and with ten metrics in alarms: {one.total() - key - alarms:.2f}, "
-    yield f"on Spot **{spot.total() - key - alarms:.2f}**.\n"
     if (alone := one.paid_for("fargate_arm_vcpu", "fargate_arm_gb", "public_ipv4")) > GOALS[ONE_PAIR]:
-        yield f"Chroma's task and its address alone are {alone:.2f}: "
+        yield f"\nChroma's task and its address alone are {alone:.2f}: "
         yield "without Spot, the goal of one pair is out of reach.\n"
 
 
-def _measured(one: Bill, ten: Bill) -> Iterator[str]:
-    month, read = one.month, _read(one.month)
-    always = sorted(each for each, hours in month.metrics.items() if hours >= 730)
-    idle = [service for service, name in always if name == "FactsPublished" and service in ("watch", "show")]
-    worst = max(0.0, len(month.metrics) - one.prices["custom_metrics"].free) * one.prices["custom_metrics"].usd
-    yield f"\n## Custom metrics\n\n{len(month.metrics)} can be sent (service × name), and alarms read {len(read)} of "
-    yield "them. Each is billed for the hours in which it is sent, so\n"
-    yield f"they are {_sent(one):.1f} metric-months with one pair and {_sent(ten):.1f} with ten, of which "
-    yield f"{one.prices['custom_metrics'].free:g} are free: {one.paid_for('custom_metrics'):.2f} and "
-    yield f"{ten.paid_for('custom_metrics'):.2f} dollars.\nThe account's other metrics share the free ones; "
-    yield f"were all of these billed for every hour, they would be {worst:.2f}.\n\nSent in every hour: "
-    yield ", ".join(f"{service} {name}" for service, name in always) + ".\n"
-    if idle and _sent(ten) - len(idle) <= one.prices["custom_metrics"].free < _sent(one):
-        yield f"`FactsPublished` of {' and '.join(sorted(idle))} is zero in nearly all of them: not sent then, "
-        yield "the rest is free. Nothing else is worth cutting.\n"
+def _measured(one: Bill) -> str:
+    price, shares = one.prices["custom_metrics"], one.month.metrics.values()
+    return f"""
+## Custom metrics
 
-
-def _sent(bill: Bill) -> float:
-    return sum(bill.month.metrics.values()) / 730
-
-
-def _read(month: Month) -> set[tuple[str, str]]:
-    found = [each.properties for each in month.of("AWS::CloudWatch::Alarm")]
-    custom = [each for each in found if each.get("Namespace") == NAMESPACE]
-    return {(each["Dimensions"][0]["Value"], each["MetricName"]) for each in custom}
+{len(shares)} can be sent (service × name), and an alarm reads each. They are billed by the hour in which they are sent:
+{sum(shares):.2g} metric-months when all is well, with one pair as with ten. The account's other metrics share the
+{price.free:g} that are free; were these billed for every hour, they would be {len(shares) * price.usd:.2f} dollars.
+"""
 
 
 def _assumed(of: Tariff, one: Bill) -> Iterator[str]:

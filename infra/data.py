@@ -11,7 +11,7 @@ from .grants import Place
 
 # Sort keys that list the ledger by kind of fact, and by pair.
 INDEXES = {"by_kind": "kind_seq", "by_pair": "pair_seq"}
-MARKET_DAYS, WARM_DAYS, OLD_VERSION_DAYS = 90, 90, 30
+MARKET_DAYS, OLD_VERSION_DAYS = 90, 30
 
 
 class Ledger(dynamodb.Table):
@@ -74,10 +74,6 @@ class Archive(s3.Bucket):
             abort_incomplete_multipart_upload_after=Duration.days(7),
         )
         self.add_lifecycle_rule(id="bars", prefix="market/", expiration=Duration.days(MARKET_DAYS))
-        warm = s3.Transition(
-            storage_class=s3.StorageClass.INTELLIGENT_TIERING, transition_after=Duration.days(WARM_DAYS)
-        )
-        self.add_lifecycle_rule(id="words", transitions=[warm])
         waive(
             self,
             {"AwsSolutions-S1": "only this deployment's functions read and write it; a log of that costs as much"},

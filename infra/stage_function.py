@@ -30,6 +30,8 @@ RETRIES = 2
 HOUR_S = 3_600
 # Two tries more, after one minute and after two.
 LEAST_AGE_S, CLOCK_AGE_S, MOST_AGE_S = 60, 300, 6 * HOUR_S
+# matplotlib wants a folder that it can write; Lambda has no other.
+DRAWS = {"MPLCONFIGDIR": "/tmp/matplotlib"}  # noqa: S108
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class StageFunction(lambda_.Function):
             layers=[layer(stack, worn, deployment) for worn in WEARS[name]],
             memory_size=SIZES[name].memory_mb,
             timeout=Duration.seconds(timeout_s(name, deployment.settings)),
-            environment=deployment.variables,
+            environment=deployment.variables | (DRAWS if "analysis" in WEARS[name] else {}),
             role=_role(scope, name, log),
             log_group=log,
             logging_format=lambda_.LoggingFormat.JSON,

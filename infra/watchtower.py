@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -28,23 +27,14 @@ class Bell(sns.Topic):
     """Where alarms and the budget ring; whoever `cloud.alarm_email` names confirms once by mail."""
 
     def __init__(self, scope: Construct, deployment: Deployment) -> None:
-        # AWS's own key would lock the alarms out: its policy cannot be widened.
-        key = kms.Key(
-            scope,
-            "BellKey",
-            description="Semantic Signal: alarms on their way",
-            enable_key_rotation=True,
-            rotation_period=Duration.days(2560),  # each rotation is billed like a key more
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        super().__init__(scope, "Bell", topic_name=deployment.named("alarms"), master_key=key, enforce_ssl=True)
+        # An alarm's words hold no secret. A key costs more than all alarms, and AWS's own would lock them out.
+        super().__init__(scope, "Bell", topic_name=deployment.named("alarms"), enforce_ssl=True)
         mine = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
         for service in RINGS:
             ringer = iam.ServicePrincipal(service, conditions=mine)
             self.add_to_resource_policy(
                 iam.PolicyStatement(actions=["sns:Publish"], principals=[ringer], resources=[self.topic_arn])
             )
-            key.grant(ringer, "kms:Decrypt", "kms:GenerateDataKey")
         if mail := deployment.settings.cloud.alarm_email:
             self.add_subscription(subscriptions.EmailSubscription(mail))
 

@@ -249,7 +249,6 @@ def _hears(show: StageFunction, data: Data, deployment: Deployment) -> None:
             starting_position=lambda_.StartingPosition.LATEST,
             batch_size=100,
             report_batch_item_failures=True,
-            bisect_batch_on_error=True,
             retry_attempts=RETRIES,
             max_record_age=Duration.seconds(age_s("show", deployment.settings)),
             on_failure=sources.SqsDlq(show.dead),

@@ -15,6 +15,7 @@ from infra.deployment import ROOT
 from infra.schedules import BY_SCHEDULE
 from semanticsignal.codec import SUBJECTS
 from semanticsignal.domain.events import Fact
+from semanticsignal.drivers.container import NAMESPACE
 
 DRIVERS = ROOT / "layers/core/python/semanticsignal/drivers"
 
@@ -94,9 +95,9 @@ def test_every_function_is_called_and_every_pair_decides(all_bills: dict[str, Bi
 
 
 def test_nothing_is_silently_free(one: Bill) -> None:
-    gateway = Resource("memory", "Nat", "AWS::EC2::NatGateway", {})
-    with pytest.raises(Unpriced, match="AWS::EC2::NatGateway"):
-        Bill(Month([*one.month.all, gateway], one.month.tariff))
+    for unknown in ("AWS::EC2::NatGateway", "AWS::KMS::Key"):
+        with pytest.raises(Unpriced, match=unknown):
+            Bill(Month([*one.month.all, Resource("memory", "Other", unknown, {})], one.month.tariff))
     for type, properties in {
         "AWS::EC2::VPCEndpoint": {"VpcEndpointType": "Interface"},
         "AWS::EFS::FileSystem": {"ThroughputMode": "elastic"},
@@ -148,20 +149,26 @@ def test_every_fact_is_counted_and_so_is_what_the_ledger_keeps_of_it() -> None:
     assert {kind for kind, row in rows.items() if "bytes" in row} == set(SUBJECTS)
 
 
-def test_every_metric_that_a_driver_sends_is_counted() -> None:
-    counted = {name for rows in tariff()["usage"]["metrics"].values() for name in rows}
+def test_every_metric_that_a_driver_sends_is_counted_and_an_alarm_reads_it(all_bills: dict[str, Bill]) -> None:
+    one, ten = all_bills["one pair"], all_bills["ten pairs"]
+    alarms = [each.properties for each in one.month.of("AWS::CloudWatch::Alarm")]
+    read = {
+        (each["Dimensions"][0]["Value"], each["MetricName"]) for each in alarms if each.get("Namespace") == NAMESPACE
+    }
 
-    assert set(sent()) == counted
+    assert one.month.metrics.keys() == read
+    assert sorted(sent()) == sorted(name for _, name in read)
+    # Three at each close, which is one for all pairs, in 182.5 of the 730 hours; one never.
+    assert line(one, "custom_metrics").amount == line(ten, "custom_metrics").amount == 3 * 182.5 / 730
+    assert one.paid(line(one, "custom_metrics")) == 0
 
 
 def sent() -> Iterator[str]:
-    """Names given to add_metric in so many words; the rest count facts."""
+    """Names given to add_metric, each in so many words."""
     for path in DRIVERS.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_metric":
-                match node.args[0]:
-                    case ast.Constant(value=str(name)):
-                        yield name
+                yield ast.literal_eval(node.args[0])
 
 
 def test_every_price_and_assumption_says_where_it_comes_from() -> None:

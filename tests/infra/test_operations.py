@@ -16,6 +16,7 @@ import pytest
 from assembly import Assembly
 from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
+from typer.main import get_command
 
 from infra.cost import tariff
 from infra.deployment import ROOT
@@ -142,11 +143,9 @@ def test_every_alarm_is_explained_and_no_other(cloud: Assembly) -> None:
 
 
 def test_the_metrics_it_names_are_sent() -> None:
-    of = tariff()["usage"]
-    sent = {name for rows in of["metrics"].values() for name in rows} | set(of["facts"])
+    sent = {name for rows in tariff()["usage"]["metrics"].values() for name in rows}
 
-    told = set(re.findall(r"metric `(\w+)`", PAGE))
-    assert {"DecisionMade", "ModelSpendUsd", "DrawdownRatio"} <= told <= sent
+    assert set(re.findall(r"metric `(\w+)`", PAGE)) == sent
 
 
 def test_the_outputs_it_names_are_there(cloud: Assembly) -> None:
@@ -199,17 +198,26 @@ def test_an_unknown_command_would_be_seen() -> None:
         botocore.session.get_session().get_service_model("lamda")
 
 
-def test_our_own_commands_are_there() -> None:
-    told = names(r"semsig ([a-z]+)")
-    there = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
-    groups = {group.name for group in cli.registered_groups}
+def test_our_own_commands_and_their_options_are_there() -> None:
+    told = names(r"(?m)^(?:\.venv/bin/)?semsig (.+)$")
 
-    assert {"analyze", "doctor", "config", "memory"} == told
-    assert told - {"memory"} <= there | groups
-    assert {"semsig analyze BTC/USDC --remote", "semsig memory rebuild --remote"} <= set(code())
+    assert {"analyze BTC/USDC --remote", "memory rebuild --remote", "doctor", "config"} <= told
+    assert "`semsig analyze BTC/USDC --remote`, with `--wait`" in PAGE
+    for words in (*map(str.split, told), ["analyze", "--wait"]):
+        assert {word for word in words if word.startswith("--")} <= options(words), words
     for module in names(r"-m (infra\.\w+)"):
         assert importlib.util.find_spec(module) is not None
     assert IMAGE == "chromadb/chroma"
+
+
+def options(words: list[str]) -> set[str]:
+    """Of the command that these words begin with."""
+    command: Any = get_command(cli)
+    for word in words:
+        if not (groups := getattr(command, "commands", None)):
+            break
+        command = groups[word]
+    return {name for each in command.params for name in each.opts}
 
 
 def test_what_is_taken_over_is_named_as_in_the_template(cloud: Assembly) -> None:

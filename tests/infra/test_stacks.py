@@ -84,6 +84,14 @@ def test_a_function_is_told_its_settings_and_the_places_it_is_granted(name: str,
     }
 
 
+def test_who_draws_has_a_folder_that_can_be_written(cloud: Assembly) -> None:
+    folders = {name: cloud.environment(name).get("MPLCONFIGDIR") for name in NAMES}
+
+    assert {name: folder for name, folder in folders.items() if folder} == dict.fromkeys(
+        ("analyse", "api"), "/tmp/matplotlib"
+    )
+
+
 def test_what_functions_are_told_reads_back_as_the_settings_that_were_asked_for() -> None:
     every = {key: value for key, value, _ in rows(asked().settings) if key != "cloud.stage"}
     sourced = asked(**every)
@@ -153,7 +161,7 @@ def test_the_archive_is_kept_and_nobody_reads_it_in_the_open(cloud: Assembly) ->
     assert rules["bars"] == {"Id": "bars", "Prefix": "market/", "ExpirationInDays": 90, "Status": "Enabled"}
     assert rules["old versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert rules["old versions"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
-    assert [rule["Id"] for rule in rules.values() if "ExpirationInDays" in rule] == ["bars"]
+    assert set(rules) == {"bars", "old versions"} and "ExpirationInDays" not in rules["old versions"]
 
 
 def test_connections_go_by_themselves(cloud: Assembly) -> None:
@@ -262,7 +270,9 @@ def test_alarms_and_budget_may_ring_and_somebody_hears(cloud: Assembly) -> None:
     assert ringers == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
     assert cloud.one("AWS::SNS::Subscription").properties["Endpoint"] == "you@example.org"
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 20, "Unit": "USD"}
-    assert "KmsMasterKeyId" in cloud.one("AWS::SNS::Topic").properties
+    [refused] = [each for each in policy if each["Effect"] == "Deny"]
+    assert refused["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert not list(cloud.all("AWS::KMS::Key"))  # a key costs more than the alarms
 
 
 def test_an_analysis_can_be_forced_by_one_command(cloud: Assembly) -> None:

@@ -122,6 +122,7 @@ def test_what_is_written_is_shown_in_its_order_and_what_fails_is_kept(cloud: Ass
     assert cloud.read(stream["FunctionName"]) == f"<{cloud.functions['show'].id}>"
     assert pattern == {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"pk": {"S": ["ledger"]}}}}
     assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert not stream.get("BisectBatchOnFunctionError")  # the handler says where to begin again
     assert stream["StartingPosition"] == "LATEST"
     assert 0 < stream["MaximumRetryAttempts"] < 10 and stream["MaximumRecordAgeInSeconds"] <= 3600
     assert cloud.read(stream["DestinationConfig"]["OnFailure"]["Destination"]) == f"<{dead.id}.Arn>"
