@@ -443,7 +443,7 @@ def _function(here: Deployed, name: str, market: Callable[[SetClock], MarketData
     patch = _told_of(here, name, **more)
 
     def worn() -> Sockets:
-        on = wiring.cloud(name)
+        on = wiring.cloud()
         venue: Any = wiring._Late(lambda: market(here.clock))
         here.venues.append((name, venue))
         return replace(on, clock=here.clock, market=venue, context=(), news=())

@@ -432,7 +432,7 @@ def test_a_part_that_the_template_did_not_tell_of_is_named_when_it_is_asked(monk
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SEMSIG_SYMBOLS", "BTC/USDC,ETH/USDC")
 
-    on = wiring.cloud("collect")
+    on = wiring.cloud()
 
     assert on.settings.symbols == ("BTC/USDC", "ETH/USDC")
     with pytest.raises(InvalidSetting, match="SEMSIG_TABLE is not set"):

@@ -360,7 +360,3 @@ async def test_it_is_found_by_the_variables_of_aws(monkeypatch: pytest.MonkeyPat
     async with serve(raw(200, b'{"count": 7}')) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         assert await wiring.memory_function("memory").count(until=UNTIL) == 7
-
-
-def test_who_asks_waits_longer_than_who_answers_may_take() -> None:
-    assert memory_function.BUDGET_S < memory_function.READ_S < memory_function.BUDGET_S + 5

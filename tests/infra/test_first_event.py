@@ -34,7 +34,7 @@ from dataclasses import replace
 from datetime import datetime
 from semanticsignal import wiring
 from semanticsignal.adapters.system_clock import SetClock
-on, clock = wiring.cloud({name!r}), SetClock(datetime.fromisoformat({at!r}))
+on, clock = wiring.cloud(), SetClock(datetime.fromisoformat({at!r}))
 market = wiring.venue(on.settings, clock.now, {url!r}, is_simulated=True)
 {name}.handler.on = replace(on, clock=clock, market=market)
 

@@ -265,7 +265,18 @@ def test_only_admins_force_an_analysis_and_it_is_made_once(here: Deployed) -> No
     assert {one["id"] for one in queued} == {f"BTC/USDC#forced#{BUSY[0].isoformat()}"}
     (made,) = entries(here, "DecisionMade")
     assert made.subject.is_forced and made.fact.id == queued[0]["id"]
-    assert here.api("GET", f"/api/decisions/{quote(queued[0]['id'], safe='')}")["decision"]["is_forced"]
+    # As a page sends it, and as a gateway that reads it first passes it on.
+    for id in (quote(made.fact.id, safe=""), made.fact.id):
+        assert here.api("GET", f"/api/decisions/{id}")["decision"]["is_forced"]
+
+
+def test_a_page_before_the_first_minute_sees_a_deployment_that_starts(here: Deployed) -> None:
+    state = here.api("GET", "/api/state")
+
+    assert (state["health"]["status"], state["equity"], state["trades"]) == ("starting", [], [])
+    assert not any(
+        "PutItem" in question or "Transact" in question for question in here.wire.asked if "dynamodb" in question
+    )
 
 
 def test_an_analysis_is_forced_from_the_command_line_of_any_machine(here: Deployed) -> None:

@@ -94,6 +94,7 @@ PLACES = {
     "socket": "SEMSIG_SOCKET_ENDPOINT",
     "chroma": "SEMSIG_CHROMA_URL",
     "secrets": "SEMSIG_SECRETS",
+    "metrics": "SEMSIG_METRICS",
 }
 RESERVED = {"SEMSIG_CONFIG", "SEMSIG_DATA", *PLACES.values()}
 
@@ -110,8 +111,8 @@ class Sourced:
 class Places:
     """What the template called the parts of a deployment; a function is told of those that it may reach.
 
-    `socket`: endpoint of the WebSocket API's management. `secrets`: path of the parameters in SSM. Reading one that was
-    not told raises InvalidSetting."""
+    `socket`: endpoint of the WebSocket API's management. `secrets`: path of the parameters in SSM. `metrics`: namespace
+    of the figures, one a deployment. Reading one that was not told raises InvalidSetting."""
 
     told: Mapping[str, str]
 

@@ -1,7 +1,7 @@
 """Which plug sits in which socket. Imports are inside, so nobody loads what they do not wear."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -145,24 +145,29 @@ def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNoti
 
 
 class _Late:
-    """A plug that is put in when it is first asked something: a function loads what it uses, and no more."""
+    """A plug, or several, put in when first asked something: a function loads what it uses, and no more."""
 
     def __init__(self, made: Callable[[], Any]) -> None:
         self._made = made
 
     def __getattr__(self, question: str) -> Any:
+        return getattr(self._plugged(), question)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._plugged())
+
+    def _plugged(self) -> Any:
         if "_plug" not in self.__dict__:
             self._plug = self._made()
-        return getattr(self._plug, question)
+        return self._plug
 
 
-def cloud(name: str) -> Sockets:
-    """What the Lambda function of that name wears, from its settings and from where the template says its parts are.
+def cloud() -> Sockets:
+    """What a Lambda function wears, from its settings and from where the template says its parts are.
 
     Raises InvalidSetting; a part that this function was not told of does so when it is asked."""
     from .adapters.apigateway import ApiGateway
     from .adapters.dynamodb import DynamoLedger
-    from .adapters.inmemory import InMemoryNotifier
     from .adapters.s3 import S3Archive
     from .settings import load, places
 
@@ -182,11 +187,9 @@ def cloud(name: str) -> Sockets:
         memory=late(lambda: memory_function(parts.memory)),
         ledger=late(lambda: DynamoLedger(parts.table, settings.paper.start_quote)),
         archive=late(lambda: S3Archive(parts.bucket)),
-        notifier=late(lambda: ApiGateway(parts.socket, audience(), clock.now))
-        if name == "show"
-        else InMemoryNotifier(is_heard=False),
-        context=context_feed(settings, secret("COINGECKO_API_KEY")) if name == "context" else (),
-        news=news_feed(settings, secret("CRYPTOCOMPARE_API_KEY")) if name == "news" else (),
+        notifier=late(lambda: ApiGateway(parts.socket, audience(), clock.now)),
+        context=late(lambda: context_feed(settings, secret("COINGECKO_API_KEY"))),
+        news=late(lambda: news_feed(settings, secret("CRYPTOCOMPARE_API_KEY"))),
     )
 
 

@@ -45,7 +45,9 @@ class DynamoLedger:
         self._client.close()
 
     async def portfolio(self) -> Portfolio:
-        return (await self._head()).portfolio
+        """Before the first write it is the starting capital; who only reads needs no right to write it."""
+        item = await self._got(HEAD, HEAD)
+        return loads(Portfolio, _unpacked(item["body"])) if item else empty(self._start)
 
     async def record(self, entry: Entry) -> Entry:
         for attempt in range(ATTEMPTS):

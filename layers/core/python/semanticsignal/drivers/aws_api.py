@@ -147,4 +147,4 @@ def _refreshed(inner: ASGIApp, room: CloudRoom) -> Any:
 
 
 def _room() -> CloudRoom:
-    return CloudRoom(wiring.cloud("api"), wiring.audience(), wiring.bus().publish)
+    return CloudRoom(wiring.cloud(), wiring.audience(), wiring.bus().publish)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -27,7 +27,7 @@ def serve(name: str, sockets: Callable[[], Sockets] | None = None, publish: Publ
     """The handler of one row of the table; its facts go to `publish`, else to the wiring's bus. Raises BadInput."""
     for stage in STAGES:
         if stage.name == name:
-            return Function(stage, sockets or partial(wiring.cloud, name), publish)
+            return Function(stage, sockets or wiring.cloud, publish)
     raise BadInput(f"a function turns one of {', '.join(stage.name for stage in STAGES)}, was {name!r}")
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..settings import places
+
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
     from aws_lambda_powertools.metrics import EphemeralMetrics
@@ -48,4 +50,4 @@ class Container:
     def metrics(self) -> "EphemeralMetrics":
         from aws_lambda_powertools.metrics import EphemeralMetrics
 
-        return EphemeralMetrics(namespace=NAMESPACE, service=self.name)
+        return EphemeralMetrics(namespace=places().told["metrics"] or NAMESPACE, service=self.name)
