@@ -294,7 +294,8 @@ class Deployed:
 
     def _routed(self, route: str, connection: str, since: datetime) -> Event:
         at = int(since.timestamp() * 1000)
-        return {"requestContext": {"routeKey": route, "connectionId": connection, "connectedAt": at}}
+        who = {"principalId": f"person of {connection}"}
+        return {"requestContext": {"routeKey": route, "connectionId": connection, "connectedAt": at, "authorizer": who}}
 
     def api(self, method: str, path: str, body: Any = None, groups: str = "[admin]") -> Any:
         """A question as API Gateway passes it on, its token verified."""

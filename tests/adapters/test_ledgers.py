@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -350,6 +350,85 @@ def test_racing_runners_lose_nothing_and_leave_no_gap(runner: Callable[[], Any])
     assert [entry.seq for entry in entries] == list(range(1, 41))
     assert len({entry.id for entry in entries}) == 40
     assert (portfolio.version, len(portfolio.orders)) == (20, 20)
+
+
+# --- Between two looks -----------------------------------------------------------------------------------------------
+
+
+class Overtaken(DynamoLedger):
+    """Somebody else writes between its look at the name and its look at the head."""
+
+    twin: Any = None
+
+    async def _head(self) -> Any:
+        if self.twin:
+            twin, self.twin = self.twin, None
+            await twin()
+        return await super()._head()
+
+
+@pytest.fixture
+def overtaken(moto: str) -> tuple[Overtaken, DynamoLedger]:
+    table = ledger_table(moto, f"ledger-{next(TABLES)}")
+    return tuple(kind(table, START, endpoint_url=moto) for kind in (Overtaken, DynamoLedger))  # type: ignore[return-value]
+
+
+async def test_a_name_is_given_once_also_when_a_twin_is_a_moment_earlier(
+    overtaken: tuple[Overtaken, DynamoLedger],
+) -> None:
+    ledger, other = overtaken
+    ledger.twin = lambda: other.record(mark(0, "1"))
+
+    stands = await ledger.record(mark(0, "2"))
+
+    assert stands.subject.equity_quote == d(1)  # type: ignore[union-attr]
+    assert [entry.seq for entry in await other.entries()] == [1]
+
+
+async def test_what_a_twin_settled_a_moment_earlier_is_no_conflict(overtaken: tuple[Overtaken, DynamoLedger]) -> None:
+    ledger, other = overtaken
+    before = await ledger.portfolio()
+    ledger.twin = lambda: place(other, order("a"))
+
+    stands = await ledger.settle(placed(order("a")), before, fold.with_order(before, order("a")))
+
+    assert stands.seq == 1 and (await other.portfolio()).version == 1
+
+
+async def test_of_several_kinds_no_later_entry_is_seen_without_the_earlier_ones(moto: str) -> None:
+    """Each kind is a question of its own; here two entries are written between the answers."""
+    table = ledger_table(moto, f"ledger-{next(TABLES)}")
+    other = DynamoLedger(table, START, endpoint_url=moto)
+    await other.record(mark(0))
+    answered = Event()
+
+    class Slow(DynamoLedger):
+        def _found(self, keys: Any, *more: Any) -> Any:
+            if keys.first.startswith("EquityMarked"):
+                found = super()._found(keys, *more)
+                asyncio.run(other.record(mark(4)))
+                asyncio.run(other.record(placed(order("a"))))
+                answered.set()
+                return found
+            answered.wait()
+            return super()._found(keys, *more)
+
+    seen = await Slow(table, START, endpoint_url=moto).entries(kinds=("EquityMarked", "OrderPlaced"))
+
+    assert [entry.seq for entry in seen] == [1]
+
+
+async def test_what_could_not_be_read_back_is_never_written(ledger: Any) -> None:
+    """The list only grows: one line that nobody can read would end it."""
+    poison = replace(mark(0), subject=replace(mark(0).subject, equity_quote=5))  # type: ignore[type-var]
+    if isinstance(ledger, InMemoryLedger):
+        return  # keeps nouns, and encodes none
+
+    with pytest.raises(BadInput):
+        await ledger.record(poison)
+
+    assert await ledger.entries() == ()
+    assert (await ledger.record(mark(4))).seq == 1
 
 
 # --- The file --------------------------------------------------------------------------------------------------------

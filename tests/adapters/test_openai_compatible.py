@@ -1,6 +1,7 @@
 """The real OpenAI SDK against a real server on loopback that plays every way an answer can go wrong."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -12,7 +13,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from semanticsignal.adapters.openai_compatible import OpenAICompatible
-from semanticsignal.domain.decision import Prompt
+from semanticsignal.codec import dumps, loads
+from semanticsignal.domain.decision import Prompt, Reply
 from semanticsignal.domain.errors import ModelUnavailable
 from semanticsignal.simulate import model as simulated
 from tests.loopback import serve
@@ -73,6 +75,28 @@ async def test_a_good_answer_comes_back_as_it_was_with_its_costs() -> None:
     assert (reply.text, reply.model) == ("  HOLD\n", "played")
     assert (reply.input_tokens, reply.output_tokens, reply.cost_usd) == (12, 3, None)
     assert reply.latency_s is not None and 0 < reply.latency_s < 5
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"model": 5}, {"model": {"a": "b"}}, {"model": None}, {"model": "x" * 90_000}, {"model": "\ud800"},
+        {"usage": {"prompt_tokens": "x", "completion_tokens": True, "cost": "dear"}},
+        {"usage": {"prompt_tokens": -1, "completion_tokens": 10**30, "cost": -5}}, {"usage": [1]},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_whatever_a_server_says_of_itself_the_reply_can_be_kept(lies: dict[str, Any]) -> None:
+    async with plugged(Player(json.dumps(completion("HOLD") | lies).encode()).api) as model:
+        reply = await model.complete(PROMPT)
+
+    assert loads(Reply, dumps(reply)) == reply
+    assert isinstance(reply.model, str) and 0 < len(reply.model) <= 200
+    assert all(count is None or count in (12, 3) for count in (reply.input_tokens, reply.output_tokens))
+
+
+async def test_half_a_character_in_a_refusal_is_no_defect() -> None:
+    assert "refusal" in await failure(Player(json.dumps(completion(None, refusal="\ud800")).encode()))
 
 
 async def test_the_prompt_goes_out_as_system_and_user_without_chance() -> None:

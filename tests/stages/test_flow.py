@@ -1,5 +1,7 @@
 """One candle, one retry, one look ahead: facts in, facts out."""
 
+import asyncio
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -33,14 +35,16 @@ from world import (
 
 from semanticsignal.adapters.inmemory import ScriptedModel
 from semanticsignal.domain.decision import Action, Prompt, Refusal, Reply
-from semanticsignal.domain.errors import MarketUnavailable, MemoryUnavailable
-from semanticsignal.domain.events import AnalysisRequested, DecisionMade, MarketAnalysed
+from semanticsignal.domain.errors import BadInput, MarketUnavailable, MemoryUnavailable
+from semanticsignal.domain.events import AnalysisRequested, CandleClosed, DecisionMade, MarketAnalysed, MarketCollected
 from semanticsignal.domain.learning import Conditions, Experience, RuleKind, RuleStatus, SemanticRule
 from semanticsignal.domain.ledger import Learned
 from semanticsignal.domain.market import Candles, Symbol, Timeframe
 from semanticsignal.domain.trading import ExitReason, Side
 from semanticsignal.drivers.loop import Loop
 from semanticsignal.ports import Sockets
+from semanticsignal.stages.analyse import analyse
+from semanticsignal.stages.collect import collect
 from semanticsignal.stages.decide import decide
 from semanticsignal.stages.execute import execute
 from semanticsignal.stages.watch import watch
@@ -191,7 +195,7 @@ async def test_a_candle_told_long_after_its_close_is_not_decided_on_and_that_is_
         await close(on, MONDAY + H4, at=MONDAY + H4 + timedelta(hours=1, seconds=1))
 
     (missed,) = await told(on)
-    late = Refusal("late", "told 3601 s after the close, later than 3600 s is not decided on")
+    late = Refusal("late", "not collected within 3600 s of the close, was 3601 s")
     assert (missed.id, missed.subject) == (f"CandleMissed:{cycle(BTC, MONDAY + H4)}", late)
 
 
@@ -202,6 +206,68 @@ async def test_a_candle_told_once_more_after_it_was_decided_on_is_not_missed() -
     await close(on, MONDAY + H4, at=MONDAY + 2 * H4)
 
     assert [entry.kind for entry in await told(on)] == ["DecisionMade"]
+
+
+async def test_a_candle_collected_in_time_is_not_missed_while_it_waits_for_its_decision() -> None:
+    on = world(bars(FLAT), model=CycleModel())
+    on.clock.set(MONDAY + H4)  # type: ignore[attr-defined]
+    told_in_time = CandleClosed(BTC, Timeframe.H4, MONDAY + H4)
+    await collect(told_in_time, on)
+
+    on.clock.set(MONDAY + 2 * H4)  # type: ignore[attr-defined]
+
+    assert await collect(told_in_time, on) == () and await told(on) == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [
+        (AnalysisRequested(ETH, Timeframe.H4, MONDAY + H4), "ETH/USDC is not traded here, only BTC/USDC"),
+        (AnalysisRequested(BTC, Timeframe.M1, MONDAY + H4), "bars of 4h are traded here, was 1m"),
+        (AnalysisRequested(BTC, Timeframe.H4, MONDAY + 3 * H4), "asked for now, was 2026-01-05T12:00"),
+        (CandleClosed(ETH, Timeframe.H4, MONDAY + H4), "ETH/USDC is not traded here"),
+    ],
+)
+async def test_whoever_speaks_on_the_bus_does_not_choose_what_is_traded(fact: Any, words: str) -> None:
+    on = world(bars(FLAT), model=CycleModel(BUY))
+    on.clock.set(MONDAY + H4)  # type: ignore[attr-defined]
+
+    with pytest.raises(BadInput, match=words):
+        await collect(fact, on)
+
+
+class Unhurried:
+    """A ledger far away: each answer takes some turns of the loop, so that two runs truly go side by side."""
+
+    def __init__(self, ledger: Any, seed: int) -> None:
+        self._ledger, self._dice = ledger, random.Random(seed)
+
+    def __getattr__(self, question: str) -> Any:
+        async def asked(*given: Any, **more: Any) -> Any:
+            for _ in range(self._dice.randint(0, 6)):
+                await asyncio.sleep(0)
+            answer = await getattr(self._ledger, question)(*given, **more)
+            for _ in range(self._dice.randint(0, 6)):
+                await asyncio.sleep(0)
+            return answer
+
+        return asked
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_one_decision_executed_twice_at_once_is_one_trade(seed: int) -> None:
+    on = world(bars(path([100] * 4, wick=0.5)), model=CycleModel(BUY))
+    on.clock.set(MONDAY + H4)  # type: ignore[attr-defined]
+    await collect(CandleClosed(BTC, Timeframe.H4, MONDAY + H4), on)
+    id = cycle(BTC, MONDAY + H4)
+    await analyse(MarketCollected(id, BTC, Timeframe.H4, MONDAY + H4), on)
+    (made,) = await decide(MarketAnalysed(id, BTC, Timeframe.H4, MONDAY + H4), on)
+
+    away = replace(on, ledger=Unhurried(on.ledger, seed))
+    await asyncio.gather(*(execute(made, away) for _ in range(3)))  # type: ignore[arg-type]
+
+    assert await story(on) == ["OrderPlaced", "PositionOpened"]
+    assert len((await on.ledger.portfolio()).positions) == 1
 
 
 async def test_without_memory_trading_goes_on_and_says_so() -> None:

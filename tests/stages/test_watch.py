@@ -1,9 +1,12 @@
 """Ticks late, missed, doubled or out of order find what a tick every minute finds, and nothing else."""
 
+import asyncio
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from world import (
     BTC,
     ETH,
+    H4,
     M1,
     MONDAY,
     CycleModel,
@@ -30,9 +34,12 @@ from world import (
     written,
 )
 
-from semanticsignal.domain.market import FundingRate, MarketKind, Timeframe
+from semanticsignal.domain.errors import MarketUnavailable
+from semanticsignal.domain.events import MinutePassed
+from semanticsignal.domain.market import FundingRate, MarketKind, Symbol, Timeframe
 from semanticsignal.domain.trading import ExitReason
 from semanticsignal.ports import Sockets
+from semanticsignal.stages.watch import watch
 
 HALF = timedelta(minutes=30)
 LENGTH = 12
@@ -238,3 +245,77 @@ async def test_a_bar_that_is_wild_stops_nobody_until_the_next_confirms_it(holds:
         assert closings[0].trade.exit_reason is ExitReason.STOP
         assert closings[0].trade.exit_price == d("39.99")
         assert closings[0].trade.closed_at == MONDAY + timedelta(hours=4, minutes=11)
+
+
+# --- Silent pairs -----------------------------------------------------------------------------------------------------
+
+
+class Moody:
+    """The venue, but for what is asked of some of its pairs."""
+
+    def __init__(self, market: Any, **answers: Any) -> None:
+        self._market, self._answers = market, answers
+
+    @property
+    def is_simulated(self) -> bool:
+        return False
+
+    def __getattr__(self, question: str) -> Any:
+        async def asked(symbol: Symbol, *given: Any, **more: Any) -> Any:
+            if question in self._answers:
+                await self._answers[question](symbol)
+            return await getattr(self._market, question)(symbol, *given, **more)
+
+        return asked
+
+
+async def held(*symbols: Symbol) -> Sockets:
+    """Perpetuals bought at 100 with a stop at 95; from the second bar on they trade at 90."""
+    script = {cycle(symbol, MONDAY + H4): says("BUY", 95, 120) for symbol in symbols}
+    tapes = [bars(path([100, 100, 100, 90, 90, 90]), symbol=symbol) for symbol in symbols]
+    on = world(*tapes, model=CycleModel(script), market_kind=MarketKind.PERP, risk__exposure_cap_ratio=Decimal(1))
+    await tick(on, MONDAY + H4)
+    for symbol in symbols:
+        await close(on, MONDAY + H4, symbol=symbol)
+    await tick(on, MONDAY + 2 * H4)
+    assert len((await on.ledger.portfolio()).positions) == len(symbols)
+    return on
+
+
+async def test_one_pairs_funding_that_fails_holds_up_no_stop_of_another() -> None:
+    on = await held(BTC, ETH)
+
+    async def fails(symbol: Symbol) -> None:
+        if symbol == BTC:
+            raise MarketUnavailable("funding is nonsense")
+
+    away = replace(on, market=Moody(on.market, funding=fails))
+    for at in (3, 4, 5):
+        away.clock.set(MONDAY + at * H4)  # type: ignore[attr-defined]
+        with pytest.raises(MarketUnavailable, match="BTC/USDC cannot be watched: funding is nonsense"):
+            await watch(MinutePassed(MONDAY + at * H4), away)
+
+    assert [trade.trade.symbol for trade in await subjects(on, "PositionClosed")] == [ETH]
+    on.clock.set(MONDAY + 5 * H4)  # type: ignore[attr-defined]
+    await watch(MinutePassed(MONDAY + 5 * H4), on)
+    assert {trade.trade.symbol for trade in await subjects(on, "PositionClosed")} == {BTC, ETH}
+
+
+async def test_all_pairs_are_asked_at_once_so_many_that_hang_cost_one_patience() -> None:
+    symbols = [Symbol(name, "USDC") for name in ("AA", "BB", "CC", "DD", "EE", "ZZ")]
+    on = await held(*symbols)
+    asked: set[Symbol] = set()
+    everybody = asyncio.Event()
+
+    async def waits(symbol: Symbol) -> None:
+        """Nobody is answered before all have asked."""
+        asked.add(symbol)
+        if asked == set(symbols):
+            everybody.set()
+        await everybody.wait()
+
+    away = replace(on, market=Moody(on.market, fine_candles=waits))
+    away.clock.set(MONDAY + 3 * H4)  # type: ignore[attr-defined]
+    await watch(MinutePassed(MONDAY + 3 * H4), away)
+
+    assert {trade.trade.symbol for trade in await subjects(on, "PositionClosed")} == set(symbols)

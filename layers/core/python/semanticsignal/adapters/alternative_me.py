@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, FailFast, Field
 
 from ..domain.context import Reading, Unit
 from ..domain.errors import Unavailable
@@ -26,7 +26,7 @@ class _Metadata(BaseModel):
 
 
 class _Answer(BaseModel):
-    data: Annotated[list[_Day], Field(max_length=10_000)]
+    data: Annotated[list[_Day], FailFast(), Field(max_length=10_000)]
     metadata: _Metadata | None = None
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, FailFast, Field
 
 from ..domain.errors import InvalidSetting
 from ..domain.market import instant
@@ -30,7 +30,7 @@ class _Answer(BaseModel):
     """A refusal comes as HTTP 200 too, with another `Type`."""
 
     Type: Literal[100]
-    Data: list[_Item]
+    Data: Annotated[list[_Item], FailFast()]
 
 
 class CryptoCompare:

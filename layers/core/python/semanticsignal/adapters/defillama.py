@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, FailFast, Field, RootModel
 
 from ..domain.context import Reading, Unit
 from ..domain.market import instant
@@ -14,6 +14,7 @@ from ..ports import Web
 URL, STABLECOINS_URL = "https://api.llama.fi", "https://stablecoins.llama.fi"
 SUMS_ONLY = "excludeTotalDataChart=true&excludeTotalDataChartBreakdown=true"
 DAY = timedelta(days=1)
+PEGS = 200
 
 Money = Annotated[Decimal, Field(ge=0, lt=10**18)]
 Figure = Literal["tvl", "stablecoins", "dex_volume_24h", "fees_24h"]
@@ -23,16 +24,23 @@ class _Chain(BaseModel):
     tvl: Money
 
 
-class _Chains(RootModel[Annotated[list[_Chain], Field(min_length=1)]]):
+class _Chains(RootModel[Annotated[list[_Chain], FailFast(), Field(min_length=1)]]):
     """Every chain with what lies in it now."""
+
+
+def _few(pegs: Any) -> Any:
+    """Before any is looked at: a mapping does not fail fast, it keeps a fault for each."""
+    if isinstance(pegs, Mapping) and len(pegs) > PEGS:
+        raise ValueError(f"more than {PEGS} pegs")
+    return pegs
 
 
 class _Supply(BaseModel):
     date: Annotated[int, Field(gt=10**9, lt=2**33)]
-    totalCirculatingUSD: Mapping[str, Money]  # noqa: N815
+    totalCirculatingUSD: Annotated[Mapping[str, Money], BeforeValidator(_few)]  # noqa: N815
 
 
-class _Supplies(RootModel[list[_Supply]]):
+class _Supplies(RootModel[Annotated[list[_Supply], FailFast()]]):
     """A sum a day, by what the coins are pegged to."""
 
 

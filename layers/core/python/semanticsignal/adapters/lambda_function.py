@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from ..domain.errors import BadInput, Unavailable
+from ..settings import secret
 
 # A function may take its time; 15 minutes is the longest that Lambda allows.
 CONNECT_S, READ_S = 5.0, 900.0
@@ -28,7 +29,7 @@ class LambdaFunction:
             answer = self._client.invoke(FunctionName=self._name, Payload=event)
             told = json.loads(answer["Payload"].read() or b"null")
         except (BotoCoreError, ClientError, ValueError) as wrong:
-            raise Unavailable(f"{self._name} cannot be called: {wrong}; is it deployed, in this region?") from wrong
+            raise Unavailable(f"{self._name} cannot be called: {str(wrong).rstrip('.')}") from wrong
         if "FunctionError" in answer:
             said = told if isinstance(told, dict) else {}
             kind, words = said.get("errorType", "error"), said.get("errorMessage", told)
@@ -42,7 +43,8 @@ class LambdaFunction:
         from botocore.config import Config
 
         once = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1})
-        return boto3.session.Session().client("lambda", config=once)
+        # What the CDK reads; boto3 by itself knows only AWS_DEFAULT_REGION.
+        return boto3.session.Session(region_name=secret("AWS_REGION") or None).client("lambda", config=once)
 
 
 REFUSALS = {BadInput.__name__, *(kind.__name__ for kind in BadInput.__subclasses__())}

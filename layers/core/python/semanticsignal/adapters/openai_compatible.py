@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from decimal import Decimal
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SAID = 200
+# An answer that says more is no answer about tokens or money.
+MOST_TOKENS, MOST_USD = 10**9, 10**6
 
 
 class OpenAICompatible:
@@ -35,14 +38,13 @@ class OpenAICompatible:
         completion = await self._asked(prompt)
         latency_s = perf_counter() - started
         text, usage = self._text(completion), getattr(completion, "usage", None)
-        cost = getattr(usage, "cost", None)  # OpenRouter's addition
         return Reply(
-            text=text,
-            model=completion.model or self._model,
+            text=_writable(text),
+            model=_named(completion.model) or self._model,
             latency_s=latency_s,
-            input_tokens=getattr(usage, "prompt_tokens", None),
-            output_tokens=getattr(usage, "completion_tokens", None),
-            cost_usd=exact(cost) if isinstance(cost, int | float) else None,
+            input_tokens=_counted(getattr(usage, "prompt_tokens", None)),
+            output_tokens=_counted(getattr(usage, "completion_tokens", None)),
+            cost_usd=_cost(getattr(usage, "cost", None)),  # OpenRouter's addition
         )
 
     async def close(self) -> None:
@@ -85,7 +87,26 @@ class OpenAICompatible:
         return content
 
     def _unavailable(self, kind: str) -> ModelUnavailable:
-        return ModelUnavailable(f"{self._name}: {kind[:SAID]}")
+        return ModelUnavailable(f"{self._name}: {_writable(kind[:SAID])}")
+
+
+def _writable(text: str) -> str:
+    """Half a character, which JSON can carry and no encoder can write, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _named(model: Any) -> str:
+    """What the server calls the model that answered, if that is a name."""
+    return _writable(model[:SAID]) if isinstance(model, str) else ""
+
+
+def _counted(tokens: Any) -> int | None:
+    return tokens if type(tokens) is int and 0 <= tokens < MOST_TOKENS else None
+
+
+def _cost(usd: Any) -> Decimal | None:
+    is_number = isinstance(usd, int | float) and not isinstance(usd, bool)
+    return exact(usd) if is_number and 0 <= usd < MOST_USD else None
 
 
 def _content(prompt: Prompt) -> str | list[dict[str, Any]]:

@@ -35,7 +35,7 @@ class SqliteLedger:
     process): right for a replay, which can be run again. Raises LedgerUnavailable when the file cannot be used."""
 
     def __init__(self, path: Path, start_quote: Decimal, *, is_durable: bool = True) -> None:
-        self._path = path
+        self._path, self._is_checked = path, is_durable
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=5, cached_statements=256)
@@ -53,6 +53,7 @@ class SqliteLedger:
 
     def make_durable(self) -> None:
         """From now on every commit is flushed to the disk, and what came before with it."""
+        self._is_checked = True
         with self._reading():
             self._db.execute("PRAGMA wal_checkpoint(FULL)")
             self._db.execute("PRAGMA synchronous=FULL")
@@ -155,9 +156,14 @@ class SqliteLedger:
 
     def _insert(self, entry: Entry) -> Entry:
         symbol = getattr(entry.fact, "symbol", None)
+        fact, subject = dumps(entry.fact), dumps(entry.subject)
+        if self._is_checked:
+            # What cannot be read back must never stand: the list only grows. A replay can be thrown away.
+            loads(FACTS[entry.kind], fact)
+            loads(SUBJECTS[entry.kind], subject)
         cursor = self._db.execute(
             "INSERT INTO entries (id, kind, symbol, at_us, fact, subject) VALUES (?, ?, ?, ?, ?, ?)",
-            (entry.id, entry.kind, _value(symbol), _value(entry.fact.at), dumps(entry.fact), dumps(entry.subject)),
+            (entry.id, entry.kind, _value(symbol), _value(entry.fact.at), fact, subject),
         )
         return replace(entry, seq=int(cursor.lastrowid or 0))
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import ssl
+import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import TypeVar
 
 import httpx
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from .. import __version__
@@ -15,10 +17,12 @@ from ..domain.errors import Unavailable
 
 T = TypeVar("T")
 
-AGENT = {"user-agent": f"SemanticSignal/{__version__}"}
+# one coding, that zlib unpacks no further than told: httpx would unpack what it gets, as often as it is told to
+AGENT = {"user-agent": f"SemanticSignal/{__version__}", "accept-encoding": "gzip"}
+GZIP = 31
 NONE: Mapping[str, str] = MappingProxyType({})
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-REDIRECTS, SAID = 3, 160
+REDIRECTS, SAID, FAULTS = 3, 160, 100
 
 
 class Web:
@@ -39,14 +43,15 @@ class Web:
             raise Unavailable(f"{_host(url)}: {type(wrong).__name__} {wrong!s:.{SAID}}") from wrong
 
     async def read(self, kind: type[T], url: str, headers: Mapping[str, str] = NONE) -> T:
+        """Every list of `kind` must fail fast, and every mapping be bounded: pydantic keeps all that is wrong."""
         content = await self.get(url, headers)
         try:
-            return TypeAdapter(kind).validate_json(content)
+            # in a thread: a long answer takes its time, and the others go on between its two halves
+            return TypeAdapter(kind).validate_python(await asyncio.to_thread(orjson.loads, content))
+        except orjson.JSONDecodeError as wrong:
+            raise Unavailable(f"{_host(url)}: unreadable answer, Invalid JSON: {wrong.msg:.{SAID}}") from None
         except ValidationError as wrong:
-            # where and what, not what was there: an answer may repeat a key that it refuses
-            first = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise Unavailable(f"{_host(url)}: unreadable answer, {where:.{SAID}}: {first['msg']:.{SAID}}") from None
+            raise Unavailable(f"{_host(url)}: unreadable answer, {_fault(wrong)}") from None
 
     async def _followed(self, url: httpx.URL, headers: Mapping[str, str]) -> bytes:
         # a proxy from the environment leads out of this machine, never to a server on it
@@ -65,12 +70,32 @@ class Web:
     async def _whole(self, answer: httpx.Response) -> bytes:
         if answer.status_code != httpx.codes.OK:
             raise Unavailable(f"{answer.url.host}: HTTP {answer.status_code} {answer.reason_phrase[:SAID]}")
-        content = bytearray()
-        async for part in answer.aiter_bytes():
-            content += part
-            if len(content) > self._limit_bytes:
+        coding = answer.headers.get("content-encoding", "identity").strip().lower()
+        if coding not in ("", "identity", "gzip"):
+            raise Unavailable(f"{answer.url.host}: an answer that is {coding:.{SAID}}, asked for gzip")
+        unpacker = zlib.decompressobj(GZIP) if coding == "gzip" else None
+        content, packed = bytearray(), 0
+        async for part in answer.aiter_raw():
+            packed += len(part)
+            # one byte more than may be: enough to know that it is too long
+            room = self._limit_bytes + 1 - len(content)
+            content += self._unpacked(answer, unpacker, part, room) if unpacker else part[:room]
+            if max(packed, len(content)) > self._limit_bytes:
                 raise Unavailable(f"{answer.url.host}: an answer of more than {self._limit_bytes} bytes")
+        if unpacker and not unpacker.eof:
+            raise Unavailable(f"{answer.url.host}: an answer that is cut")
         return bytes(content)
+
+    @staticmethod
+    def _unpacked(answer: httpx.Response, unpacker: "zlib._Decompress", part: bytes, room: int) -> bytes:
+        try:
+            found = unpacker.decompress(part, room)
+        except zlib.error as wrong:
+            raise Unavailable(f"{answer.url.host}: does not unpack, {wrong!s:.{SAID}}") from wrong
+        # zlib would keep what comes after the end, and copy all of it with each part
+        if unpacker.unused_data:
+            raise Unavailable(f"{answer.url.host}: more comes after the end of what was packed")
+        return found
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -79,3 +104,12 @@ class Web:
 
 def _host(url: str) -> str:
     return url.partition("//")[2].partition("/")[0][:SAID]
+
+
+def _fault(wrong: ValidationError) -> str:
+    """Where and what, not what was there: an answer may repeat a key that it refuses."""
+    if wrong.error_count() > FAULTS:
+        return f"{wrong.error_count()} faults"
+    first = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where:.{SAID}}: {first['msg']:.{SAID}}"

@@ -22,7 +22,7 @@ from .container import Container
 from .figures import Figures
 
 ADMINS = "admin"
-TICKET_LASTS = timedelta(seconds=30)
+TICKET_LASTS, ASKED_LASTS = timedelta(seconds=30), timedelta(minutes=5)
 # Equity is marked at each close; two closes without one, and nobody watches.
 SILENT_BARS = 2
 
@@ -59,9 +59,15 @@ class CloudRoom:
 
     async def request_analysis(self, symbol: Symbol) -> views.QueuedView:
         """On the bus, which keeps it until it is done; asked again within its minute it is the same one."""
-        settings = self.on.settings
-        fact = load_fact(requested(str(symbol), settings.timeframe, self.on.clock.now()))
-        await self._publish((fact,))
+        settings, now = self.on.settings, self.on.clock.now()
+        fact = load_fact(requested(str(symbol), settings.timeframe, now))
+        # A hundred clicks are one analysis, also when they come at once: a model is paid by the question.
+        if await self.audience.first(fact.id, until=now + ASKED_LASTS):
+            try:
+                await self._publish((fact,))
+            except Unavailable:
+                await self.audience.forget(fact.id)
+                raise
         return views.QueuedView(fact.id, str(symbol), waits=True)
 
 
@@ -99,7 +105,9 @@ def groups(claim: Any) -> tuple[str, ...]:
     """API Gateway writes a list claim as text: `[admin readers]`."""
     if isinstance(claim, list):
         return tuple(map(str, claim))
-    return tuple(str(claim or "").strip("[]").replace(",", " ").split())
+    text = str(claim or "")
+    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    return tuple(inner.split(" "))  # a name of a group holds no space, and may hold anything else
 
 
 def _claims(scope: Scope) -> dict[str, Any]:

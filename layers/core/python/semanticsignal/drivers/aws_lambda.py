@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -11,9 +11,11 @@ import orjson
 from .. import wiring
 from ..codec import load_fact
 from ..domain.decision import Decision, Reply
-from ..domain.errors import BadInput
-from ..domain.events import DecisionMade, EquityMarked, Fact
+from ..domain.errors import BadInput, Unavailable
+from ..domain.events import Fact, MarketAnalysed, MinutePassed
+from ..domain.ledger import Entry
 from ..domain.market import Timeframe
+from ..logic.decide import judge
 from ..ports import Facts, Sockets
 from ..stages import STAGES, Stage
 from .container import Container
@@ -21,6 +23,8 @@ from .container import Container
 Publish = Callable[[Facts], Awaitable[None]]
 ENVELOPE_VERSION = "0"
 FORCED = {"kind", "symbol"}
+# Sooner than a retry comes.
+JUST_MADE = timedelta(seconds=30)
 
 
 def serve(name: str, sockets: Callable[[], Sockets] | None = None, publish: Publish | None = None) -> "Function":
@@ -70,27 +74,39 @@ class Function(Container):
         return {"batchItemFailures": []}
 
     async def _turned(self, fact: Fact, on: Sockets) -> Facts:
-        facts = await self.stage.run(fact, on)
-        if facts:
-            await self.publish(facts)
-            await self._measured(facts, on)
+        try:
+            facts = await self.stage.run(fact, on)
+            if facts:
+                await self.publish(facts)
+        finally:
+            await self._measured(fact, on)
         return facts
 
-    async def _measured(self, facts: Facts, on: Sockets) -> None:
-        """What the alarms watch: decisions, those made without memory, what the model cost, the fall from the peak."""
-        for fact in facts:
-            if isinstance(fact, EquityMarked):
+    async def _measured(self, fact: Fact, on: Sockets) -> None:
+        """What the alarms watch: the fall from the peak each minute; decisions, those made without memory, what the
+        model cost. A figure that cannot be had is left out: the work is done, or has said what was wrong."""
+        try:
+            if isinstance(fact, MinutePassed) and self.stage.name == "watch":
                 portfolio = await on.ledger.portfolio()
                 peak = portfolio.peak_equity_quote or portfolio.account.start_quote
                 self.metrics.add_metric("DrawdownRatio", "None", max(0.0, float(1 - portfolio.equity_quote / peak)))
-            elif isinstance(fact, DecisionMade):
-                self.metrics.add_metric("DecisionMade", "Count", 1)
-                reply: Reply | None = await on.archive.get(f"reply/{fact.id}", Reply)
-                if reply and reply.cost_usd is not None:
-                    self.metrics.add_metric("ModelSpendUsd", "None", float(reply.cost_usd))
-                entry = await on.ledger.entry(f"DecisionMade:{fact.id}")
-                if entry and isinstance(entry.subject, Decision) and any("memory" in n for n in entry.subject.notes):
-                    self.metrics.add_metric("DecisionsWithoutMemory", "Count", 1)
+            elif isinstance(fact, MarketAnalysed):
+                await self._decided(await on.ledger.entry(f"DecisionMade:{fact.id}"), on)
+        except (Unavailable, BadInput) as wrong:
+            self.log.warning("not measured: %s", wrong)
+
+    async def _decided(self, entry: Entry | None, on: Sockets) -> None:
+        """A decision is counted when it is made, not each time that it is told again."""
+        made = entry.subject if entry else None
+        if not isinstance(made, Decision) or on.clock.now() - made.decided_at > JUST_MADE:
+            return
+        reply: Reply | None = await on.archive.get(f"reply/{made.id}", Reply)
+        if reply and reply.cost_usd is not None:
+            self.metrics.add_metric("ModelSpendUsd", "None", float(reply.cost_usd))
+        if judge.FORGETFUL in made.notes:
+            self.metrics.add_metric("DecisionsWithoutMemory", "Count", 1)
+        if not made.is_forced:
+            self.metrics.add_metric("DecisionMade", "Count", 1)
 
     @cached_property
     def on(self) -> Sockets:

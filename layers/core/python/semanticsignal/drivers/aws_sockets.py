@@ -43,7 +43,8 @@ class SocketDesk(Container):
                 return DONE
             case {"requestContext": {"routeKey": "$connect" | "$default", "connectionId": str(id), "connectedAt": at}}:
                 # Said again with each ping: what is told in the instant before a connection stands answers "gone".
-                await self.audience.join(id, until=_instant(at) + LASTS)
+                who = event["requestContext"].get("authorizer", {}).get("principalId", "unknown")
+                await self.audience.join(id, who=str(who), until=_instant(at) + LASTS)
                 return DONE
         raise BadInput(f"not an event of the WebSocket API, was {event!r:.300}")
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from ..domain.decision import Refusal
+from ..domain.errors import BadInput, InvalidSymbol
 from ..domain.events import AnalysisRequested, CandleClosed, CandleMissed, MarketCollected
 from ..domain.ledger import Entry
 from ..domain.market import Market
@@ -14,6 +15,7 @@ async def collect(fact: CandleClosed | AnalysisRequested, on: Sockets) -> Facts:
     """A bar told long after it closed is not decided on, and that is recorded: better no trade than one on old prices.
 
     Raises MarketUnavailable while the venue has not published the bar: ask again."""
+    _known(fact, on)
     if isinstance(fact, CandleClosed) and (now := on.clock.now()) - fact.closed_at > _patience(fact, on):
         return await _missed(fact, now, on)
     is_forced = isinstance(fact, AnalysisRequested)
@@ -33,11 +35,21 @@ async def collect(fact: CandleClosed | AnalysisRequested, on: Sockets) -> Facts:
     return (MarketCollected(fact.id, fact.symbol, fact.timeframe, closed_at, is_forced),)
 
 
+def _known(fact: CandleClosed | AnalysisRequested, on: Sockets) -> None:
+    """Whoever may speak on the bus does not choose what is traded. Raises InvalidSymbol, BadInput."""
+    if fact.symbol not in on.settings.pairs:
+        raise InvalidSymbol(f"{fact.symbol} is not traded here, only {', '.join(on.settings.symbols)}")
+    if fact.timeframe is not on.settings.timeframe:
+        raise BadInput(f"bars of {on.settings.timeframe} are traded here, was {fact.timeframe}")
+    if isinstance(fact, AnalysisRequested) and fact.requested_at > on.clock.now():
+        raise BadInput(f"an analysis is asked for now, was {fact.requested_at.isoformat()}")
+
+
 async def _missed(fact: CandleClosed, now: datetime, on: Sockets) -> Facts:
-    if await on.ledger.entry(f"DecisionMade:{fact.id}"):
-        return ()  # told once more, after it was decided on in time
+    if await on.ledger.entry(f"DecisionMade:{fact.id}") or await on.archive.get(f"market/{fact.id}", Market):
+        return ()  # told once more, after it was collected in time
     age, most = (now - fact.closed_at).total_seconds(), _patience(fact, on).total_seconds()
-    late = f"told {age:g} s after the close, later than {most:g} s is not decided on"
+    late = f"not collected within {most:g} s of the close, was {age:g} s"
     missed = Entry(CandleMissed(fact.id, fact.symbol, now), Refusal("late", late))
     return ((await on.ledger.record(missed)).fact,)
 

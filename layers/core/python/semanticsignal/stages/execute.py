@@ -25,8 +25,7 @@ async def execute(fact: DecisionMade, on: Sockets) -> Facts:
         raise Missing(f"no decision {fact.id} in the ledger")
     if entry.subject.action is Action.HOLD:
         return ()
-    if not await _outcomes(fact.id, on):
-        await _carry_out(entry.subject, on)
+    await _carry_out(entry.subject, on)
     try:
         told = await settled(fact.symbol, on.clock.now(), on)
     except Unavailable:
@@ -38,6 +37,9 @@ async def execute(fact: DecisionMade, on: Sockets) -> Facts:
 async def _carry_out(decision: Decision, on: Sockets) -> None:
     while True:
         before = await on.ledger.portfolio()
+        # After the portfolio: a twin of this run that settles later than this look makes our version stale.
+        if await _outcomes(decision.id, on):
+            return
         entry, after = await _change(decision, before, on)
         try:
             await on.ledger.settle(entry, before, after)

@@ -4,10 +4,11 @@ Everything since the last mark is walked in order of time on the finest bars the
 or not at all changes nothing in what is found. A closing that nobody learned from is told again."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..domain.decision import Refusal
 from ..domain.errors import BadInput, LedgerConflict, MarketUnavailable, MemoryUnavailable, Unavailable
@@ -18,6 +19,8 @@ from ..domain.trading import ExitReason, Fill, Order, Portfolio, Position, Purpo
 from ..logic.execute import exits, paper
 from ..logic.execute import position as fold
 from ..ports import Facts, Sockets
+
+T = TypeVar("T")
 
 UNTAUGHT = 20
 # For all that is asked of one pair; a venue that answers later holds up nobody else.
@@ -34,7 +37,7 @@ async def watch(fact: MinutePassed, on: Sockets) -> Facts:
     for until in _steps((await on.ledger.portfolio()).marked_until, at, on):
         told += await _looked_at(until, on, silent)
         if not silent and until == on.settings.timeframe.floor(until):
-            told += await _marked(until, on)
+            told += await _marked(until, on, silent)
     facts = tuple(dict.fromkeys((*await untaught(at, on), *told)))
     # What was found is in the ledger, and is told again when the pair speaks.
     for wrong in silent.values():
@@ -57,18 +60,11 @@ async def _looked_at(until: datetime, on: Sockets, silent: Silent, only: Symbol 
     told: list[Fact] = []
     while True:
         portfolio = await on.ledger.portfolio()
-        nexts: list[Happening] = []
         at_work = {o.symbol for o in portfolio.orders} | {p.symbol for p in portfolio.positions}
-        for symbol in sorted((at_work & {only} if only else at_work) - silent.keys()):
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    found = await _next(symbol, portfolio, until, on)
-            except (Unavailable, BadInput, TimeoutError) as wrong:
-                reason = f"no answer in {PATIENCE_S:g} s" if isinstance(wrong, TimeoutError) else str(wrong)
-                silent[symbol] = MarketUnavailable(f"{symbol} cannot be watched: {reason}")
-                continue
-            if found:
-                nexts.append(found)
+        asked = sorted((at_work & {only} if only else at_work) - silent.keys())
+        # All at once: however many pairs hang, they cost one patience.
+        answers = await asyncio.gather(*(_patiently(s, _next(s, portfolio, until, on), silent) for s in asked))
+        nexts = [found for found in answers if found]
         if not nexts:
             return tuple(told)
         first = min(nexts, key=lambda happening: (happening.at, str(happening.symbol)))
@@ -76,6 +72,17 @@ async def _looked_at(until: datetime, on: Sockets, silent: Silent, only: Symbol 
             told.append((await on.ledger.settle(first.entry, portfolio, first.after)).fact)
         except LedgerConflict:
             continue
+
+
+async def _patiently(symbol: Symbol, answer: Awaitable[T], silent: Silent) -> T | None:
+    """None from a pair that does not answer, or answers nonsense: it is silent then."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await answer
+    except (Unavailable, BadInput, TimeoutError) as wrong:
+        reason = f"no answer in {PATIENCE_S:g} s" if isinstance(wrong, TimeoutError) else str(wrong)
+        silent[symbol] = MarketUnavailable(f"{symbol} cannot be watched: {reason}")
+        return None
 
 
 class Happening(NamedTuple):
@@ -163,23 +170,28 @@ async def _closed(
     return Happening(touch.at, trade.symbol, entry, fold.with_closed(portfolio, trade, fill, paid))
 
 
-async def _marked(at: datetime, on: Sockets) -> Facts:
-    """Equity at a bar boundary: positions at their newest close, funding booked, extremes kept."""
+async def _marked(at: datetime, on: Sockets, silent: Silent) -> Facts:
+    """Equity at a bar boundary: positions at their newest close, funding booked, extremes kept. Nothing while one of
+    them is silent: the stops after it do not wait for the mark."""
     while True:
         portfolio = await on.ledger.portfolio()
         if portfolio.marked_until is not None and portfolio.marked_until >= at:
             return ()
-        positions = []
-        for position in portfolio.positions:
-            bars = await on.market.fine_candles(position.symbol, since=position.checked_until, until=at)
-            seen = fold.watched(position, bars, on.settings.paper.price_band_ratio)
-            positions.append(await _funded(seen, at, on))
+        asked = (_patiently(p.symbol, _seen(p, at, on), silent) for p in portfolio.positions)
+        positions = [seen for seen in await asyncio.gather(*asked) if seen]
+        if silent:
+            return ()
         after, point = fold.with_mark(portfolio, positions, at)
         entry = Entry(EquityMarked(at.isoformat(), at), point)
         try:
             return ((await on.ledger.settle(entry, portfolio, after)).fact,)
         except LedgerConflict:
             continue
+
+
+async def _seen(position: Position, at: datetime, on: Sockets) -> Position:
+    bars = await on.market.fine_candles(position.symbol, since=position.checked_until, until=at)
+    return await _funded(fold.watched(position, bars, on.settings.paper.price_band_ratio), at, on)
 
 
 async def _funded(position: Position, until: datetime, on: Sockets) -> Position:
@@ -209,7 +221,8 @@ async def _taught(missing: int, at: datetime, on: Sockets) -> Facts:
         if lesson is None:
             facts.append(entry.fact)
         elif isinstance(lesson.subject, Learned):
-            await on.memory.remember(lesson.subject.experience)
+            with suppress(MemoryUnavailable):  # tried again at the next look; the others are told all the same
+                await on.memory.remember(lesson.subject.experience)
     return tuple(facts)
 
 
