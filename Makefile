@@ -86,13 +86,15 @@ synth: setup $(CDK_READY) ## the CloudFormation templates in cdk.out, their KB a
 deploy: ## layers, templates, then all stacks into the account of your AWS credentials (SEMSIG_CLOUD__… settings)
 	@$(MAKE) --no-print-directory layers ARGS=
 	@$(MAKE) --no-print-directory synth ARGS=
+	@$(PY) -m infra.summary --deployable >/dev/null
 	@$(CDK) deploy --all --app cdk.out $(ARGS)
 
 cost: setup ## what a month on AWS costs, by the templates and infra/prices.toml → docs/cost.md
 	@$(PY) -m infra.cost
 
 destroy: setup $(CDK_READY) ## all stacks go, ledger and archive stay; MONEY=gone deletes these too, for good
-	@$(CDK) destroy --all --build true $(ARGS)
+	@$(PY) -m infra.farewell --site $(if $(filter gone,$(MONEY)),--gone) $(if $(filter --force -f,$(ARGS)),--force)
+	@$(CDK) destroy --all --build true --force $(filter-out --force -f,$(ARGS))
 	@$(PY) -m infra.farewell $(if $(filter gone,$(MONEY)),--gone)
 
 clean: ## removes what setup and the tests made; .semsig/, your ledger, stays

@@ -5,7 +5,7 @@ from typing import Any
 from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from semanticsignal.domain.errors import InvalidSetting
+from semanticsignal.domain.errors import InvalidSetting, SemanticSignalError
 from semanticsignal.settings import load
 
 from .data import Data
@@ -44,4 +44,7 @@ def app(deployment: Deployment, **options: Any) -> App:
 
 
 if __name__ == "__main__":
-    app(Deployment(load())).synth()
+    try:
+        app(Deployment(load())).synth()
+    except SemanticSignalError as wrong:
+        raise SystemExit(f"infra: {wrong}") from None

@@ -337,7 +337,7 @@ def _alarms(month: Month, found: list[Resource]) -> Iterator[Line]:
             raise Unpriced(f"an alarm of high resolution, was {each.id}")
         parts = [part for part in each.properties.get("Metrics", ()) if "MetricStat" in part]
         read += len(parts) or 1
-        if each.properties.get("Namespace") == NAMESPACE:
+        if each.properties.get("Namespace", "").startswith(f"{NAMESPACE}/"):
             [service] = [row["Value"] for row in each.properties["Dimensions"]]
             if (service, each.properties["MetricName"]) not in month.metrics:
                 raise Unpriced(f"{each.id} reads a metric that is not counted, was {each.properties['MetricName']}")
@@ -604,6 +604,9 @@ def _number(amount: float) -> str:
 def main(words: list[str]) -> int:
     of = tariff()
     if words:
+        if not any(Path(words[0]).glob("*.template.json")):
+            sys.stderr.write(f"cost: no templates in {words[0]}; make synth, then its cdk.out\n")
+            return 2
         bill = Bill(Month(resources(Path(words[0])), of))
         sys.stdout.write("".join(detail(bill)))
         return 0

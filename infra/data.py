@@ -1,17 +1,23 @@
 """What must outlive everything else: the ledger, the archive; and the connections of the moment."""
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from semanticsignal.domain.policy import Settings
+
 from .deployment import Deployment, waive
 from .farewell import KEPT
-from .grants import Place
+from .grants import INDEXES, Place
 
-# Sort keys that list the ledger by kind of fact, and by pair.
-INDEXES = {"by_kind": "kind_seq", "by_pair": "pair_seq"}
 MARKET_DAYS, OLD_VERSION_DAYS = 90, 30
+# All entries share one partition, which with its local indexes holds 10 GB. By the sizes in prices.toml a pair writes
+# at each candle 2.1 KB of decision and, now and then, 0.1 KB of trade, each three times (table, two indexes); once a
+# bar comes 0.4 KB of equity, which has no pair, twice.
+PARTITION_BYTES, CANDLE_BYTES, BAR_BYTES = 10 * 10**9, 6_500, 800
+LEAST_YEARS = 2
+YEAR_S = 365 * 86_400
 
 
 class Ledger(dynamodb.Table):
@@ -44,7 +50,8 @@ class Connections(dynamodb.Table):
         super().__init__(
             scope,
             "Connections",
-            partition_key=_text("id"),
+            partition_key=_text("kind"),
+            sort_key=_text("id"),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             time_to_live_attribute="expires_at",
             removal_policy=RemovalPolicy.DESTROY,
@@ -90,6 +97,11 @@ class Data(Stack):
             stack_name=deployment.named("data"),
             description="Semantic Signal: ledger, archive, connections",
         )
+        if (lasts := years(deployment.settings)) < LEAST_YEARS:
+            Annotations.of(self).add_warning_v2(
+                "semanticsignal:ledger",
+                f"the ledger is full in {lasts:.1f} years: fewer symbols, or a longer timeframe (docs/operations.md)",
+            )
         self.ledger, self.archive, self.connections = Ledger(self), Archive(self), Connections(self)
         for name, part in {"ledger": self.ledger, "archive": self.archive}.items():
             Tags.of(part).add(KEPT, name)  # how `farewell.py` finds what CloudFormation has forgotten
@@ -100,6 +112,12 @@ class Data(Stack):
             "bucket": Place(self.archive.bucket_name, str(arn)),
             "connections": Place(self.connections.table_name, self.connections.table_arn),
         }
+
+
+def years(settings: Settings) -> float:
+    """Until the ledger's one partition is full, and nothing can be written any more."""
+    bars = YEAR_S / settings.timeframe.seconds
+    return PARTITION_BYTES / (bars * (len(settings.pairs) * CANDLE_BYTES + BAR_BYTES))
 
 
 def _text(name: str) -> dynamodb.Attribute:

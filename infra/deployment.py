@@ -10,6 +10,7 @@ from aws_cdk import Acknowledgment, CfnRule, CfnRuleAssertion, Fn, Stack, Valida
 from constructs import IConstruct
 
 from semanticsignal.domain.policy import Settings
+from semanticsignal.drivers.container import NAMESPACE
 from semanticsignal.settings import Sourced, rows
 
 from . import layers
@@ -37,6 +38,11 @@ class Deployment:
 
     def named(self, part: str) -> str:
         return f"semanticsignal-{self.stage}-{part}"
+
+    @property
+    def metrics(self) -> str:
+        """Namespace of what its functions say of themselves: two deployments of one account do not add up."""
+        return f"{NAMESPACE}/{self.stage}"
 
     @property
     def secrets(self) -> str:

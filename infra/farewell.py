@@ -1,16 +1,20 @@
 """`python -m infra.farewell`: what outlives `cdk destroy`, and how it goes too, when that is truly meant.
 
 python -m infra.farewell          names the ledger and the archive that were kept
-python -m infra.farewell --gone   deletes them: protection off, every version, then the rest; no way back"""
+python -m infra.farewell --gone   deletes them: protection off, every version, then the rest; no way back
+python -m infra.farewell --site   before `cdk destroy`: asks, then empties the dashboard's bucket, which stays otherwise
+python -m infra.farewell --site --force   the same without asking"""
 
 import argparse
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from semanticsignal.settings import load
 
 MOST_DELETED = 1000
+BUCKET = "AWS::S3::Bucket"
 KEPT = "kept"  # a tag of what `data.py` lets outlive its stack, with what it is as its value
 
 
@@ -64,13 +68,63 @@ def said(session: Any, stage: str, *, is_gone: bool) -> Iterator[str]:
         yield "destroy: to delete the money and all that was learned: make destroy MONEY=gone"
 
 
-def main(words: list[str]) -> int:
+def sites(stage: str, session: Any) -> list[str]:
+    """The bucket of the dashboard, by the stack that owns it; none when there is no such stack."""
+    from botocore.exceptions import ClientError
+
+    pages = session.client("cloudformation").get_paginator("list_stack_resources")
+    try:
+        found = [each for page in pages.paginate(StackName=web(stage)) for each in page["StackResourceSummaries"]]
+    except ClientError as wrong:
+        if "does not exist" in str(wrong):
+            return []
+        raise
+    return [each["PhysicalResourceId"] for each in found if each["ResourceType"] == BUCKET and is_there(each)]
+
+
+def is_there(resource: Any) -> bool:
+    return "PhysicalResourceId" in resource and resource["ResourceStatus"] != "DELETE_COMPLETE"
+
+
+def web(stage: str) -> str:
+    return f"semanticsignal-{stage}-web"
+
+
+def emptied(session: Any, stage: str) -> Iterator[str]:
+    """CloudFormation deletes no bucket with files in it."""
+    for bucket in sites(stage, session):
+        _empty(bucket, session)
+        yield f"destroy: {bucket}, the dashboard, is empty"
+
+
+def agreed(stage: str, region: str, *, is_gone: bool, ask: Callable[[str], str] = input) -> bool:
+    """Asked here and not by cdk: a no after the bucket was emptied would leave a dashboard without pages."""
+    what = "all stacks, and ledger and archive FOR GOOD" if is_gone else "all stacks; ledger and archive stay"
+    try:
+        return ask(f"destroy: semanticsignal-{stage} in {region}, {what}. Sure? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def here() -> Any:
+    """The account and region that cdk works in; boto3 by itself knows only AWS_DEFAULT_REGION."""
     import boto3
 
+    return boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
+
+
+def main(words: list[str]) -> int:
     asked = argparse.ArgumentParser(prog="python -m infra.farewell", description="Names what outlives cdk destroy.")
-    asked.add_argument("--gone", action="store_true", help="deletes it, for good")
-    is_gone = asked.parse_args(words).gone
-    for line in said(boto3.session.Session(), load().settings.cloud.stage, is_gone=is_gone):
+    asked.add_argument("--gone", action="store_true", help="deletes it, for good; with --site only says so")
+    asked.add_argument("--site", action="store_true", help="asks, then empties the dashboard's bucket")
+    asked.add_argument("--force", action="store_true", help="does not ask")
+    meant = asked.parse_args(words)
+    session, stage = here(), load().settings.cloud.stage
+    if meant.site and not meant.force and not agreed(stage, str(session.region_name), is_gone=meant.gone):
+        sys.stdout.write("destroy: nothing was done\n")
+        return 1
+    lines = emptied(session, stage) if meant.site else said(session, stage, is_gone=meant.gone)
+    for line in lines:
         sys.stdout.write(f"{line}\n")
     return 0
 

@@ -14,7 +14,9 @@ from .deployment import waive
 READS = ("dynamodb:GetItem", "dynamodb:Query")
 # A transaction is authorized by what it is made of.
 WRITES = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
-LEDGER = ("", "/index/by_kind", "/index/by_pair")
+# Sort keys that list the ledger by kind of fact, and by pair.
+INDEXES = {"by_kind": "kind_seq", "by_pair": "pair_seq"}
+LEDGER = ("", *(f"/index/{name}" for name in INDEXES))
 
 
 class Place(NamedTuple):
@@ -39,10 +41,11 @@ WRITE_ARCHIVE = Right("bucket", {("s3:GetObject", "s3:PutObject"): ("/*",), ("s3
 TELL = Right("bus", {("events:PutEvents",): ("",)})
 ASK_MEMORY = Right("memory", {("lambda:InvokeFunction",): ("",)})
 READ_SECRETS = Right("secrets", {("ssm:GetParametersByPath",): ("", "/*"), ("ssm:GetParameter",): ("/*",)})
-ISSUE_TICKETS = Right("connections", {("dynamodb:PutItem",): ("",)})
+# Tickets, and which analyses were asked for; one that could not be told is forgotten.
+ISSUE_TICKETS = Right("connections", {("dynamodb:PutItem", "dynamodb:DeleteItem"): ("",)})
 # A ticket is taken by deleting it; a connection that is gone likewise.
 KEEP_CONNECTIONS = Right("connections", {("dynamodb:PutItem", "dynamodb:DeleteItem"): ("",)})
-SEE_CONNECTIONS = Right("connections", {("dynamodb:Scan", "dynamodb:DeleteItem"): ("",)})
+SEE_CONNECTIONS = Right("connections", {("dynamodb:Query", "dynamodb:DeleteItem"): ("",)})
 SPEAK = Right("socket", {("execute-api:ManageConnections",): ("/POST/@connections/*",)})
 # The network is its lock: no action to grant.
 CHROMA = Right("chroma", {})

@@ -125,8 +125,10 @@ class Chroma(Construct):
             capacity_providers=["FARGATE", "FARGATE_SPOT"],
             default_capacity_provider_strategy=[],
         )
-        # Its first start needs the disk's targets; its capacity can only be taken away when it is gone.
-        self.service.node.add_dependency(disk.mount_targets_available, capacity)
+        # Its first start needs the disk's targets, the way to its image, and rules that let it take both; all of these,
+        # and its capacity, can only be taken away when it is gone.
+        ways = (network.internet_connectivity_established, *network.public_subnets)
+        self.service.node.add_dependency(disk.mount_targets_available, *ways, self.lock, disk.lock, capacity)
         self.url = f"http://chroma.{_domain(deployment)}:{PORT}"
 
     def _cluster(self, network: Network, deployment: Deployment) -> ecs.Cluster:

@@ -76,7 +76,7 @@ class Site(Construct):
         self.bucket = _bucket(self)
         headers = self._headers()
         pages = cloudfront.BehaviorOptions(
-            origin=origins.S3BucketOrigin.with_origin_access_control(self.bucket),
+            origin=origins.S3BucketOrigin.with_origin_access_control(self.bucket, origin_access_control=self._key()),
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
             allowed_methods=cloudfront.AllowedMethods.ALLOW_GET_HEAD,
             cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
@@ -145,11 +145,18 @@ class Site(Construct):
         )
         pages.node.add_dependency(assets)  # no page names what is not there yet
 
+    def _named(self, part: str) -> str:
+        """CloudFront is the whole account's: without its region a stage could not be deployed in a second one."""
+        return f"{self._deployment.named(part)}-{Stack.of(self).region}"
+
+    def _key(self) -> cloudfront.S3OriginAccessControl:
+        return cloudfront.S3OriginAccessControl(self, "Key", origin_access_control_name=self._named("site"))
+
     def _routing(self) -> cloudfront.Function:
         return cloudfront.Function(
             self,
             "Routing",
-            function_name=self._deployment.named("routing"),
+            function_name=self._named("routing"),
             comment="The page's own addresses all mean index.html",
             code=cloudfront.FunctionCode.from_inline(ROUTING),
             runtime=cloudfront.FunctionRuntime.JS_2_0,
@@ -159,7 +166,7 @@ class Site(Construct):
         return cloudfront.ResponseHeadersPolicy(
             self,
             "Headers",
-            response_headers_policy_name=self._deployment.named("headers"),
+            response_headers_policy_name=self._named("headers"),
             comment="What a browser may do with the dashboard",
             security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
                 content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
@@ -208,8 +215,8 @@ class Hand(Construct):
         staged = f"cdk-{stack.synthesizer.bootstrap_qualifier}-assets-{stack.account}-{stack.region}"
         files = {
             ("s3:GetObject",): f"arn:{stack.partition}:s3:::{staged}/*",
-            ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"): bucket.arn_for_objects("*"),
-            ("s3:ListBucket", "s3:GetBucketTagging"): bucket.bucket_arn,
+            ("s3:PutObject", "s3:AbortMultipartUpload"): bucket.arn_for_objects("*"),
+            ("s3:ListBucket",): bucket.bucket_arn,
         }
         for actions, on in files.items():
             self._role.add_to_policy(iam.PolicyStatement(actions=[*actions], resources=[on]))
@@ -219,7 +226,8 @@ class Hand(Construct):
     def puts(
         self, name: str, sources: list[upload.ISource], cache: upload.CacheControl, prefix: str | None = None
     ) -> upload.BucketDeployment:
-        """Nothing is ever taken away: a page that was opened before still loads its charts."""
+        """Nothing is ever taken away: a page that was opened before still loads its charts. Nor in the end: the CDK's
+        own function leaves every file as long as the bucket wears its tags, so `farewell.py` empties it."""
         made = upload.BucketDeployment(
             self,
             name,
@@ -228,7 +236,7 @@ class Hand(Construct):
             destination_key_prefix=prefix,
             cache_control=[cache],
             prune=False,
-            retain_on_delete=False,
+            retain_on_delete=True,
             memory_limit=256,
             log_group=self._log,
             role=self._role.without_policy_updates(),

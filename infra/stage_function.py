@@ -21,6 +21,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from semanticsignal.domain.policy import Settings
+from semanticsignal.settings import PLACES
 
 from .deployment import ROOT, Deployment, refuse, waive
 from .layers import WEARS
@@ -91,13 +92,19 @@ class StageFunction(lambda_.Function):
             layers=[layer(stack, worn, deployment) for worn in WEARS[name]],
             memory_size=SIZES[name].memory_mb,
             timeout=Duration.seconds(timeout_s(name, deployment.settings)),
-            environment=deployment.variables | (DRAWS if "analysis" in WEARS[name] else {}),
+            environment=_told(name, deployment),
             role=_role(scope, name, log),
             log_group=log,
             logging_format=lambda_.LoggingFormat.JSON,
             **options,
         )
         waive(self, {"AwsSolutions-L1": "the layers hold byte-code and binaries of exactly Python 3.13"})
+
+
+def _told(name: str, deployment: Deployment) -> dict[str, str]:
+    """The settings, and what needs no grant; `grant` adds the places."""
+    own = {PLACES["metrics"]: deployment.metrics}
+    return deployment.variables | own | (DRAWS if "analysis" in WEARS[name] else {})
 
 
 def _said(name: str) -> str:

@@ -13,8 +13,6 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from semanticsignal.drivers.container import NAMESPACE
-
 from .deployment import Deployment
 from .stage_function import StageFunction
 
@@ -58,6 +56,10 @@ class Watchtower(Stack):
         )
         self._deployment, self._bell = deployment, Bell(self, deployment)
         functions = tuple(functions)
+        for stack in {Stack.of(each).node.path: Stack.of(each) for each in functions}.values():
+            self.add_stack_dependency(
+                stack, "its alarms read queues and functions by name: an export keeps what it names"
+            )
         self._decisions()
         self._dead_letters(functions)
         self._errors([function for function in functions if function.dead is None])
@@ -68,11 +70,12 @@ class Watchtower(Stack):
         self._budget()
 
     def _decisions(self) -> None:
-        period_s, periods = two_candles(self._deployment.settings.timeframe.seconds)
+        timeframe_s = self._deployment.settings.timeframe.seconds
+        period_s, periods = two_candles(timeframe_s)
         pairs = len(self._deployment.settings.pairs)
         self._alarm(
             "NoDecision",
-            "a pair had no decision in two candles",
+            "a pair had no decision in two candles" if period_s * periods > timeframe_s else "no decision for a candle",
             self._told("DecisionMade", period_s),
             threshold=pairs,
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -83,8 +86,12 @@ class Watchtower(Stack):
     def _dead_letters(self, functions: Iterable[StageFunction]) -> None:
         for function in functions:
             if function.dead:
-                waiting = function.dead.metric_approximate_number_of_messages_visible(
-                    statistic="Maximum", period=Duration.minutes(5)
+                waiting = cloudwatch.Metric(
+                    namespace="AWS/SQS",
+                    metric_name="ApproximateNumberOfMessagesVisible",
+                    dimensions_map={"QueueName": self._deployment.named(f"{function.stage}-dead")},
+                    statistic="Maximum",
+                    period=Duration.minutes(5),
                 )
                 self._alarm(f"{function.stage.capitalize()}Dead", f"{function.stage} gave up on an event", waiting)
 
@@ -92,7 +99,16 @@ class Watchtower(Stack):
         """Of those that somebody waits for; what the others fail at for good becomes a dead letter."""
         if functions:
             period = Duration.minutes(5)
-            parts = {f.stage: f.metric_errors(statistic="Sum", period=period) for f in functions}
+            parts = {
+                each.stage: cloudwatch.Metric(
+                    namespace="AWS/Lambda",
+                    metric_name="Errors",
+                    dimensions_map={"FunctionName": self._deployment.named(each.stage)},
+                    statistic="Sum",
+                    period=period,
+                )
+                for each in functions
+            }
             self._alarm("Errors", f"one of {', '.join(parts)} failed", _sum(parts, period))
 
     def _throttles(self, ledger: dynamodb.Table) -> None:
@@ -124,12 +140,16 @@ class Watchtower(Stack):
         )
 
     def _forgetting(self) -> None:
-        period_s, periods = two_candles(self._deployment.settings.timeframe.seconds)
+        """Of candles longer than a day, which have a figure on one day only, each rings."""
+        timeframe_s = self._deployment.settings.timeframe.seconds
+        period_s, periods = two_candles(timeframe_s)
+        is_long = timeframe_s > period_s
         self._alarm(
             "Forgetting",
-            "two candles running were decided without memory",
+            "a candle was decided without memory" if is_long else "two candles running were decided without memory",
             self._told("DecisionsWithoutMemory", period_s),
             evaluation_periods=periods,
+            datapoints_to_alarm=1 if is_long else periods,
         )
 
     def _budget(self) -> None:
@@ -164,7 +184,7 @@ class Watchtower(Stack):
     def _told(self, metric: str, period_s: int, by: str = "decide", statistic: str = "Sum") -> cloudwatch.Metric:
         """What a function says of itself, see `drivers/aws_lambda.py`."""
         return cloudwatch.Metric(
-            namespace=NAMESPACE,
+            namespace=self._deployment.metrics,
             metric_name=metric,
             dimensions_map={"service": by},
             statistic=statistic,
@@ -195,4 +215,6 @@ def two_candles(timeframe_s: int) -> tuple[int, int]:
 
 
 def _sum(parts: dict[str, cloudwatch.Metric], period: Duration) -> cloudwatch.MathExpression:
-    return cloudwatch.MathExpression(expression="+".join(parts), using_metrics={**parts}, period=period, label="all")
+    """A part that says nothing counts as nothing: else the sum says nothing either, whatever the others say."""
+    added = "+".join(f"FILL({part},0)" for part in parts)
+    return cloudwatch.MathExpression(expression=added, using_metrics={**parts}, period=period, label="all")

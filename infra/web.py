@@ -72,7 +72,8 @@ class People(Construct):
         waive(
             self.pool,
             {
-                "AwsSolutions-COG2": "a second factor is offered; what is behind the sign-in is paper money",
+                "AwsSolutions-COG2": "while it is optional the classic sign-in page enrols nobody: in effect "
+                "there is one factor, before paper money",
                 "AwsSolutions-COG3": "threat protection is billed by the head, and nobody can sign up",
                 "AwsSolutions-COG8": "the plan with threat protection is billed by the head, and nobody can sign up",
             },
@@ -150,6 +151,7 @@ class HttpApi(gateway.HttpApi):
             methods=[gateway.HttpMethod.GET, gateway.HttpMethod.POST],
             integration=integrations.HttpLambdaIntegration("Api", function),
             authorizer=authorizers.HttpJwtAuthorizer("SignedIn", issuer, jwt_audience=[client_id]),
+            authorization_scopes=["openid"],  # an access token of the page; an id token has no scope
         )
 
 

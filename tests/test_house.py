@@ -30,13 +30,14 @@ VIOLATIONS = {
     "nouns": ("semanticsignal.domain.news", "pydantic"),
     "wiring": ("semanticsignal.drivers.sample", "semanticsignal.adapters"),
     "door": ("functions.sample", "semanticsignal.adapters"),
+    "templates": ("infra.sample", "semanticsignal.wiring"),
 }
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Our packages and their rules, free to be broken."""
-    for package in (PACKAGE, ROOT / "functions"):
+    for package in (PACKAGE, ROOT / "functions", ROOT / "infra"):
         shutil.copytree(package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path

@@ -71,6 +71,7 @@ async def test_what_is_dated_later_is_not_told() -> None:
         ({"data": [{"value": "5", "timestamp": "yesterday"}]}, "data.0.timestamp"),
         ({"data": [{"value": "5", "timestamp": str(10**12)}]}, "data.0.timestamp"),
         ({}, "data: Field required"),
+        ({"data": [0] * 9_000}, "unreadable answer, data.0:"),
     ],
 )
 async def test_what_is_no_week_is_no_answer(answer: object, words: str) -> None:

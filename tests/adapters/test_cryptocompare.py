@@ -89,6 +89,11 @@ async def test_an_item_that_is_no_article_is_left_out(changes: dict[str, Any]) -
     assert [article.title for article in await read(answer(item(1, **changes), item(2)))] == ["Bitcoin rises"]
 
 
+async def test_an_answer_of_faults_is_given_up_at_the_first() -> None:
+    with pytest.raises(Unavailable, match=r"unreadable answer, Data\.0:"):
+        await read(answer(*[0] * 9_000))
+
+
 @given(bent(answer(item(1))))
 async def test_garbage_is_refused_or_reads_as_articles(content: bytes) -> None:
     try:

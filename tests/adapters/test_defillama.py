@@ -113,6 +113,20 @@ async def test_what_cannot_be_true_is_no_answer(figure: Figure, content: bytes) 
         await read(figure, content)
 
 
+@pytest.mark.parametrize(
+    ("figure", "content"),
+    [
+        ("tvl", b"[" + b"0," * 9_000 + b"0]"),
+        ("stablecoins", b"[" + b"0," * 9_000 + b"0]"),
+        ("stablecoins", json.dumps([supply(0, **{f"p{n}": -1.0 for n in range(9_000)})]).encode()),
+    ],
+)
+async def test_an_answer_of_faults_is_given_up_at_the_first(figure: Figure, content: bytes) -> None:
+    # all of them would be kept, a hundred times as large as the answer; their number would be told
+    with pytest.raises(Unavailable, match=r"unreadable answer, 0[.:]"):
+        await read(figure, content)
+
+
 @given(st.data())
 async def test_garbage_is_refused_or_reads_as_a_figure(data: st.DataObject) -> None:
     figure = data.draw(st.sampled_from(FIGURES))

@@ -4,16 +4,19 @@ import gzip
 from datetime import timedelta
 from email.utils import format_datetime
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import feedparser
 import orjson
 import pytest
+from feedparser.mixin import _FeedParserMixin
 from hypothesis import given
 from hypothesis import strategies as st
 
 from semanticsignal import wiring
-from semanticsignal.adapters.rss import FEEDS, RssFeed
+from semanticsignal.adapters.rss import DEEPEST, FEEDS, LONGEST, MOST_PARTS, RssFeed
 from semanticsignal.adapters.web import Web
 from semanticsignal.domain.errors import InvalidSetting, Unavailable
 from semanticsignal.domain.market import instant
@@ -139,6 +142,101 @@ async def test_an_external_document_type_is_not_fetched() -> None:
 )  # fmt: skip
 async def test_what_is_no_feed_is_no_answer(content: bytes) -> None:
     assert "not a feed" in await refusal(content)
+
+
+AUTHORS = ["author", "dc:creator", "managingEditor", "webMaster", "itunes:author", "dc:publisher", "contributor"]
+
+
+@pytest.mark.parametrize("name", AUTHORS)
+@pytest.mark.parametrize("place", ["<item>", "<channel>"])
+async def test_who_wrote_it_is_never_looked_at(name: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # feedparser looks for an address in it, in a time that grows with the square of its length; gone from a later
+    # version, it fails here, for somebody to look for what came instead
+    looked: list[object] = []
+    monkeypatch.setattr(_FeedParserMixin, "_sync_author_detail", lambda *told: looked.append(told))
+    content = rss(item(1)).decode().replace(place, f"{place}<{name}>a@b.example</{name}>")
+    feedparser.parse(BytesIO(content.replace(name, "author").encode()))
+    assert looked
+    looked.clear()
+
+    assert [article.title for article in await read(content.encode())] == ["Bitcoin rises"]
+    assert looked == []
+
+
+HOSTILE = {
+    "an author": b"<author>" + b"a" * 200_000 + b"@</author>",
+    "categories": b"".join(b"<category>%d</category>" % n for n in range(9_000)),
+    "tags": b"<tags>" + b",".join(b"%d" % n for n in range(50_000)) + b"</tags>",
+    "a base": b'<a xml:base="http://x/' + b"a" * 200_000 + b'/"/>',
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
+async def test_what_is_not_read_does_not_reach_the_parser(hostile: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[bytes] = []
+    parse = feedparser.parse
+    monkeypatch.setattr(feedparser, "parse", lambda body, **o: (given.append(body.getvalue()), parse(body, **o))[1])
+
+    articles = await read(rss(item(1)).replace(b"<guid>", hostile + b"<guid>"))
+
+    assert [article.title for article in articles] == ["Bitcoin rises"]
+    assert len(given[0]) < 1_000
+
+
+@pytest.mark.parametrize("between", [b"\n" * 300_000, b"<?" + b'encoding=""' * 30_000 + b"?>", b"<!-- -->" * 30_000])
+async def test_what_stands_before_a_feed_does_not_reach_the_parser(
+    between: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[bytes] = []
+    empty = feedparser.FeedParserDict(entries=[])
+    monkeypatch.setattr(feedparser, "parse", lambda body, **_: (given.append(body.getvalue()), empty)[1])
+
+    await read(rss(item(1)).replace(b"<rss", between.replace(b"<?", b"<?x ") + b"<rss", 1))
+
+    assert given[0].startswith(b"<rss ") and len(given[0]) < 1_000
+
+
+@pytest.mark.parametrize("inside", ["<title>{}</title>", "<nothing>{}</nothing>", "{}"])
+async def test_a_feed_is_nested_as_deep_as_markup_is(inside: str) -> None:
+    def nest(deep: int) -> bytes:
+        return rss(item(1)).replace(b"<guid>", inside.format("<a>" * deep + "</a>" * deep).encode() + b"<guid>")
+
+    assert len(await read(nest(DEEPEST - 4))) == 1
+    assert "nested deeper than 64" in await refusal(nest(DEEPEST))
+    assert "nested deeper than 64" in await refusal(nest(DEEPEST).partition(b"</a>")[0])
+
+
+async def test_a_feed_is_only_so_long_and_of_so_many_parts() -> None:
+    assert "more than 1000000 bytes" in await refusal(rss(item(1, body="x" * LONGEST)))
+    assert "more than 5000 parts" in await refusal(rss("<item/>" * (MOST_PARTS + 1)))
+    assert "more than 5000 parts" in await refusal(rss(f"<item>{'<link/>' * MOST_PARTS}</item>"))
+
+
+async def test_of_a_part_no_more_is_read_than_is_kept() -> None:
+    far = "https://news.example/" + "a" * 3_000
+    content = rss(item(1, "far", far), item(2, "T" * 200_000, body="word " * 100_000))
+
+    (article,) = await read(content)
+
+    assert (len(article.title), len(article.body) <= 2_000) == (300, True)
+
+
+async def test_what_xml_does_not_know_is_read_all_the_same() -> None:
+    told = item(1).replace("<![CDATA[Bitcoin rises]]>", "R&D \x01&nbsp;&eacute; &amp; &nothing;<b>up</b>")
+    content = b"\xef\xbb\xbf\n" + rss(told.replace("<link>", "<link>https://news.example/?a=1&b=2</link><!--"))
+
+    (article,) = await read(content.replace(b"</link><guid>", b"--><guid>"))
+
+    assert (article.title, article.url) == ("R&D é & up", "https://news.example/?a=1&b=2")
+
+
+async def test_markup_that_is_not_wrapped_is_read_too() -> None:
+    body = b"<div xmlns='http://www.w3.org/1999/xhtml'><p>One &lt; two.</p><p><svg/>Three.</p></div>"
+    content = ATOM.replace(b'<content type="html">&lt;p&gt;Long, in full.&lt;/p&gt;', b'<content type="xhtml">' + body)
+
+    (article,) = await read(content)
+
+    assert article.body == "One < two.\nThree."
 
 
 async def test_a_feed_without_articles_is_a_feed() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -104,7 +105,64 @@ async def test_a_short_answer_that_unpacks_to_a_long_one_is_too_long() -> None:
 
 async def test_what_does_not_unpack_is_no_answer() -> None:
     async with site({"/a": b"no gzip"}, headers={"content-encoding": "gzip"}) as there:
-        assert "DecodingError" in await refusal(Web(5), f"{there.url}/a")
+        assert "does not unpack" in await refusal(Web(5), f"{there.url}/a")
+
+
+async def test_what_is_packed_once_is_asked_for_and_unpacked() -> None:
+    body = b'{"figure": 5, "more": "' + b"word " * 100_000 + b'"}'
+    async with site({"/a": gzip.compress(body)}, headers={"content-encoding": "GZip"}) as there:
+        told = await Web(5).get(f"{there.url}/a")
+
+    assert told == body and there.asked[0][1]["accept-encoding"] == "gzip"
+
+
+async def test_as_much_as_may_be_is_read_and_not_a_byte_more() -> None:
+    for body, headers in ((b"x" * 9_000, {}), (gzip.compress(b"x" * 9_000), {"content-encoding": "gzip"})):
+        async with site({"/a": body}, headers=headers) as there:
+            assert await Web(5, 9_000).get(f"{there.url}/a") == b"x" * 9_000
+            assert "more than 8999 bytes" in await refusal(Web(5, 8_999), f"{there.url}/a")
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "deflate", "br", "zstd", "gzip, identity", "x"])
+async def test_what_is_packed_otherwise_is_no_answer(coding: str) -> None:
+    # packed as it says, where that is gzip: whoever unpacked it would find a figure
+    body = gzip.compress(gzip.compress(b'{"figure": 5}')) if coding == "gzip, gzip" else b'{"figure": 5}'
+    async with site({"/a": body}, headers={"content-encoding": coding}) as there:
+        assert f"an answer that is {coding}" in await refusal(Web(5), f"{there.url}/a")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (gzip.compress(b'{"figure": 5}')[:-9], "cut"),
+        (b"", "cut"),
+        (gzip.compress(b'{"figure": 5}') * 2, "after the end"),
+        (b"\x1f\x8b\x08\x08" + b"\0" * 6 + b"name" * 30_000, "more than 100000 bytes"),
+    ],
+)
+async def test_what_is_packed_wrong_is_no_answer(body: bytes, words: str) -> None:
+    async with site({"/a": body}, headers={"content-encoding": "gzip"}) as there:
+        assert words in await refusal(Web(5, 100_000), f"{there.url}/a")
+
+
+async def test_no_more_is_unpacked_than_may_be() -> None:
+    body = gzip.compress(b" " * 50_000_000)
+    async with site({"/a": body}, headers={"content-encoding": "gzip"}) as there:
+        tracemalloc.start()
+        try:
+            said = await refusal(Web(5, 1_000_000), f"{there.url}/a")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert "more than 1000000 bytes" in said
+    assert peak < 5_000_000
+
+
+async def test_of_a_thousand_faults_only_their_number_is_told() -> None:
+    async with site({"/a": [5] * 1_000}) as there:
+        with pytest.raises(Unavailable, match=r"unreadable answer, 1000 faults$"):
+            await Web(5).read(list[Figure], f"{there.url}/a")
 
 
 async def test_an_answer_that_drips_is_given_up() -> None:

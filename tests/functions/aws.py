@@ -85,6 +85,18 @@ def ledger_table(url: str, name: str) -> str:
     return name
 
 
+def connections_table(url: str, name: str) -> str:
+    dynamodb = client("dynamodb", url)
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("kind", "id")],
+        KeySchema=_keys("kind", "id"),
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=name)
+    return name
+
+
 def _keys(partition: str, sort: str) -> list[dict[str, str]]:
     return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
 

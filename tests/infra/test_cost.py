@@ -153,7 +153,9 @@ def test_every_metric_that_a_driver_sends_is_counted_and_an_alarm_reads_it(all_b
     one, ten = all_bills["one pair"], all_bills["ten pairs"]
     alarms = [each.properties for each in one.month.of("AWS::CloudWatch::Alarm")]
     read = {
-        (each["Dimensions"][0]["Value"], each["MetricName"]) for each in alarms if each.get("Namespace") == NAMESPACE
+        (each["Dimensions"][0]["Value"], each["MetricName"])
+        for each in alarms
+        if each.get("Namespace") == f"{NAMESPACE}/dev"
     }
 
     assert one.month.metrics.keys() == read
@@ -161,6 +163,17 @@ def test_every_metric_that_a_driver_sends_is_counted_and_an_alarm_reads_it(all_b
     # Three at each close, which is one for all pairs, in 182.5 of the 730 hours; one never.
     assert line(one, "custom_metrics").amount == line(ten, "custom_metrics").amount == 3 * 182.5 / 730
     assert one.paid(line(one, "custom_metrics")) == 0
+
+
+def test_a_metric_that_is_not_counted_is_seen(one: Bill) -> None:
+    with pytest.raises(Unpriced, match="not counted, was Else"):
+        changed(
+            one,
+            "AWS::CloudWatch::Alarm",
+            Namespace=f"{NAMESPACE}/dev",
+            MetricName="Else",
+            Dimensions=[{"Value": "watch"}],
+        )
 
 
 def sent() -> Iterator[str]:

@@ -1,16 +1,19 @@
 """The data stack as CloudFormation makes it, on a stand-in for AWS; and what is left of it after a farewell."""
 
-from collections.abc import Iterator
+import json
+import subprocess
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import httpx
 import pytest
-from assembly import Assembly
+from assembly import Assembly, asked
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from infra import farewell
+from infra.deployment import ROOT, Deployment
 
 REGION = "eu-central-1"
 # The stand-in knows every type of this stack but one, and goes on without it: the policy that wants TLS.
@@ -124,3 +127,90 @@ def test_money_goes_only_when_that_is_meant(aws: Somewhere, deployed: dict[str, 
     assert f"archive {archive} is gone" in gone
     assert farewell.kept("dev", aws) == []
     assert aws.client("dynamodb").list_tables()["TableNames"] == [deployed["Connections"]]
+
+
+@pytest.fixture
+def web(aws: Somewhere, cloud: Assembly) -> str:
+    """The bucket of the dashboard, deployed by the words of its template, with files in it."""
+    stacks, named = aws.client("cloudformation"), farewell.web("dev")
+    whole = cloud.templates["web"]["Resources"]
+    bucket = {id: each for id, each in whole.items() if each["Type"] == farewell.BUCKET}
+    stacks.create_stack(StackName=named, TemplateBody=json.dumps({"Resources": bucket}))
+    [made] = stacks.describe_stack_resources(StackName=named)["StackResources"]
+    name = str(made["PhysicalResourceId"])
+    for key in ("index.html", "assets/index-0a1b2c3d.js"):
+        aws.client("s3").put_object(Bucket=name, Key=key, Body=b"x")
+    return name
+
+
+def test_the_dashboard_s_bucket_can_be_deleted_once_it_was_emptied(aws: Somewhere, web: str) -> None:
+    buckets = aws.client("s3")
+    buckets.create_bucket(Bucket="another", CreateBucketConfiguration={"LocationConstraint": REGION})
+    buckets.put_object(Bucket="another", Key="index.html", Body=b"x")
+    with pytest.raises(ClientError, match="BucketNotEmpty"):
+        buckets.delete_bucket(Bucket=web)
+
+    assert list(farewell.emptied(aws, "prod")) == []
+    assert list(farewell.emptied(aws, "dev")) == [f"destroy: {web}, the dashboard, is empty"]
+
+    assert buckets.list_objects_v2(Bucket="another")["KeyCount"] == 1
+    buckets.delete_bucket(Bucket=web)
+
+
+def test_it_is_the_stack_that_is_deployed(cloud: Assembly) -> None:
+    assert farewell.web("dev") == Deployment(asked()).named("web")
+    buckets = [each for each in cloud.all(farewell.BUCKET) if each.stack == "web"]
+    assert len(buckets) == 1 and buckets[0].whole["DeletionPolicy"] == "Delete"
+
+
+def never(_question: str) -> str:
+    raise EOFError
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_meant"),
+    [(lambda _: "y", True), (lambda _: " Yes ", True), (lambda _: "", False), (lambda _: "no", False), (never, False)],
+)
+def test_nothing_goes_unless_somebody_says_yes(answer: Callable[[str], str], is_meant: bool) -> None:
+    assert farewell.agreed("dev", "eu-central-1", is_gone=False, ask=answer) is is_meant
+
+
+def test_who_is_asked_is_told_what_goes() -> None:
+    questions: list[str] = []
+
+    for is_gone in (False, True):
+        farewell.agreed("dev", "eu-central-1", is_gone=is_gone, ask=lambda question: questions.append(question) or "no")
+
+    assert "ledger and archive stay" in questions[0]
+    assert "ledger and archive FOR GOOD" in questions[1] and "semanticsignal-dev in eu-central-1" in questions[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "before", "after"),
+    [
+        ((), "--site", ""),
+        (("MONEY=gone",), "--site --gone", "--gone"),
+        (("ARGS=--force --verbose", "MONEY=gone"), "--site --gone --force", "--gone"),
+    ],
+)
+def test_make_destroy_empties_then_destroys_then_says_farewell(words: tuple[str, ...], before: str, after: str) -> None:
+    told = subprocess.run(
+        ["make", "--dry-run", "destroy", *words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+
+    lines = [" ".join(line.split()) for line in told.splitlines() if "farewell" in line or "cdk destroy" in line]
+    first, destroyed, last = lines
+    assert first.partition("infra.farewell")[2].strip() == before
+    # it was asked before; what is not cdk's is not told to it
+    verbose = ["--verbose"] if "--force" in before else []
+    assert destroyed.partition("cdk destroy ")[2].split() == ["--all", "--build", "true", "--force", *verbose]
+    assert last.partition("infra.farewell")[2].strip() == after
+
+
+def test_it_works_in_the_region_that_cdk_works_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    assert farewell.here().region_name == "us-west-2"
+
+    monkeypatch.setenv("AWS_REGION", REGION)
+    assert farewell.here().region_name == REGION

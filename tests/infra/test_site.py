@@ -156,6 +156,31 @@ def test_what_is_named_by_its_content_is_kept_for_ever_and_the_rest_never(cloud:
     assert kept["assets"].id in kept[""].whole["DependsOn"]
 
 
+def test_cloudfront_s_names_are_of_one_stage_in_one_region(cloud: Assembly) -> None:
+    """They are the whole account's, and hold 64 characters."""
+    parts = {
+        "AWS::CloudFront::Function": lambda p: p["Name"],
+        "AWS::CloudFront::ResponseHeadersPolicy": lambda p: p["ResponseHeadersPolicyConfig"]["Name"],
+        "AWS::CloudFront::OriginAccessControl": lambda p: p["OriginAccessControlConfig"]["Name"],
+    }
+
+    names = [cloud.read(name(cloud.one(type).properties)) for type, name in parts.items()]
+
+    assert names == [f"semanticsignal-dev-{part}-<AWS::Region>" for part in ("routing", "headers", "site")]
+    longest = "a" * 12, "ap-southeast-2"
+    assert all(len(name.replace("dev", longest[0]).replace("<AWS::Region>", longest[1])) <= 64 for name in names)
+
+
+def test_who_copies_the_pages_takes_none_away(cloud: Assembly) -> None:
+    """The CDK's own function cannot, at the end, and says nothing of it: `farewell.py` empties the bucket."""
+    deployments = list(cloud.all("Custom::CDKBucketDeployment"))
+    [hand] = [each for each in cloud.all("AWS::IAM::Role") if each.id.startswith("SiteHandRole")]
+
+    assert len(deployments) == 2 and all(each.properties["RetainOnDelete"] is True for each in deployments)
+    said = {action for statement in cloud.statements("web", hand.id) for action in statement["Action"]}
+    assert "s3:PutObject" in said and not {action for action in said if "Delete" in action}
+
+
 def test_a_build_for_one_s_own_machine_does_not_overwrite_the_configuration(cloud: Assembly) -> None:
     names = {
         path.name

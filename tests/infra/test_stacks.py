@@ -1,19 +1,32 @@
 """What each function may do and is told, what outlives everything, and who can reach what."""
 
 import ast
+import asyncio
 import json
 import os
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from assembly import DIGEST, Assembly, Resource, asked
+from assembly import DIGEST, Assembly, Resource, asked, built, dashboard
+from aws_cdk import App
+from aws_cdk.assertions import Annotations, Match
 
+from infra.app import ALWAYS, app
+from infra.cost import tariff
+from infra.data import BAR_BYTES, CANDLE_BYTES, Data, years
 from infra.deployment import ROOT, Deployment
-from infra.grants import GRANTS, WHY_OPEN
+from infra.grants import ASK_MEMORY, GRANTS, INDEXES, LEDGER, WHY_OPEN
 from infra.layers import WEARS
 from infra.stage_function import SIZES
+from infra.web import ADMINS
+from semanticsignal.adapters.dynamodb import _range
+from semanticsignal.adapters.memory_function import CONNECT_S, READ_S
+from semanticsignal.domain.market import Symbol
+from semanticsignal.drivers import aws_api, remote
 from semanticsignal.settings import PLACES, load, rows
 from semanticsignal.stages import STAGES
 
@@ -22,6 +35,15 @@ NAMES = sorted(GRANTS)
 ROWS = [stage.name for stage in STAGES]
 # What a role of Lambda needs beside its row of GRANTS, and on what.
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+
+
+@pytest.fixture(scope="module")
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """A second deployment, beside that of `cloud`."""
+    top = tmp_path_factory.mktemp("prod")
+    deployment = Deployment(asked(**{"cloud.stage": "prod"}), layer=built(top / "layers"), site=dashboard(top / "dist"))
+    app(deployment, outdir=str(top / "cdk.out")).synth()
+    return Assembly(top / "cdk.out")
 
 
 def test_a_deployment_is_five_stacks(cloud: Assembly) -> None:
@@ -74,6 +96,7 @@ def test_a_function_may_do_what_its_row_of_grants_says_and_nothing_more(name: st
 def test_a_function_is_told_its_settings_and_the_places_it_is_granted(name: str, cloud: Assembly) -> None:
     places = where(cloud)
     told = {PLACES[right.place]: places[right.place][0] for right in GRANTS[name]}
+    told[PLACES["metrics"]] = "SemanticSignal/dev"
 
     settings = {key: value for key, value in cloud.environment(name).items() if key not in PLACES.values()}
     assert {key: value for key, value in cloud.environment(name).items() if key in PLACES.values()} == told
@@ -169,7 +192,7 @@ def test_connections_go_by_themselves(cloud: Assembly) -> None:
 
     assert table.whole["DeletionPolicy"] == "Delete"
     assert table.properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    assert keys(table.properties) == ["id"]
+    assert keys(table.properties) == ["kind", "id"]
 
 
 def test_everything_that_can_wear_a_tag_says_whose_it_is(cloud: Assembly) -> None:
@@ -236,8 +259,31 @@ def test_chroma_runs_on_spot_when_asked(cloud: Assembly, unbuilt: Assembly) -> N
     assert capacity(unbuilt) == [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
 
 
+def test_chroma_starts_when_all_it_needs_is_there(cloud: Assembly) -> None:
+    waits = set(cloud.one("AWS::ECS::Service").whole["DependsOn"])
+    resources = cloud.templates["memory"]["Resources"]
+    [lock] = cloud.one("AWS::ECS::Service").properties["NetworkConfiguration"]["AwsvpcConfiguration"]["SecurityGroups"]
+
+    def of(type: str, holds: Callable[[dict[str, Any]], bool] = lambda _: True) -> set[str]:
+        return {id for id, each in resources.items() if each["Type"] == type and holds(each["Properties"])}
+
+    def is_nfs(rule: dict[str, Any]) -> bool:
+        return bool(rule["FromPort"] == 2049)
+
+    way_out = of("AWS::EC2::Route", lambda route: "GatewayId" in route)
+    needed = {
+        "disk": of("AWS::EFS::MountTarget"),
+        "way out": way_out | of("AWS::EC2::SubnetRouteTableAssociation", lambda p: "public" in json.dumps(p)),
+        "let in": of("AWS::EC2::SecurityGroupIngress", is_nfs),
+        "let out": of("AWS::EC2::SecurityGroupEgress", is_nfs) | {lock["Fn::GetAtt"][0]},
+        "capacity": of("AWS::ECS::ClusterCapacityProviderAssociations"),
+    }
+    assert len(way_out) == 2 and all(needed.values())
+    assert {name for name, ids in needed.items() if not ids <= waits} == set()
+
+
 def test_every_queue_of_dead_letters_has_its_alarm(cloud: Assembly) -> None:
-    queues = {f"<{each.id}.QueueName>" for each in cloud.all("AWS::SQS::Queue")}
+    queues = {each.properties["QueueName"] for each in cloud.all("AWS::SQS::Queue")}
 
     watched = {
         cloud.read(dimension["Value"])
@@ -260,6 +306,42 @@ def test_every_promise_has_an_alarm_that_rings(cloud: Assembly) -> None:
     assert alarms["Drawdown"]["Threshold"] == 0.25
     bell = {f"<{cloud.one('AWS::SNS::Topic').id}>"}
     assert all(set(cloud.read(each["AlarmActions"])) == bell for each in alarms.values())
+
+
+def test_alarms_hold_no_stage_back(cloud: Assembly) -> None:
+    """What a stack imports cannot leave the one it comes from: of others the watchtower knows the table alone."""
+    imported = set(re.findall(r'"Fn::ImportValue": "([^"]+)"', json.dumps(cloud.templates["watchtower"])))
+
+    assert [name.partition(":")[2][:22] for name in imported] == ["ExportsOutputRefLedger"]
+    manifest = json.loads((cloud.folder / "manifest.json").read_text())["artifacts"]
+    assert STACKS - {"watchtower"} <= set(manifest["watchtower"]["dependencies"])
+    [errors] = [each for each in cloud.all("AWS::CloudWatch::Alarm") if each.properties["AlarmName"].endswith("Errors")]
+    stats = [each["MetricStat"]["Metric"] for each in errors.properties["Metrics"] if "MetricStat" in each]
+    named = {each.properties["FunctionName"] for each in cloud.functions.values()}
+    assert {each["Dimensions"][0]["Value"] for each in stats} == {
+        f"semanticsignal-dev-{name}" for name in ("api", "memory", "sockets")
+    }
+    assert {each["Dimensions"][0]["Value"] for each in stats} <= named
+
+
+def test_a_part_of_a_sum_that_says_nothing_counts_as_nothing(cloud: Assembly) -> None:
+    sums = [
+        (part["Expression"], {each["Id"] for each in alarm.properties["Metrics"] if "MetricStat" in each})
+        for alarm in cloud.all("AWS::CloudWatch::Alarm")
+        for part in alarm.properties.get("Metrics", ())
+        if "Expression" in part
+    ]
+
+    assert len(sums) == 2
+    for expression, ids in sums:
+        assert set(expression.split("+")) == {f"FILL({id},0)" for id in ids}
+
+
+def test_a_function_says_its_figures_where_the_alarms_of_its_stage_read_them(cloud: Assembly, prod: Assembly) -> None:
+    for assembly, stage in ((cloud, "dev"), (prod, "prod")):
+        read = {each.properties.get("Namespace", "") for each in assembly.all("AWS::CloudWatch::Alarm")}
+        assert {name for name in read if not name.startswith("AWS/")} == {"", f"SemanticSignal/{stage}"}
+        assert {assembly.environment(name)["SEMSIG_METRICS"] for name in NAMES} == {f"SemanticSignal/{stage}"}
 
 
 def test_alarms_and_budget_may_ring_and_somebody_hears(cloud: Assembly) -> None:
@@ -315,6 +397,70 @@ def test_every_grant_is_to_a_file_that_is_there() -> None:
     assert functions == set(GRANTS)
     for name in functions:
         assert ast.get_docstring(ast.parse((ROOT / f"functions/{name}.py").read_text(encoding="utf-8")))
+
+
+def test_whoever_asks_memory_lives_on_when_it_does_not_answer() -> None:
+    asks = {name for name, rights in GRANTS.items() if ASK_MEMORY in rights}
+
+    assert SIZES["memory"].timeout_s > READ_S  # what nobody waits for any more is still taken in
+    assert asks and all(SIZES[name].timeout_s > CONNECT_S + READ_S for name in asks)
+
+
+def test_the_api_answers_before_its_gateway_gives_up() -> None:
+    assert SIZES["api"].timeout_s + 1 <= 30  # as long as the HTTP API waits
+
+
+def test_the_ledger_is_asked_by_the_indexes_it_has() -> None:
+    asked = [_range("DecisionMade", symbol, 1, 2) for symbol in (None, Symbol("BTC", "USDC"))]
+
+    assert {each.by: each.key for each in asked} == INDEXES
+    assert set(LEDGER) == {"", *(f"/index/{name}" for name in INDEXES)}
+
+
+def test_who_may_act_is_the_group_that_is_made() -> None:
+    assert ADMINS == aws_api.ADMINS
+
+
+def test_a_desk_asks_functions_by_the_names_they_have(cloud: Assembly, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment, asked = Deployment(asked_for := load({}, {"SEMSIG_CONFIG": os.devnull})), []
+    answers: dict[str, Any] = {"facts": ["id"], "count": 0, "statusCode": 200, "body": '{"decision": {}}'}
+
+    class Function:
+        async def asked(self, _event: Any) -> dict[str, Any]:
+            return answers
+
+    monkeypatch.setattr(remote.wiring, "function", lambda name: asked.append(name) or Function())
+    asyncio.run(remote.analyze_deployed(asked_for.settings, "BTC/USDC", wait=True))
+    asyncio.run(remote.rebuild_deployed(asked_for.settings))
+
+    assert asked == [deployment.named(name) for name in ("collect", "api", "memory")]
+    assert set(asked) <= {each.properties["FunctionName"] for each in cloud.functions.values()}
+
+
+def test_years_of_the_ledger_are_counted_from_what_was_measured() -> None:
+    rows = [row for row in tariff()["usage"]["facts"].values() if "bytes" in row]
+    # the table, the index by kind and, of what has a pair, the index by pair
+    written = {
+        per: sum(row["bytes"] * row["times"] * (2 if row.get("pairless") else 3) for row in rows if row["per"] == per)
+        for per in ("candle", "bar")
+    }
+
+    assert written["candle"] <= CANDLE_BYTES <= 1.1 * written["candle"]
+    assert written["bar"] <= BAR_BYTES <= 1.1 * written["bar"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "timeframe", "lasts"), [(1, "4h", 625), (10, "15m", 4.3), (1, "1m", 2.6), (2, "1m", 1.4)]
+)
+def test_who_would_fill_the_ledger_soon_is_warned(pairs: int, timeframe: str, lasts: float, tmp_path: Path) -> None:
+    names = [f"{chr(65 + n)}BC/USDC" for n in range(pairs)]
+    sourced = asked(symbols=names, timeframe=timeframe)
+    top = App(outdir=str(tmp_path), context=ALWAYS)
+    data = Data(top, "data", Deployment(sourced))
+
+    warned = Annotations.from_stack(data).find_warning("*", Match.string_like_regexp("the ledger is full in"))
+    assert years(sourced.settings) == pytest.approx(lasts, rel=0.02)
+    assert bool(warned) == (lasts < 2)
 
 
 def where(cloud: Assembly) -> dict[str, tuple[str, str]]:

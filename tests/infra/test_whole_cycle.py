@@ -204,7 +204,7 @@ def test_a_schedule_that_comes_too_late_is_refused_and_recorded(here: Deployed) 
 
     (missed,) = entries(here)
     assert (missed.kind, missed.subject.guard) == ("CandleMissed", "late")
-    assert here.api("GET", "/api/refusals")["refusals"][0]["reason"].startswith("told 3601 s after the close")
+    assert here.api("GET", "/api/refusals")["refusals"][0]["reason"].startswith("not collected within 3600 s")
 
 
 # --- The page --------------------------------------------------------------------------------------------------------

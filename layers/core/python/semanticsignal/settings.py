@@ -80,7 +80,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "cloud.is_spot": ("Chroma on Fargate Spot: cheaper, with pauses of a minute or two", {}),
     "cloud.budget_usd": ("a month's cost above which the budget alarm rings, US dollars", {"gt": 0, "le": 100_000}),
     "cloud.alarm_email": ("who hears the alarms", {"pattern": r"^([^@\s]+@[^@\s]+)?$", "max_length": 200}),
-    "cloud.log_days": ("how long logs are kept, days", {"ge": 1, "le": 3653}),
+    "cloud.log_days": ("how long logs are kept, days; rounded up to what CloudWatch offers", {"ge": 1, "le": 3653}),
 }
 # Said with commas by a flag or a variable.
 LISTS = ("symbols", "feeds")
