@@ -155,3 +155,9 @@ def test_the_order_of_the_answers_changes_nothing(told: list[Article]) -> None:
 
 def test_a_headline_is_its_words() -> None:
     assert headline("Bitcoin’s  “Rise” – 5%!") == headline("bitcoin’s rise 5")
+
+
+def test_tags_that_never_end_are_words_and_are_looked_at_once() -> None:
+    assert plain("<a " * 3 + "5 < 6 and <b>bold</b> <", 100) == "<a <a <a 5 < 6 and bold <"
+    # each of these would be looked for to the end of the text by a parser that starts anew
+    assert len(plain("<a " * 100_000, 50)) <= 50

@@ -342,7 +342,7 @@ async def remember(ledger: Ledger, memory: MemoryStore) -> int:
 
 
 # DefiLlama sends every protocol along with its sums.
-FIGURES_BYTES = 16_000_000
+FIGURES_BYTES = 8_000_000
 
 
 def context_feed(settings: Settings, coingecko_key: str = "") -> tuple[ContextFeed, ...]:

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import TypeVar
 
 import httpx
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from .. import __version__
@@ -46,10 +45,7 @@ class Web:
         """Every list of `kind` must fail fast, and every mapping be bounded: pydantic keeps all that is wrong."""
         content = await self.get(url, headers)
         try:
-            # in a thread: a long answer takes its time, and the others go on between its two halves
-            return TypeAdapter(kind).validate_python(await asyncio.to_thread(orjson.loads, content))
-        except orjson.JSONDecodeError as wrong:
-            raise Unavailable(f"{_host(url)}: unreadable answer, Invalid JSON: {wrong.msg:.{SAID}}") from None
+            return TypeAdapter(kind).validate_json(content)
         except ValidationError as wrong:
             raise Unavailable(f"{_host(url)}: unreadable answer, {_fault(wrong)}") from None
 

@@ -20,6 +20,8 @@ BLOCKS = frozenset({"p", "br", "div", "li", "ul", "ol", "tr", "blockquote", "fig
 BLOCKS |= {"article", "h1", "h2", "h3", "h4", "h5", "h6"}
 ADDRESS = re.compile(r"https?://[^\s<>\"'`\\]+", re.IGNORECASE)
 TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref|ref_src|mc_cid|mc_eid", re.IGNORECASE)
+# A tag that never ends: the parser would look for its end from each of them anew.
+UNCLOSED = re.compile(r"<(?![^<>]*>)")
 BLANK_LINE = re.compile(r"\n\s*\n")
 # Drawn by nobody, read by a model: letters can be hidden in them.
 VARIATIONS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
@@ -79,7 +81,7 @@ def headline(title: str) -> str:
 def plain(text: str, limit: int) -> str:
     """The words of a text that may be HTML: a paragraph a line, nothing that cannot be seen, cut at a word."""
     words = _Words()
-    words.feed(text[:RAW])
+    words.feed(UNCLOSED.sub("&lt;", text[:RAW])[:RAW])
     words.close()
     paragraphs = (_seen(part) for part in BLANK_LINE.split("".join(words.said)))
     whole = "\n".join(part for part in paragraphs if part)
