@@ -22,6 +22,7 @@ from semanticsignal.codec import dumps
 from semanticsignal.domain.events import CandleClosed, MinutePassed
 from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import epoch_ms, instant
+from semanticsignal.domain.policy import Settings
 from semanticsignal.drivers.loop import Loop
 from semanticsignal.ports import Ledger, MarketData
 from semanticsignal.simulate import exchange
@@ -60,13 +61,13 @@ def open_venue() -> Iterator[Venue]:
         yield found
 
 
-def of_the_loop(venue: Venue, home: Path, instants: list[datetime]) -> list[bytes]:
+def of_the_loop(venue: Venue, home: Path, instants: list[datetime], settings: Settings = SETTINGS) -> list[bytes]:
     """What a laptop writes: SQLite, a folder, the memory in the process, the local loop."""
     clock = SetClock(instants[0])
-    ledger = SqliteLedger(home / "ledger.db", SETTINGS.paper.start_quote, is_durable=False)
+    ledger = SqliteLedger(home / "ledger.db", settings.paper.start_quote, is_durable=False)
     market: Any = venue.plug(clock)
     on = replace(
-        world(bars([(1, 1, 1, 1)])), settings=SETTINGS, clock=clock, market=market, model=RulesAnalyst(),
+        world(bars([(1, 1, 1, 1)])), settings=settings, clock=clock, market=market, model=RulesAnalyst(),
         ledger=ledger, archive=FolderArchive(home / "archive"),
     )  # fmt: skip
 
@@ -74,7 +75,7 @@ def of_the_loop(venue: Venue, home: Path, instants: list[datetime]) -> list[byte
         loop = Loop(on, ledger)
         for at in instants:
             clock.set(at)
-            for fact in (MinutePassed(at), *(CandleClosed(pair, SETTINGS.timeframe, at) for pair in SETTINGS.pairs)):
+            for fact in (MinutePassed(at), *(CandleClosed(pair, settings.timeframe, at) for pair in settings.pairs)):
                 await loop.run(fact)
         await market.close()
         return await written(ledger)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,23 +61,34 @@ def test_the_ledger_of_the_deployment_is_that_of_the_laptop_fact_for_fact(
 
 # An entry, its levels moved, its exit, the lesson; in the longer one two more, and rules.
 BUSY, LONGER = INSTANTS[:11], INSTANTS[:18]
+# The pair that trades in it.
+BUSIER = replace(SETTINGS, symbols=("BTC/USDC",))
+
+
+@pytest.fixture
+def single(here: Deployed) -> Deployed:
+    """The same deployment for one pair: what goes wrong goes wrong with one as with two."""
+    here.wear(lambda _: {"SEMSIG_SYMBOLS": BUSIER.symbols[0]})
+    return here
 
 
 def same_as_the_loop(here: Deployed, venue: Venue, home: Path, instants: list[datetime]) -> None:
     """Nothing lost, nothing doubled."""
-    expected = of_the_loop(venue, home, instants)
+    expected = of_the_loop(venue, home, instants, BUSIER)
     assert asyncio.run(written(ledger_of(here))) == expected
     assert sum(b"PositionClosed:" in line for line in expected) >= 1
 
 
-def test_every_event_delivered_twice_trades_once(here: Deployed, venue: Venue, tmp_path: Path) -> None:
+def test_every_event_delivered_twice_trades_once(single: Deployed, venue: Venue, tmp_path: Path) -> None:
+    here = single
     here.live(BUSY, times=2)
 
     assert here.dead == []
     same_as_the_loop(here, venue, tmp_path, BUSY)
 
 
-def test_old_events_that_come_again_in_any_order_change_nothing(here: Deployed, venue: Venue, tmp_path: Path) -> None:
+def test_old_events_that_come_again_in_any_order_change_nothing(single: Deployed, venue: Venue, tmp_path: Path) -> None:
+    here = single
     here.live(BUSY)
 
     for event in [*reversed(here.heard), *here.heard]:
@@ -89,8 +101,9 @@ def test_old_events_that_come_again_in_any_order_change_nothing(here: Deployed, 
 
 
 def test_a_function_that_dies_between_ledger_and_bus_is_called_again_and_nothing_is_lost(
-    here: Deployed, venue: Venue, tmp_path: Path
+    single: Deployed, venue: Venue, tmp_path: Path
 ) -> None:
+    here = single
     told: dict[str, int] = {}
 
     def dying(name: str, publish: Any) -> Any:
@@ -112,7 +125,8 @@ def test_a_function_that_dies_between_ledger_and_bus_is_called_again_and_nothing
     same_as_the_loop(here, venue, tmp_path, BUSY)
 
 
-def test_a_throttled_ledger_delays_and_loses_nothing(here: Deployed, venue: Venue, tmp_path: Path) -> None:
+def test_a_throttled_ledger_delays_and_loses_nothing(single: Deployed, venue: Venue, tmp_path: Path) -> None:
+    here = single
     asked = 0
 
     def now_and_then(question: str) -> Any:
@@ -131,8 +145,9 @@ def test_a_throttled_ledger_delays_and_loses_nothing(here: Deployed, venue: Venu
 
 
 def test_a_slow_archive_is_asked_again(
-    here: Deployed, venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    single: Deployed, venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    here = single
     monkeypatch.setattr(s3, "READ_S", 0.3)
     asked = 0
 

@@ -4,11 +4,11 @@ Everything since the last mark is walked in order of time on the finest bars the
 or not at all changes nothing in what is found. A closing that nobody learned from is told again."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..domain.decision import Refusal
 from ..domain.errors import BadInput, LedgerConflict, MarketUnavailable, MemoryUnavailable, Unavailable
@@ -62,9 +62,7 @@ async def _looked_at(until: datetime, on: Sockets, silent: Silent, only: Symbol 
         portfolio = await on.ledger.portfolio()
         at_work = {o.symbol for o in portfolio.orders} | {p.symbol for p in portfolio.positions}
         asked = sorted((at_work & {only} if only else at_work) - silent.keys())
-        # All at once: however many pairs hang, they cost one patience.
-        answers = await asyncio.gather(*(_patiently(s, _next(s, portfolio, until, on), silent) for s in asked))
-        nexts = [found for found in answers if found]
+        nexts = await _together([_patiently(s, _next(s, portfolio, until, on), silent) for s in asked])
         if not nexts:
             return tuple(told)
         first = min(nexts, key=lambda happening: (happening.at, str(happening.symbol)))
@@ -72,6 +70,13 @@ async def _looked_at(until: datetime, on: Sockets, silent: Silent, only: Symbol 
             told.append((await on.ledger.settle(first.entry, portfolio, first.after)).fact)
         except LedgerConflict:
             continue
+
+
+async def _together(asked: list[Coroutine[Any, Any, T | None]]) -> list[T]:
+    """However many hang, they cost one patience. One alone is simply awaited: pairs decided on at the same time take no
+    turns that their venue does not force on them."""
+    answers = await asyncio.gather(*asked) if len(asked) > 1 else [await one for one in asked]
+    return [answer for answer in answers if answer is not None]
 
 
 async def _patiently(symbol: Symbol, answer: Awaitable[T], silent: Silent) -> T | None:
@@ -177,8 +182,8 @@ async def _marked(at: datetime, on: Sockets, silent: Silent) -> Facts:
         portfolio = await on.ledger.portfolio()
         if portfolio.marked_until is not None and portfolio.marked_until >= at:
             return ()
-        asked = (_patiently(p.symbol, _seen(p, at, on), silent) for p in portfolio.positions)
-        positions = [seen for seen in await asyncio.gather(*asked) if seen]
+        asked = [_patiently(p.symbol, _seen(p, at, on), silent) for p in portfolio.positions]
+        positions = await _together(asked)
         if silent:
             return ()
         after, point = fold.with_mark(portfolio, positions, at)
