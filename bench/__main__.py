@@ -20,8 +20,8 @@ RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 HEAD = """# Speed, size, memory
 
-Made by `make bench` on {cpu}, Python {python}, {at}. Wall time; medians with their spread: a shared machine is noisy.
-An aim in bold is missed.
+Made by `make bench` on {cpu}, Python {python}, last at {at}. Wall time; medians with their spread: a shared
+machine is noisy. An aim in bold is missed.
 
 | work | unit | n | median | min | max | aim |
 |---|---|---|---|---|---|---|
@@ -64,6 +64,13 @@ def is_missed(one: dict[str, object]) -> bool:
     return bool(sign) and (median > float(limit) if sign == "<=" else median < float(limit))
 
 
+def merged(before: list[dict[str, object]], new: list[dict[str, object]]) -> list[dict[str, object]]:
+    """What was measured now in the place of what was measured before; the rest stays."""
+    fresh = {one["name"]: one for one in new}
+    kept = [fresh.pop(one["name"], one) for one in before]
+    return [*kept, *fresh.values()]
+
+
 def main(wanted: list[str]) -> None:
     unknown = [name for name in wanted if name not in MEASURES]
     if unknown:
@@ -80,9 +87,10 @@ def main(wanted: list[str]) -> None:
         shown = [f"{one[key]:.4g}" for key in ("median", "min", "max")]
         table.add_row(str(one["name"]), str(one["unit"]), str(one["n"]), *shown, str(one["aim"]))
     Console(width=150).print(table)
-    if not wanted:
-        RESULTS.write_text(json.dumps({"machine": here, "results": rows}, indent=1) + "\n")
-        PAGE.write_text(HEAD.format(**here) + "".join(map(line, rows)))
+    if wanted:
+        rows = merged(json.loads(RESULTS.read_text())["results"], rows)
+    RESULTS.write_text(json.dumps({"machine": here, "results": rows}, indent=1) + "\n")
+    PAGE.write_text(HEAD.format(**here) + "".join(map(line, rows)))
 
 
 main(sys.argv[1:])
