@@ -528,3 +528,15 @@ def test_an_entry_of_a_newer_version_is_a_failure_and_not_lost(cloud: Cloud) -> 
     one["dynamodb"]["NewImage"]["kind"]["S"] = "MoonLanded"
 
     assert cloud.functions["show"]({"Records": [one]}, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+
+
+def test_a_record_that_is_no_entry_is_said(cloud: Cloud) -> None:
+    (one,) = asyncio.run(standing(cloud, 1))
+    del one["dynamodb"]["NewImage"]["fact"]
+    assert cloud.functions["show"].log
+    words = said("show")
+
+    cloud.functions["show"]({"Records": [one]}, None)
+
+    (line,) = lines(words)
+    assert line["level"] == "ERROR" and "begins again here: no entry of the ledger" in line["message"]

@@ -68,8 +68,9 @@ class Function(Container):
         for record in records:
             try:
                 self._heard(_written(record))
-            except Exception:
-                # said by the log and counted; the stream's own retries and dead letters follow
+            except Exception as wrong:
+                # The stream's own retries and dead letters follow; a record that is no entry has not been said yet.
+                self.log.error("the batch begins again here: %s", wrong)
                 return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
         return {"batchItemFailures": []}
 
