@@ -19,7 +19,7 @@ SERVICES = frozenset({"apigatewaymanagementapi", "dynamodb", "events", "lambda",
 # The venues a setting may name; a family shares a module with the first of it.
 VENUES = frozenset({
     "binance", "binancecoinm", "binanceus", "binanceusdm", "coinbase", "coinbaseexchange", "gate", "gateeu",
-    "hyperliquid", "kraken", "kucoin", "kucoinfutures", "mexc", "okx",
+    "hyperliquid", "kraken", "krakenfutures", "kucoin", "kucoinfutures", "mexc", "okx",
 })  # fmt: skip
 
 

@@ -18,7 +18,18 @@ from hypothesis import strategies as st
 from world import BTC, MONDAY, bars, path
 
 from semanticsignal import codec
-from semanticsignal.domain import analysis, context, decision, events, learning, ledger, market, news, trading
+from semanticsignal.domain import (
+    analysis,
+    context,
+    decision,
+    events,
+    learning,
+    ledger,
+    market,
+    microstructure,
+    news,
+    trading,
+)
 from semanticsignal.domain.errors import BadInput
 from semanticsignal.domain.events import CandleClosed, DecisionMade
 from semanticsignal.domain.market import EPOCH, Candles, Symbol, Timeframe
@@ -26,11 +37,12 @@ from semanticsignal.domain.trading import Account, Portfolio
 
 NOUNS = [
     kind
-    for module in (market, context, news, analysis, decision, trading, learning, ledger, events)
+    for module in (market, microstructure, context, news, analysis, decision, trading, learning, ledger, events)
     for kind in vars(module).values()
     if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
-    # a bar checks its prices and columns of bars are arrays: each has its own test; an entry is written in two halves
-    if kind not in (Symbol, market.Candle, Candles, market.Market, ledger.Entry)
+    # a bar and a book check their prices and columns of bars are arrays: each has its own test; an entry is written in
+    # two halves
+    if kind not in (Symbol, market.Candle, Candles, microstructure.OrderBook, ledger.Entry)
 ]
 MONEY = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15)
 INSTANTS = st.integers(0, 4 * 10**15).map(lambda us: EPOCH + timedelta(microseconds=us))

@@ -1,6 +1,7 @@
 /** The page's questions. Nothing is ever answered from a cache: a stale figure must not look fresh. */
 import type {
-  DecisionView, EventView, HealthView, MarketView, Problem, QueuedView, RefusedView, StateView, StatisticsView, WhyView,
+  ContextView, DecisionView, EventView, HealthView, MarketView, NewsView, Problem, QueuedView, RefusedView, Seen, StateView,
+  StatisticsView, WhyView,
 } from "./shapes";
 
 /** What the server said was wrong (RFC 9457), or that it did not answer. */
@@ -36,6 +37,9 @@ export interface Api {
   decisions(limit: number): Promise<{ decisions: DecisionView[] }>;
   why(id: string): Promise<WhyView>;
   refusals(): Promise<{ refusals: RefusedView[] }>;
+  news(): Promise<NewsView>;
+  context(): Promise<ContextView>;
+  snapshot(id: string): Promise<Seen>;
   analyse(symbol: string): Promise<QueuedView>;
   chart(id: string): Promise<Blob>;
   ticket(): Promise<Ticket>;
@@ -79,6 +83,9 @@ export function api(base: string, pass: Pass | null = null): Api {
     decisions: (limit) => ask(query("/api/decisions", { limit })),
     why: (id) => ask(`/api/decisions/${encodeURIComponent(id)}`),
     refusals: () => ask("/api/refusals"),
+    news: () => ask("/api/news"),
+    context: () => ask("/api/context"),
+    snapshot: (id) => ask(`/api/snapshots/${encodeURIComponent(id)}`),
     analyse: (symbol) =>
       ask("/api/analyses", {
         method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ symbol }),

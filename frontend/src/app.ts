@@ -12,7 +12,10 @@ import { lastDecision } from "./panels/decision";
 import { decisions, type DecisionFilter } from "./panels/decisions";
 import { gatePage, type Gate } from "./panels/gate";
 import { headline } from "./panels/headline";
+import { market as marketPanel } from "./panels/market";
 import { memory, type MemorySort } from "./panels/memory";
+import { news as newsPanel } from "./panels/news";
+import type { Fold, Frame } from "./panels/parts";
 import { positions } from "./panels/position";
 import { refusals } from "./panels/refusals";
 import { rules } from "./panels/rules";
@@ -20,6 +23,7 @@ import { tickers } from "./panels/tickers";
 import { topbar, type Notice, type Visitor } from "./panels/topbar";
 import { trades, type TradeSort } from "./panels/trades";
 import { whyDialog, type Why } from "./panels/why";
+import { NOTHING, heard, lastOn, type Answer, type Question, type Surroundings } from "./surroundings";
 
 const MARKET_BARS = 300;
 const TAIL_BARS = 5;
@@ -27,8 +31,12 @@ const REFRESH_MS = 30_000;
 const HEALTH_MS = 15_000;
 const TROUBLED_MS = 2_500;
 const NOTICE_MS = 12_000;
+/** No fact tells that the press or the market was asked: the page looks after a decision, at most so often, and else so often. */
+const AROUND_MS = 60_000;
+const AROUND_IDLE_MS = 180_000;
 
 type Theme = "dark" | "light";
+type Foldable = "market" | "news";
 
 /** What the person at the page has chosen, beside the facts. */
 interface Choices {
@@ -38,6 +46,8 @@ interface Choices {
   readonly refusals: number;
   readonly bars: number;
   readonly days: number;
+  readonly articles: number;
+  readonly folds: Readonly<Record<Foldable, Fold>>;
 }
 
 export class SemsigApp extends LitElement implements Listener {
@@ -45,6 +55,7 @@ export class SemsigApp extends LitElement implements Listener {
     api: { attribute: false }, state: { state: true }, socket: { state: true }, symbol: { state: true }, theme: { state: true },
     choices: { state: true }, notice: { state: true }, asking: { state: true }, why: { state: true }, market: { state: true },
     marketFailed: { state: true }, quietMs: { state: true }, gate: { state: true }, visitor: { state: true },
+    around: { state: true },
   };
   declare api: Api;
   declare state: State | null;
@@ -60,6 +71,7 @@ export class SemsigApp extends LitElement implements Listener {
   declare quietMs: number | null;
   declare gate: Gate | null;
   declare visitor: Visitor | null;
+  declare around: Surroundings;
 
   #timers: ReturnType<typeof setInterval>[] = [];
   #noticeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -69,6 +81,7 @@ export class SemsigApp extends LitElement implements Listener {
   #refreshedAt = 0;
   #healthAt = 0;
   #extending = false;
+  #aroundAt = 0;
 
   constructor() {
     super();
@@ -81,6 +94,7 @@ export class SemsigApp extends LitElement implements Listener {
       filter: { symbol: "all", action: "all", shown: few ? 6 : 10 },
       sort: { by: "closed", descending: true, shown: few ? 6 : 14, scope: "all" },
       lessons: { by: "newest", shown: few ? 3 : 4 }, refusals: few ? 3 : 5, bars: few ? 60 : 120, days: 0,
+      articles: few ? 4 : 8, folds: { market: "open", news: "open" },
     };
     this.notice = null;
     this.asking = false;
@@ -90,6 +104,7 @@ export class SemsigApp extends LitElement implements Listener {
     this.quietMs = null;
     this.gate = null;
     this.visitor = null;
+    this.around = NOTHING;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -121,6 +136,7 @@ export class SemsigApp extends LitElement implements Listener {
     if (!view.health.symbols.includes(this.symbol)) this.symbol = remembered("semsig-symbol", view.health.symbols) ?? view.health.symbols[0] ?? "";
     void this.#loadMarket();
     void this.#loadRefusals();
+    this.#lookAround();
     if (first) {
       this.#route();
       void import("./charts/price-chart");
@@ -143,6 +159,10 @@ export class SemsigApp extends LitElement implements Listener {
         this.#notify({ tone: "up", text: `${made.symbol}: ${made.action}${refused}.`, href: why });
       }
     }
+    if (candleClosed) {
+      void this.#loadSeen();
+      if (performance.now() - this.#aroundAt > AROUND_MS) this.#loadAround();
+    }
     if (candleClosed && !this.#extending) {
       this.#extending = true;
       void this.#extendMarket().finally(() => (this.#extending = false));
@@ -158,6 +178,7 @@ export class SemsigApp extends LitElement implements Listener {
   shut(gate: Gate): void {
     this.gate = gate;
     this.state = this.market = this.why = this.visitor = null;
+    this.around = NOTHING;
   }
 
   // What the page asks for.
@@ -195,6 +216,33 @@ export class SemsigApp extends LitElement implements Listener {
     const newer = this.state.refusals.filter(({ id }) => !known.has(id));
     const all = [...newer, ...told.refusals].sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
     this.state = { ...this.state, refusals: all.slice(0, CAPS.refusals) };
+  }
+
+  #lookAround(): void {
+    void this.#loadSeen();
+    this.#loadAround();
+  }
+
+  #loadAround(): void {
+    this.#aroundAt = performance.now();
+    void this.#ask("news", async () => ({ of: "news", told: await this.api.news() }));
+    void this.#ask("context", async () => ({ of: "context", told: await this.api.context() }));
+  }
+
+  /** What the last decision on the chosen pair saw; asked once a decision. */
+  async #loadSeen(): Promise<void> {
+    const decision = this.state && lastOn(this.state, this.symbol);
+    if (!decision || (this.around.decision === decision && !this.around.failed.snapshot)) return;
+    await this.#ask("snapshot", async () => {
+      const { snapshot } = await this.api.snapshot(decision);
+      const wanted = this.state && lastOn(this.state, this.symbol) === decision;
+      return wanted ? { of: "snapshot", decision, told: snapshot } : null;
+    });
+  }
+
+  async #ask(question: Question, told: () => Promise<Answer | null>): Promise<void> {
+    const answer = await told().catch((error: unknown): Answer => ({ of: "failure", question, why: words(error) }));
+    if (answer && this.state) this.around = heard(this.around, answer);
   }
 
   /** What only the server can reckon: Sharpe, profit factor, fees. */
@@ -250,6 +298,7 @@ export class SemsigApp extends LitElement implements Listener {
     const well = this.socket.status === "live" && this.state.health.status === "running";
     if (now - this.#healthAt > (well ? HEALTH_MS : TROUBLED_MS)) void this.#checkHealth();
     if (this.#dirty && now - this.#refreshedAt > REFRESH_MS) void this.#refresh();
+    if (now - this.#aroundAt > AROUND_IDLE_MS) this.#lookAround();
   }
 
   #quiet(): void {
@@ -262,10 +311,34 @@ export class SemsigApp extends LitElement implements Listener {
     this.symbol = symbol;
     store("semsig-symbol", symbol);
     void this.#loadMarket();
+    void this.#loadSeen();
   };
 
   #choose(change: Partial<Choices>): void {
     this.choices = { ...this.choices, ...change };
+  }
+
+  #frame(name: Foldable): Frame {
+    const { folds } = this.choices;
+    const set = (fold: Fold): void => {
+      this.#choose({ folds: { ...folds, [name]: fold } });
+      // The button that was pressed is drawn anew elsewhere; whoever pressed it finds it again.
+      const pressed = fold === "closed" || (fold === "open" && folds[name] === "closed") ? "fold" : "full";
+      void this.updateComplete.then(() => this.querySelector<HTMLElement>(`[data-${pressed}=${name}]`)?.focus());
+    };
+    return { fold: folds[name], set };
+  }
+
+  #foldable(name: Foldable, state: State): TemplateResult {
+    const { around, symbol, choices } = this;
+    const frame = this.#frame(name);
+    if (name === "market") return marketPanel({ state, around, symbol, frame });
+    return newsPanel({ state, around, symbol, frame, shown: choices.articles, show: (articles) => this.#choose({ articles }) });
+  }
+
+  #full(): Foldable | null {
+    const { folds } = this.choices;
+    return folds.market === "full" ? "market" : folds.news === "full" ? "news" : null;
   }
 
   #notify(notice: Notice | null): void {
@@ -314,9 +387,11 @@ export class SemsigApp extends LitElement implements Listener {
   };
 
   protected override updated(): void {
-    const dialog = this.querySelector("dialog");
-    if (this.why && dialog && !dialog.open) dialog.showModal();
-    if (!this.why && dialog?.open) dialog.close();
+    for (const [which, wanted] of [["why", this.why], ["full", this.state && this.#full()]] as const) {
+      const dialog = this.querySelector<HTMLDialogElement>(`dialog.${which}`);
+      if (wanted && dialog && !dialog.open) dialog.showModal();
+      if (!wanted && dialog?.open) dialog.close();
+    }
     document.title = this.gate ? "Semantic Signal · sign in" : this.state ? title(this.state, this.symbol) : "Semantic Signal · paper trading";
   }
 
@@ -336,11 +411,19 @@ export class SemsigApp extends LitElement implements Listener {
         <h1 class="sr-only">Paper trading dashboard</h1>
         ${state ? this.#panels(state) : waiting(socket)}
       </main>
+      ${this.#fullScreen(state, dim)}
       <footer>
         <p><strong>Educational, paper trading only. No real orders.</strong></p>
         <p class="muted">Charts by <a href="https://www.tradingview.com/" rel="noopener noreferrer" target="_blank">TradingView Lightweight Charts™</a>. ${state ? html`Model ${state.health.model}, market ${state.health.market_source}, version ${state.health.version}.` : nothing} All times UTC.</p>
       </footer>
       ${guard([why], () => whyDialog({ why, chart: (id) => this.api.chart(id), close: this.#closeWhy, copy: this.#copy }))}`;
+  }
+
+  /** One panel alone, above the page; Escape leads back. Before the why dialog, which opens above it. */
+  #fullScreen(state: State | null, dim: boolean): TemplateResult {
+    const name = this.#full();
+    return html`<dialog class="full ${dim ? "stale" : ""}" aria-label=${name ?? "Full screen"} @close=${() => name && this.#frame(name).set("open")}>
+      ${state && name ? this.#foldable(name, state) : nothing}</dialog>`;
   }
 
   #panels(state: State): TemplateResult {
@@ -357,6 +440,7 @@ export class SemsigApp extends LitElement implements Listener {
         <div class="column wide-column">${priceChart(charts)}${equityChart(charts)}</div>
         <div class="column">${positions(state, symbol)}${lastDecision(state, symbol)}</div>
       </div>
+      <div class="around">${(["market", "news"] as const).map((name) => (this.#full() === name ? nothing : this.#foldable(name, state)))}</div>
       <div class="grid halves">
         ${guard([state.decisions, state.health.symbols, choices.filter, open], () => decisions({
           state, filter: choices.filter, open, setFilter: (filter) => this.#choose({ filter }), older: () => void this.#older(),

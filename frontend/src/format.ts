@@ -92,9 +92,10 @@ export function number(value: Figure, places = 2): string {
   return fixed(value, places);
 }
 
-/** Large counts in short: 1,234 · 12.3 k · 4.56 M. */
+/** Large counts in short: 1,234 · 12.3 k · 4.56 M · 3.21 T. */
 export function compact(value: number): string {
   const size = Math.abs(value);
+  if (size >= 1e12) return `${fixed(value / 1e12, 2)}${NBSP}T`;
   if (size >= 1e9) return `${fixed(value / 1e9, 2)}${NBSP}B`;
   if (size >= 1e6) return `${fixed(value / 1e6, 2)}${NBSP}M`;
   if (size >= 1e4) return `${fixed(value / 1e3, 1)}${NBSP}k`;

@@ -38,6 +38,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/context": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Context */
+        get: operations["context_api_context_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/decisions": {
         parameters: {
             query?: never;
@@ -174,6 +191,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/news": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** News */
+        get: operations["news_api_news_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/position": {
         parameters: {
             query?: never;
@@ -217,6 +251,23 @@ export interface paths {
         };
         /** Rules */
         get: operations["rules_api_rules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/snapshots/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Snapshot */
+        get: operations["snapshot_api_snapshots__id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -286,6 +337,60 @@ export interface components {
             symbol: string;
         };
         /**
+         * ArticleView
+         * @description `published_at` is the publisher's claim; `seen_at` is when we first had it.
+         */
+        ArticleView: {
+            /** Id */
+            id: string;
+            /**
+             * Published At
+             * Format: date-time
+             */
+            published_at: string;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            /** Source */
+            source: string;
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
+            /** Url */
+            url: string | null;
+        };
+        /**
+         * BookView
+         * @description The order book in figures. `depths`: at 5, 10, 20 and 50 levels, as many as it has. `imbalance_change`: against
+         *     the last snapshot's at as many levels, None when it had none.
+         */
+        BookView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Depths */
+            depths: components["schemas"]["Depth"][];
+            /** Imbalance Change */
+            imbalance_change?: number | null;
+            /** Liquidity */
+            liquidity: components["schemas"]["Liquidity"][];
+            /** Mid Price */
+            mid_price: number;
+            /** Source */
+            source: string;
+            /** Spread Bps */
+            spread_bps: number;
+            /** Spread Change Bps */
+            spread_change_bps?: number | null;
+            /** Walls */
+            walls: components["schemas"]["Wall"][];
+        };
+        /**
          * CalibrationView
          * @description How good the stated probabilities were. `brier_skill` above 0: better than the base rate known at the time.
          */
@@ -345,6 +450,18 @@ export interface components {
             time: number;
             /** Volume */
             volume: number;
+        };
+        /**
+         * ContextView
+         * @description By name. `gathered_at` is None when nothing was gathered lately.
+         */
+        ContextView: {
+            /** Gathered At */
+            gathered_at: string | null;
+            /** Readings */
+            readings: components["schemas"]["FigureView"][];
+            /** Silent */
+            silent: components["schemas"]["GapView"][];
         };
         /** DecisionMadeView */
         DecisionMadeView: {
@@ -431,6 +548,20 @@ export interface components {
             /** Decisions */
             decisions: components["schemas"]["DecisionView"][];
         };
+        /**
+         * Depth
+         * @description What rests within the first `levels` of each side, in quote. `imbalance_ratio`: -1 only asks … 1 only bids.
+         */
+        Depth: {
+            /** Asks Quote */
+            asks_quote: number;
+            /** Bids Quote */
+            bids_quote: number;
+            /** Imbalance Ratio */
+            imbalance_ratio: number;
+            /** Levels */
+            levels: number;
+        };
         /** Equity */
         Equity: {
             /** Equity */
@@ -472,6 +603,34 @@ export interface components {
         Events: {
             /** Events */
             events: (components["schemas"]["CandleMissedView"] | components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"])[];
+        };
+        /**
+         * ExcerptView
+         * @description What of an article a decision was shown, and how much it was taken to be about the pair.
+         */
+        ExcerptView: {
+            /** Id */
+            id: string;
+            /**
+             * Published At
+             * Format: date-time
+             */
+            published_at: string;
+            /** Score */
+            score: number;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            /** Source */
+            source: string;
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
+            /** Url */
+            url: string | null;
         };
         /** ExperienceView */
         ExperienceView: {
@@ -521,6 +680,90 @@ export interface components {
             /** Experiences */
             experiences: components["schemas"]["ExperienceView"][];
         };
+        /**
+         * FigureView
+         * @description `value` is None from `stale_at` on, and `history` is then empty; else it is oldest first and ends with `value`.
+         *     `unit`: usd, ratio (1 is the whole) or points (of 100).
+         */
+        FigureView: {
+            /** History */
+            history: components["schemas"]["PointView"][];
+            /** Name */
+            name: string;
+            /** Source */
+            source: string;
+            /**
+             * Stale At
+             * Format: date-time
+             */
+            stale_at: string;
+            /**
+             * True At
+             * Format: date-time
+             */
+            true_at: string;
+            /** Unit */
+            unit: string;
+            /** Value */
+            value: string | null;
+        };
+        /**
+         * Flow
+         * @description The public trades in figures. Volumes in quote, by the taker's side; `span_s` from the first trade to the last.
+         *     None where nothing can be divided by: `buy_ratio` of all volume, `per_minute` trades.
+         */
+        Flow: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Buy Quote */
+            buy_quote: number;
+            /** Buy Ratio */
+            buy_ratio: number | null;
+            /** Per Minute */
+            per_minute: number | null;
+            /** Sell Quote */
+            sell_quote: number;
+            /** Source */
+            source: string;
+            /** Span S */
+            span_s: number;
+            /** Trades */
+            trades: number;
+        };
+        /**
+         * FundingView
+         * @description Of the perpetual, for one interval and simple over a year. None: the venue does not say its interval.
+         */
+        FundingView: {
+            /** Annualized Ratio */
+            annualized_ratio: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Interval S */
+            interval_s: number | null;
+            /** Perpetual */
+            perpetual: string;
+            /** Rate Ratio */
+            rate_ratio: string;
+            /** Source */
+            source: string;
+        };
+        /**
+         * GapView
+         * @description What told nothing, or is not there, and why.
+         */
+        GapView: {
+            /** Name */
+            name: string;
+            /** Why */
+            why: string;
+        };
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
@@ -562,6 +805,25 @@ export interface components {
             /** Version */
             version: string;
         };
+        /**
+         * InterestView
+         * @description Of the perpetual: in base and in quote, None where it is not told.
+         */
+        InterestView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Notional Quote */
+            notional_quote: string | null;
+            /** Perpetual */
+            perpetual: string;
+            /** Quantity */
+            quantity: string | null;
+            /** Source */
+            source: string;
+        };
         /** LessonLearnedView */
         LessonLearnedView: {
             /**
@@ -579,6 +841,18 @@ export interface components {
             kind: "LessonLearned";
             /** Seq */
             seq: number;
+        };
+        /**
+         * Liquidity
+         * @description What rests within `bps` of the middle, in quote.
+         */
+        Liquidity: {
+            /** Asks Quote */
+            asks_quote: number;
+            /** Bids Quote */
+            bids_quote: number;
+            /** Bps */
+            bps: number;
         };
         /** MarketView */
         MarketView: {
@@ -623,6 +897,18 @@ export interface components {
             positions: components["schemas"]["PositionView"][];
             /** Prices */
             prices: components["schemas"]["PriceView"][];
+        };
+        /**
+         * NewsView
+         * @description The newest first. `gathered_at` is None when nothing was read within the hours that articles are kept.
+         */
+        NewsView: {
+            /** Articles */
+            articles: components["schemas"]["ArticleView"][];
+            /** Gathered At */
+            gathered_at: string | null;
+            /** Silent */
+            silent: components["schemas"]["GapView"][];
         };
         /** OrderExpiredView */
         OrderExpiredView: {
@@ -685,6 +971,16 @@ export interface components {
             side: string;
             /** Symbol */
             symbol: string;
+        };
+        /** PointView */
+        PointView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Value */
+            value: string;
         };
         /** PositionClosedView */
         PositionClosedView: {
@@ -891,6 +1187,60 @@ export interface components {
             rules: components["schemas"]["RuleView"][];
         };
         /**
+         * Seen
+         * @description `snapshot` is None when the archive no longer has it.
+         */
+        Seen: {
+            /** Decision Id */
+            decision_id: string;
+            snapshot: components["schemas"]["SnapshotView"] | null;
+        };
+        /**
+         * SnapshotView
+         * @description `completeness_ratio`: of the bars; `score_ratio`: of everything that could be known. `flags`: what was not as it
+         *     should be, in words; `is_disputed`: another venue's price was another.
+         */
+        SnapshotView: {
+            book: components["schemas"]["BookView"] | null;
+            /**
+             * Closed At
+             * Format: date-time
+             */
+            closed_at: string;
+            /** Completeness Ratio */
+            completeness_ratio: number;
+            /** Flags */
+            flags: string[];
+            flow: components["schemas"]["Flow"] | null;
+            funding: components["schemas"]["FundingView"] | null;
+            /** Id */
+            id: string;
+            interest: components["schemas"]["InterestView"] | null;
+            /** Is Disputed */
+            is_disputed: boolean;
+            /** Is Simulated */
+            is_simulated: boolean;
+            /** Missing */
+            missing: components["schemas"]["GapView"][];
+            /** News */
+            news: components["schemas"]["ExcerptView"][];
+            /** Readings */
+            readings: components["schemas"]["FigureView"][];
+            /** Score Ratio */
+            score_ratio: number;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            /** Source */
+            source: string;
+            /** Symbol */
+            symbol: string;
+            /** Timeframe */
+            timeframe: string;
+        };
+        /**
          * StateView
          * @description All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here.
          *
@@ -1036,6 +1386,22 @@ export interface components {
             type: string;
         };
         /**
+         * Wall
+         * @description The largest rung of a side. `distance_bps`: from the middle. `share_ratio`: of all that rests on its side.
+         */
+        Wall: {
+            /** Distance Bps */
+            distance_bps: number;
+            /** Is Bid */
+            is_bid: boolean;
+            /** Price */
+            price: number;
+            /** Quote */
+            quote: number;
+            /** Share Ratio */
+            share_ratio: number;
+        };
+        /**
          * WhyView
          * @description Everything that led to one decision. Text of prompt and reply is None when the archive no longer has it.
          */
@@ -1118,6 +1484,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Calibrations"];
+                };
+            };
+        };
+    };
+    context_api_context_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContextView"];
                 };
             };
         };
@@ -1366,6 +1752,37 @@ export interface operations {
             };
         };
     };
+    news_api_news_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewsView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     position_api_position_get: {
         parameters: {
             query?: never;
@@ -1435,6 +1852,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rules"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    snapshot_api_snapshots__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seen"];
                 };
             };
             /** @description Validation Error */

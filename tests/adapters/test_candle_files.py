@@ -27,6 +27,7 @@ from semanticsignal.domain.market import (
     epoch_ms,
     instant,
 )
+from semanticsignal.domain.microstructure import Quote
 
 BTC, ETH, SOL = (Symbol(base, "USDC") for base in ("BTC", "ETH", "SOL"))
 H4, M5 = Timeframe.H4, Timeframe.M5
@@ -201,11 +202,12 @@ def test_the_venue_asked_for_is_taken_and_else_the_first_by_name(tmp_path: Path)
     assert of(tmp_path, exchange="coinbase").tape(BTC, H4).source == "binance"
 
 
-def test_coarser_files_than_the_one_asked_for_stay_closed(tmp_path: Path) -> None:
+def test_a_longer_file_that_is_broken_is_refused_too_for_decisions_know_it(tmp_path: Path) -> None:
     write(frame(), tmp_path / f"{NAME}.csv")
-    (tmp_path / "binance_spot_BTCUSDC_1d.csv").write_text("broken, and not read")
+    (tmp_path / "binance_spot_BTCUSDC_1d.csv").write_text("broken")
 
-    assert len(of(tmp_path).tape(BTC, H4)) == 4
+    with pytest.raises(InvalidCandle, match=r"BTCUSDC_1d\.csv"):
+        of(tmp_path)
 
 
 # --- What is told, and when ----------------------------------------------------------------------------------------
@@ -257,14 +259,18 @@ async def test_a_span_that_holds_no_whole_bar_holds_none() -> None:
     assert len(await tape.fine_candles(BTC, since=START + timedelta(hours=5), until=START)) == 0
 
 
+def said(at: datetime) -> Quote:
+    return Quote(at, 100.0, "hand")
+
+
 async def test_the_first_open_is_the_first_at_or_after_since() -> None:
     tape = Tape({BTC: {H4: tape_of(12)}})
     second = START + timedelta(hours=4)
 
-    assert await tape.first_open(BTC, since=START, until=second) == (START, 100.0)
-    assert await tape.first_open(BTC, since=START + timedelta(microseconds=1), until=second) == (second, 100.0)
-    assert await tape.first_open(BTC, since=START + timedelta(milliseconds=1), until=second) == (second, 100.0)
-    assert await tape.first_open(BTC, since=second, until=second) == (second, 100.0)
+    assert await tape.first_open(BTC, since=START, until=second) == said(START)
+    assert await tape.first_open(BTC, since=START + timedelta(microseconds=1), until=second) == said(second)
+    assert await tape.first_open(BTC, since=START + timedelta(milliseconds=1), until=second) == said(second)
+    assert await tape.first_open(BTC, since=second, until=second) == said(second)
 
 
 async def test_no_open_is_told_that_comes_after_until() -> None:
@@ -279,7 +285,7 @@ async def test_where_the_fine_tape_ends_the_coarse_one_goes_on(since: timedelta)
     tape = Tape({BTC: {H4: tape_of(12), M5: tape_of(48, M5)}})
     second = START + timedelta(hours=4)
 
-    assert await tape.first_open(BTC, since=START + since, until=second) == (second, 100.0)
+    assert await tape.first_open(BTC, since=START + since, until=second) == said(second)
 
 
 async def test_rules_are_seven_digits_of_the_first_price_or_the_venues_own() -> None:

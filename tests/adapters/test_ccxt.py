@@ -1,5 +1,7 @@
-"""The real ccxt plug against real HTTP on loopback: the simulated exchange, and venues that misbehave."""
+"""The real ccxt plug against real HTTP on loopback: the simulated exchange, eight venues, and some that misbehave."""
 
+import asyncio
+import sys
 from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,12 +13,23 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from semanticsignal.adapters.ccxt import CcxtMarket
-from semanticsignal.domain.errors import InvalidSetting, InvalidSymbol, MarketUnavailable
+from semanticsignal.adapters.ccxt import CcxtMarket, is_known
+from semanticsignal.domain.collected import Part
+from semanticsignal.domain.errors import (
+    Blocked,
+    InvalidSetting,
+    InvalidSymbol,
+    Maintenance,
+    MarketUnavailable,
+    NotOffered,
+    RateLimited,
+)
 from semanticsignal.domain.market import FundingRate, MarketKind, Symbol, Timeframe, epoch_ms, instant
+from semanticsignal.domain.microstructure import FundingQuote, Quote
 from semanticsignal.simulate.exchange import app
 from semanticsignal.simulate.market import EPOCH_MS, SimulatedMarket
 from tests.loopback import serve
+from tests.venues import VENUES, Fault, Kind, Venue, World, venues
 
 BTC, ETH = Symbol.parse("BTC/USDC"), Symbol.parse("ETH/USDC")
 MARKET = SimulatedMarket(7, (BTC, ETH))
@@ -140,7 +153,7 @@ async def test_the_open_of_an_unfinished_minute_is_known(market: CcxtMarket) -> 
 
     first = await market.first_open(BTC, since=opening, until=NOW)
 
-    assert first == (opening, float(MARKET.price(BTC, epoch_ms(opening))))
+    assert first == Quote(opening, float(MARKET.price(BTC, epoch_ms(opening))), "simulated binance")
 
 
 async def test_no_minute_that_opens_outside_the_bounds_is_the_first(market: CcxtMarket) -> None:
@@ -157,6 +170,26 @@ async def test_rules_are_the_venues_own(market: CcxtMarket) -> None:
         Decimal("0.01"),
         Decimal("0.00001"),
         Decimal(5),
+    )
+
+
+async def test_a_quantity_keeps_the_digits_that_the_venue_wrote(market: CcxtMarket) -> None:
+    book = await market.book(BTC, until=NOW)
+
+    assert str((await market.rules(BTC)).quantity_step) == "0.00001"
+    assert max(-int(rung[1].as_tuple().exponent) for rung in book.bids) <= 5
+
+
+@pytest.mark.parametrize(("venue", "contract"), [("okx", "0.01"), ("binance", "1")])
+async def test_a_perpetuals_quantities_are_in_base_whatever_its_contract_is(venue: str, contract: str) -> None:
+    async with standing(venue, kind=MarketKind.PERP) as (_, market):
+        listed = await market._market(BTC)
+        rules, book = await market.rules(BTC), await market.book(BTC, until=NOW)
+
+    assert Decimal(str(listed["contractSize"])) == Decimal(contract)
+    assert rules.quantity_step == Decimal(str(listed["precision"]["amount"])) * Decimal(contract)
+    assert sum(quantity for _, quantity in book.bids) == pytest.approx(
+        sum(quantity for _, quantity in MARKET.book(BTC, epoch_ms(NOW), 50).bids), rel=Decimal("0.01")
     )
 
 
@@ -207,7 +240,7 @@ async def test_a_page_that_is_no_listing_is_unavailable_rather_than_a_pair_not_l
                 await market.rules(BTC)
 
 
-@pytest.mark.parametrize("body", [{"rows": 1}, "maintenance", [7], [["a", "b"]]])
+@pytest.mark.parametrize("body", [{"rows": 1}, [7], [["a", "b"]]])
 async def test_a_body_without_a_single_bar_in_it_makes_no_candles(body: Any) -> None:
     async with plugged(venue_that_tells(body)) as market:
         assert len(await market.candles(BTC, Timeframe.H1, until=NOW, limit=5)) == 0
@@ -306,3 +339,454 @@ async def test_a_perpetual_tells_its_funding_after_since_and_up_to_until() -> No
 
     assert rates_paid == tuple(FundingRate(BTC, instant(at), Decimal("0.0001")) for at in settled[1:3])
     assert set(asked) == {"BTCUSDC"}
+
+
+# --- eight venues, each in its own tongue, of one world ---
+
+WORLD = World(MARKET, lambda: epoch_ms(NOW))
+# 20 days of the world are long enough for two weeks that begin on a Monday
+THURSDAY = {"kucoin", "gate", "hyperliquid", "kraken"}
+REACH = {"kraken": 720, "hyperliquid": 5_000}
+PERPETUAL = {
+    "binance": "BTC/USDC:USDC", "kucoin": "BTC/USDC:USDC", "gate": "BTC/USDT:USDT", "mexc": "BTC/USDT:USDT",
+    "hyperliquid": "BTC/USDC:USDC", "kraken": "BTC/USD:USD", "okx": "BTC/USDC:USDC",
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def standing(name: str, clock: Any = lambda: NOW, **ways: Any) -> AsyncIterator[tuple[Venue, CcxtMarket]]:
+    async with venues(name, world=WORLD) as here:
+        market = CcxtMarket(name, base_url=here[name].url, clock=clock, **ways)
+        try:
+            yield here[name], market
+        finally:
+            await market.close()
+
+
+@pytest.fixture(params=VENUES)
+async def at(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Venue, CcxtMarket]]:
+    async with standing(request.param) as both:
+        yield both
+
+
+def truth(timeframe: Timeframe, bars: int) -> list[int]:
+    closed = timeframe.floor_ms(epoch_ms(NOW)) - timeframe.ms
+    return [int(row[0]) for row in WORLD.bars(BTC, timeframe, closed - (bars - 1) * timeframe.ms, closed)]
+
+
+async def test_pages_join_without_a_seam_on_every_venue(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    minutes = min(2_200, REACH.get(venue.name, 2_200))
+
+    candles = await market.candles(BTC, Timeframe.M1, until=NOW, limit=2_200)
+
+    # kraken's newest bar is the one that is still forming
+    told = truth(Timeframe.M1, minutes - 1 if venue.name == "kraken" else minutes)
+    assert list(candles.opened_ms) == told
+    assert sum(asked.kind is Kind.CANDLES for asked in venue.log) <= 14
+
+
+async def test_hours_of_last_week_are_the_ones_that_were_asked_for(at: tuple[Venue, CcxtMarket]) -> None:
+    _, market = at
+    until = NOW - timedelta(days=9)
+
+    candles = await market.candles(BTC, Timeframe.H1, until=until, limit=100)
+
+    assert (len(candles), candles.gaps, candles.closed_at) == (100, 0, Timeframe.H1.floor(until))
+
+
+async def test_minutes_that_a_venue_no_longer_tells_are_not_taken_for_quiet_ones(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    since, until = NOW - timedelta(days=5), NOW - timedelta(days=5) + timedelta(hours=1)
+
+    if venue.name in REACH:
+        with pytest.raises(NotOffered, match=f"newest {REACH[venue.name]} minutes"):
+            await market.fine_candles(BTC, since=since, until=until)
+        with pytest.raises(NotOffered, match=f"newest {REACH[venue.name]} minutes"):
+            await market.first_open(BTC, since=since, until=until)
+    else:
+        assert len(await market.fine_candles(BTC, since=since, until=until)) == 59
+
+
+async def test_weeks_begin_on_monday_or_are_not_told(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+
+    for _ in range(2):
+        if venue.name in THURSDAY or venue.name == "coinbase":
+            with pytest.raises(NotOffered, match=r"another day than Monday|no bars of 1w"):
+                await market.candles(BTC, Timeframe.W1, until=NOW, limit=2)
+            assert Part.WEEKLY not in market.offers
+        else:
+            weeks = await market.candles(BTC, Timeframe.W1, until=NOW, limit=2)
+            assert [instant(at).weekday() for at in weeks.opened_ms] == [0, 0]
+            assert Part.WEEKLY in market.offers
+    assert sum(asked.kind is Kind.CANDLES for asked in venue.log) <= 1
+
+
+async def test_a_timeframe_that_a_venue_has_not_is_not_offered() -> None:
+    async with standing("coinbase") as (venue, market):
+        with pytest.raises(NotOffered, match="coinbase has no bars of 4h"):
+            await market.candles(BTC, Timeframe.H4, until=NOW, limit=5)
+
+    assert not [asked for asked in venue.log if asked.kind is Kind.CANDLES]
+
+
+async def test_the_book_has_fifty_rungs_or_what_the_venue_tells(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    rungs = 20 if venue.name == "hyperliquid" else 50
+    truly = MARKET.book(BTC, epoch_ms(NOW), rungs)
+
+    book = await market.book(BTC, until=NOW)
+
+    assert (book.bids, book.asks) == (truly.bids, truly.asks)
+    assert (book.source, book.symbol) == (venue.name, BTC)
+
+
+async def test_a_crossed_book_is_unavailable(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    venue.faults.on(Fault.CROSSED)
+
+    with pytest.raises(MarketUnavailable, match="crossed"):
+        await market.book(BTC, until=NOW)
+
+
+async def test_trades_are_the_newest_oldest_first_each_once_by_the_takers_side(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    if venue.name == "hyperliquid":
+        with pytest.raises(NotOffered):
+            await market.trades(BTC, until=NOW)
+        assert Part.TRADES not in market.offers
+        return
+    count = 100 if venue.name == "kucoin" else 500
+    truly = MARKET.trades(BTC, None, None, count, epoch_ms(NOW))
+
+    told = await market.trades(BTC, until=NOW)
+
+    told_rows = [(epoch_ms(trade.at), trade.price, trade.quantity, trade.is_buy) for trade in told.trades]
+    assert told_rows == [(at_ms, price, quantity, not is_maker) for _, at_ms, price, quantity, is_maker in truly]
+    assert list(told.trades) == sorted(told.trades, key=lambda trade: trade.at)
+
+
+async def test_no_trade_after_the_question_is_told(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    if venue.name == "hyperliquid":
+        return
+    until = NOW - timedelta(seconds=30)
+
+    told = await market.trades(BTC, until=until)
+
+    assert told.trades
+    assert all(trade.at <= until for trade in told.trades)
+
+
+async def test_when_nobody_traded_the_tape_is_empty() -> None:
+    async with standing("gate") as (venue, market):
+        venue.faults.on(Fault.NO_TRADES)
+
+        assert (await market.trades(BTC, until=NOW)).trades == ()
+
+
+async def test_the_funding_of_the_perpetual_says_its_true_interval(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    if venue.name == "coinbase":
+        with pytest.raises(NotOffered):
+            await market.funding_quote(BTC, until=NOW)
+        assert not market.offers & {Part.FUNDING, Part.INTEREST}
+        return
+    hours = 1 if venue.name in {"hyperliquid", "kraken"} else 8
+    perpetual = WORLD.perpetual("BTC", hours)
+
+    quote = await market.funding_quote(BTC, until=NOW)
+
+    assert quote == FundingQuote(BTC, quote.at, perpetual.rate, hours * 3_600, PERPETUAL[venue.name], venue.name)
+    assert NOW - timedelta(minutes=1) < quote.at <= NOW
+
+
+async def test_open_interest_is_counted_in_base(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    if venue.name == "coinbase":
+        with pytest.raises(NotOffered):
+            await market.open_interest(BTC, until=NOW)
+        return
+
+    interest = await market.open_interest(BTC, until=NOW)
+
+    assert interest.quantity == WORLD.perpetual("BTC", 8).open_interest
+    assert (interest.perpetual, interest.source) == (PERPETUAL[venue.name], venue.name)
+    # absent where it is not told, never nothing
+    assert interest.notional_quote is None or interest.notional_quote > 0
+
+
+async def test_an_interval_that_cannot_be_read_is_absent_and_not_guessed() -> None:
+    async with standing("binance") as (venue, market):
+        await market.funding_quote(ETH, until=NOW)
+        fresh = CcxtMarket("binance", base_url=venue.url, clock=lambda: NOW)
+        teller = await fresh._of_perpetuals()
+        await teller._markets()
+        teller._venue.fetch_funding_intervals = teller._venue.fetch_accounts
+
+        quote = await fresh.funding_quote(ETH, until=NOW)
+
+        await fresh.close()
+    assert quote.interval_s is None
+    assert quote.annualized_ratio is None
+
+
+ANSWERS = {
+    Fault.LIMITED: RateLimited, Fault.LIMITED_MUTE: RateLimited, Fault.TEAPOT: RateLimited, Fault.GEO: Blocked,
+    Fault.FORBIDDEN: Blocked, Fault.MAINTENANCE: Maintenance, Fault.BROKEN: MarketUnavailable,
+    Fault.GATEWAY: MarketUnavailable, Fault.UNAVAILABLE: MarketUnavailable, Fault.SLOW_GATEWAY: MarketUnavailable,
+    Fault.PAGE: MarketUnavailable, Fault.TRUNCATED: MarketUnavailable, Fault.HALF: MarketUnavailable,
+}  # fmt: skip
+
+
+async def test_each_fault_of_the_line_is_called_by_its_name(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    await market.rules(BTC)
+    told = {}
+
+    for fault in ANSWERS:
+        venue.faults.off()
+        venue.faults.on(fault)
+        with pytest.raises(MarketUnavailable) as raised:
+            await market.candles(BTC, Timeframe.H1, until=NOW, limit=5)
+        told[fault] = type(raised.value)
+        assert len(str(raised.value)) < 300 and "\n" not in str(raised.value)
+    # hyperliquid has no words for it
+    expected = ANSWERS | ({Fault.MAINTENANCE: MarketUnavailable} if venue.name == "hyperliquid" else {})
+
+    assert told == expected
+
+
+async def test_how_long_a_venue_wants_to_be_left_alone_is_told_or_unknown(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    await market.rules(BTC)
+    waits = []
+
+    for fault in (Fault.LIMITED, Fault.LIMITED_MUTE):
+        venue.faults.off()
+        venue.faults.on(fault)
+        with pytest.raises(RateLimited) as raised:
+            await market.book(BTC, until=NOW)
+        waits.append(raised.value.wait_s)
+
+    assert waits == [7.0, None]
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"Retry-After": "120"}, 120.0),
+        (
+            {"Retry-After": (NOW + timedelta(seconds=90)).strftime("%a, %d %b %Y %H:%M:%S GMT")},
+            pytest.approx(90, abs=1),
+        ),
+        ({"gw-ratelimit-reset": "2500"}, 2.5),
+        ({"X-Gate-Ratelimit-Reset-Timestamp": str(epoch_ms(NOW) // 1_000 + 10)}, pytest.approx(10, abs=1)),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "999999999"}, 3 * 86_400),
+    ],
+)
+async def test_a_wait_is_read_as_each_venue_writes_it(headers: dict[str, str], wait_s: Any) -> None:
+    api = FastAPI()
+    api.add_api_route("/api/v3/exchangeInfo", lambda: JSONResponse({}, 429, headers))
+
+    async with plugged(api) as market:
+        with pytest.raises(RateLimited) as raised:
+            await market.rules(BTC)
+
+    assert raised.value.wait_s == wait_s
+
+
+async def test_a_venue_that_hangs_costs_its_timeout_and_no_more() -> None:
+    async with standing("kucoin", timeout_s=0.05) as (venue, market):
+        venue.faults.on(Fault.SILENT)
+
+        with pytest.raises(MarketUnavailable):
+            await asyncio.wait_for(market.candles(BTC, Timeframe.H1, until=NOW, limit=5), 5)
+
+
+async def test_a_pair_that_is_no_longer_traded_says_so(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    venue.faults.on(Fault.DELISTED)
+
+    with pytest.raises(InvalidSymbol, match=r"any more|does not list"):
+        await market.candles(BTC, Timeframe.H1, until=NOW, limit=5)
+
+
+async def test_the_listing_is_read_again_after_a_while_behind_the_back_of_who_asks() -> None:
+    now = [NOW]
+    async with standing("binance", lambda: now[0]) as (venue, market):
+        await market.rules(BTC)
+        venue.faults.on(Fault.DELISTED)
+        now[0] += timedelta(hours=7)
+
+        assert (await market.rules(BTC)).price_tick
+        assert market._listing
+        await market._listing
+        with pytest.raises(InvalidSymbol, match="any more"):
+            await market.rules(BTC)
+
+
+@pytest.mark.parametrize("ours_ahead_s", [90, -90])
+async def test_a_bar_is_closed_once_the_venues_clock_and_ours_say_so(ours_ahead_s: int) -> None:
+    end = Timeframe.H1.floor(NOW)
+    closed = end - timedelta(milliseconds=1) if ours_ahead_s > 0 else end
+    world = World(MARKET, lambda: epoch_ms(closed))
+    async with venues("mexc", world=world) as here:
+        ours = closed + timedelta(seconds=ours_ahead_s)
+        market = CcxtMarket("mexc", base_url=here["mexc"].url, clock=lambda: ours)
+
+        candles = await market.candles(BTC, Timeframe.H1, until=end, limit=3)
+
+        await market.close()
+    assert candles.closed_at == end - Timeframe.H1.span
+
+
+async def test_days_that_have_closed_are_asked_for_once_until_the_next_has() -> None:
+    async with standing("okx") as (venue, market):
+        first = await market.candles(BTC, Timeframe.D1, until=NOW, limit=10)
+        asked = len(venue.log)
+        again = await market.candles(BTC, Timeframe.D1, until=NOW + timedelta(hours=3), limit=10)
+        assert again is first
+        assert len(venue.log) == asked
+        earlier = await market.candles(BTC, Timeframe.D1, until=NOW - timedelta(days=1), limit=10)
+
+    assert earlier.closed_at == first.closed_at - timedelta(days=1)
+
+
+async def test_days_without_the_newest_are_not_kept() -> None:
+    async with standing("okx") as (venue, market):
+        venue.faults.on(Fault.LATE, times=2)
+
+        told = [(await market.candles(BTC, Timeframe.D1, until=NOW, limit=3)).closed_at for _ in range(2)]
+
+    assert told == [Timeframe.D1.floor(NOW) - timedelta(days=1), Timeframe.D1.floor(NOW)]
+
+
+async def test_one_venue_is_no_second_opinion_on_itself(market: CcxtMarket) -> None:
+    besides = {"simulated binance"}
+
+    assert market.sources == ("simulated binance",)
+    for asked in (
+        market.candles(BTC, Timeframe.H4, until=NOW, limit=5, besides=besides),
+        market.fine_candles(BTC, since=NOW, until=NOW, besides=besides),
+        market.first_open(BTC, since=NOW, until=NOW, besides=besides),
+        market.last_price(BTC, until=NOW, besides=besides),
+    ):
+        with pytest.raises(InvalidSymbol, match="no other"):
+            await asked
+
+
+async def test_a_probe_tells_the_way_the_clock_and_what_is_listed(at: tuple[Venue, CcxtMarket]) -> None:
+    venue, market = at
+    venue.faults.on(Fault.BEHIND)
+
+    probe = await market.probe((BTC, Symbol.parse("XRP/USDC")))
+
+    assert 0 <= probe.latency_s < 5
+    assert probe.skew_s == pytest.approx(90, abs=2)
+    assert (probe.listed, probe.absent) == ((BTC,), (Symbol.parse("XRP/USDC"),))
+
+
+async def test_who_gives_up_waiting_for_the_listing_does_not_take_it_from_the_others() -> None:
+    release = asyncio.Event()
+    api = venue_that_tells([bar(1)])
+
+    @api.middleware("http")
+    async def held(request: Request, call_next: Any) -> Any:
+        await release.wait()
+        return await call_next(request)
+
+    async with plugged(api) as market:
+        first, second = (asyncio.create_task(market.candles(BTC, Timeframe.H1, until=NOW, limit=3)) for _ in range(2))
+        while market._listing is None:
+            await asyncio.sleep(0)
+        first.cancel()
+        release.set()
+        candles = await second
+
+    assert first.cancelled()
+    assert len(candles) == 1
+
+
+async def test_a_question_given_up_in_the_queue_takes_nobodys_turn() -> None:
+    market = CcxtMarket("kraken", clock=lambda: NOW)
+    await market.open()
+    pace = market._pace
+    assert pace is not None
+
+    await pace(1)
+    waiting = [asyncio.create_task(pace(1_000)) for _ in range(3)]
+    await asyncio.sleep(0)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [cost for _, cost in pace._throttler.queue] == [0, 0, 0]
+    await market.close()
+
+
+@pytest.mark.parametrize(
+    ("exchange", "algorithm", "within"),
+    [
+        ("binance", "rollingWindow", (60_000, 1_200)),
+        ("kucoin", "rollingWindow", (30_000, 4_000)),
+        ("gate", "rollingWindow", (10_000, 200)),
+        ("coinbase", "rollingWindow", (1_000, 29)),
+        ("kraken", "leakyBucket", None),
+        ("okx", "leakyBucket", None),
+    ],
+)
+async def test_a_burst_is_let_through_where_the_venue_counts_by_the_window(
+    exchange: str, algorithm: str, within: tuple[int, int] | None
+) -> None:
+    market = CcxtMarket(exchange, clock=lambda: NOW)
+    await market.open()
+
+    pace = market._venue.throttler.config
+    await market.close()
+
+    assert pace["algorithm"] == algorithm
+    assert within is None or (pace["windowSize"], int(pace["maxWeight"])) == within
+
+
+async def test_a_listing_that_cannot_be_renewed_serves_on() -> None:
+    now = [NOW]
+    async with standing("okx", lambda: now[0]) as (venue, market):
+        await market.rules(BTC)
+        venue.faults.on(Fault.BROKEN, Kind.LISTING)
+        now[0] += timedelta(hours=7)
+
+        for _ in range(3):
+            assert (await market.rules(BTC)).price_tick
+            assert market._listing
+            await asyncio.wait({market._listing})
+
+    assert sum(asked.kind is Kind.LISTING for asked in venue.log) == 2
+
+
+async def test_perpetuals_are_loaded_when_they_are_first_asked_for_and_share_the_venues_limit() -> None:
+    async with standing("gate") as (_, market):
+        await market.candles(BTC, Timeframe.H1, until=NOW, limit=3)
+        before = market._teller
+        await market.funding_quote(BTC, until=NOW)
+        teller = market._teller
+
+        assert before is None
+        assert teller
+        assert teller._venue.throttle is market._venue.throttle
+
+
+def test_what_ccxt_knows_is_known_without_loading_it() -> None:
+    assert is_known("bitvavo")
+    assert not is_known("mtgox")
+    assert not is_known("../gate")
+    assert "ccxt.async_support.bitvavo" not in sys.modules
+
+
+def test_what_an_address_does_not_tell_is_not_offered() -> None:
+    spot_only = CcxtMarket("binance", clock=lambda: NOW, has_perpetuals=False)
+
+    assert spot_only.offers == {Part.DAILY, Part.WEEKLY, Part.BOOK, Part.TRADES}
+    assert CcxtMarket("binance", clock=lambda: NOW).offers == {*spot_only.offers, Part.FUNDING, Part.INTEREST}

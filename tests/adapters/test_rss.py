@@ -1,5 +1,6 @@
 """Feeds on loopback: what publishers send, what they should not, and what is no feed at all."""
 
+import asyncio
 import gzip
 from datetime import timedelta
 from email.utils import format_datetime
@@ -7,6 +8,7 @@ from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import feedparser
 import orjson
@@ -16,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semanticsignal import wiring
-from semanticsignal.adapters.rss import DEEPEST, FEEDS, LONGEST, MOST_PARTS, RssFeed
+from semanticsignal.adapters.rss import DEEPEST, FEEDS, LONGEST, MOST_PARTS, SITES, RssFeed
 from semanticsignal.adapters.web import Web
 from semanticsignal.domain.errors import InvalidSetting, Unavailable
 from semanticsignal.domain.market import instant
@@ -315,3 +317,77 @@ async def test_recorded_bodies_come_through_a_feed_as_plain_text(recorded_data: 
         assert article.title.split() == one["title"].split()
         assert one["body"].split()[:20] == article.body.split()[:20]
         assert instant(0) < article.published_at and len(article.body) <= 2_000
+
+
+STORY = "".join(f"<p>Paragraph {n} of the story says at some length what happened on that day.</p>" for n in range(9))
+PAGE = f"""<!doctype html><html><head><title>T</title><script>buy("now")</script></head><body>
+<nav><a href="/">Home</a> Menu</nav><main><article><h1>Bitcoin rises</h1>{STORY}
+<p style="display:none">hidden words</p></article></main><footer>All rights reserved</footer></body></html>""".encode()
+
+
+async def whole(there: Any, *items: str, site: str = "", **changes: Any) -> tuple[Article, ...]:
+    """A feed read with its publisher's pages."""
+    feed = RssFeed(
+        Told(rss(*items)), "example", "", pages=Web(5, 200_000, stays=True), site=site or there.url, **changes
+    )
+    return await feed.articles(until=NOON, limit=100)
+
+
+async def test_what_is_only_announced_is_read_on_its_own_page() -> None:
+    async with site({"/a": PAGE}) as there:
+        (article,) = await whole(there, item(1, link=f"{there.url}/a"))
+
+    assert article.body.startswith("Paragraph 0 of the story") and "Paragraph 8" in article.body
+    assert not [word for word in ("hidden", "Menu", "rights", "buy", "Bitcoin rises") if word in article.body]
+    assert article.title == "Bitcoin rises"
+
+
+async def test_only_a_publisher_s_own_pages_are_read_and_only_the_newest_that_are_short() -> None:
+    async with site({f"/{n}": PAGE for n in range(30)}) as there:
+        mine = [item(n, f"Story {n}", f"{there.url}/{n}") for n in range(1, 20)]
+        long = item(0, "Long", f"{there.url}/0", body="word " * 100)
+        told = await whole(there, *mine, long, item(25, "Elsewhere", "https://news.example/25"))
+        asked = {path for path, _ in there.asked}
+        there.asked.clear()
+        await whole(there, item(1, link=f"{there.url}/1"), site="https://other.example")
+
+    assert asked == {f"/{n}" for n in range(1, 16)}
+    assert [len(article.body) > 400 for article in told] == [True] * 16 + [False] * 5
+    assert there.asked == []
+
+
+@pytest.mark.parametrize("page", [b"", b"<html><body><p>Just a moment...</p>", b"<div>" * 5_000, b"\xff" * 300_000])
+async def test_a_page_that_cannot_be_had_leaves_the_announcement(page: bytes) -> None:
+    async with site({"/a": page} if page else {}) as there:
+        (article,) = await whole(there, item(1, link=f"{there.url}/a"))
+
+    assert (article.body, len(there.asked)) == ("It rose.", 1)
+
+
+async def test_pages_that_take_too_long_leave_the_announcement() -> None:
+    class Asleep(Web):
+        async def get(self, url: str, headers: Any = ()) -> bytes:
+            await asyncio.sleep(60)
+            return PAGE
+
+    feed = RssFeed(Told(rss(item(1))), "example", "", pages=Asleep(1), site="https://news.example", pages_s=0.05)
+
+    (article,) = await feed.articles(until=NOON, limit=9)
+
+    assert article.body == "It rose."
+
+
+async def test_a_page_that_leads_to_another_host_is_not_followed() -> None:
+    moved = {"location": "https://elsewhere.example/a"}
+    async with site({"/a": PAGE}, status=302, headers=moved) as there:
+        with pytest.raises(Unavailable, match="redirected to another host, was elsewhere"):
+            await Web(5, stays=True).get(f"{there.url}/a")
+        (article,) = await whole(there, item(1, link=f"{there.url}/a"))
+
+    assert article.body == "It rose."
+
+
+def test_each_publisher_s_pages_lie_on_its_own_site() -> None:
+    assert tuple(SITES) == tuple(FEEDS)
+    assert all(SITES[name].startswith("https://") for name in FEEDS)
+    assert all(urlsplit(FEEDS[name]).hostname.removeprefix("www.") == urlsplit(SITES[name]).hostname for name in FEEDS)  # type: ignore[union-attr]

@@ -78,6 +78,8 @@ def test_doctor_names_each_problem_in_a_line_with_its_mend(tmp_path: Path, monke
     taken = web.bound(0)
     variables = {
         "SEMSIG_EXCHANGE": "nosuchvenue",
+        "SEMSIG_COLLECT__FALLBACKS": "",
+        "SEMSIG_NEWS__FEEDS": "",
         "SEMSIG_MODEL__PROVIDER": "openai_compatible",
         "SEMSIG_MODEL__BASE_URL": f"http://127.0.0.1:{free_port()}/v1",
         "SEMSIG_HOME": "file/home",
@@ -88,20 +90,23 @@ def test_doctor_names_each_problem_in_a_line_with_its_mend(tmp_path: Path, monke
 
     lines = done.stdout.splitlines()
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert [line.split(":")[0] for line in lines] == ["dashboard", "home", "port", "live market", "model"]
-    assert all("mend: " in line or "choose another" in line for line in lines)
+    missing = [line for line in lines if line.startswith("missing ")]
+    assert [line.split(":")[0].split()[1] for line in missing] == ["market", "model", "home", "port"]
+    assert "warning  dashboard: not built; mend: make setup" in lines
+    assert all("; mend: " in line for line in lines if not line.startswith("ok "))
 
 
 def test_the_version_is_told(tmp_path: Path) -> None:
     assert semsig("--version", folder=tmp_path).stdout == f"semsig {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["run", "analyze", "replay", "config", "doctor"])
+@pytest.mark.parametrize("command", ["run", "analyze", "replay", "config", "doctor", "record"])
 def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
     done = here(command, "--help", folder=tmp_path)
 
     assert done.returncode == 0
     assert f"semsig {command}" in done.stdout
+    assert command == "config" or f"xample: semsig {command}" in done.stdout
 
 
 def test_words_of_a_model_cannot_forge_a_line_or_move_the_cursor() -> None:

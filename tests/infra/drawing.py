@@ -4,7 +4,8 @@ BARS = """
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import sin
-from semanticsignal.domain.market import Candles, Market, Symbol, Timeframe, TradingRules, epoch_ms
+from semanticsignal.domain.collected import Market
+from semanticsignal.domain.market import Candles, Symbol, Timeframe, TradingRules, epoch_ms
 
 def market(bars=400):
     start, pair = epoch_ms(datetime(2024, 1, 1, tzinfo=UTC)), Symbol("BTC", "USDC")

@@ -12,6 +12,7 @@ from world import BTC, H4, MONDAY, bars, path, story, told, world
 
 from semanticsignal.adapters.folder import FolderArchive
 from semanticsignal.codec import dumps, loads
+from semanticsignal.domain.analysis import Snapshot
 from semanticsignal.domain.context import MarketContext, Reading, Unit, known
 from semanticsignal.domain.errors import Unavailable
 from semanticsignal.domain.events import CandleClosed, ContextGathered, QuarterPassed
@@ -202,13 +203,25 @@ async def test_nothing_is_decided_or_written_because_of_it() -> None:
     assert await story(on) == await told(on) == []
 
 
-async def test_a_decision_is_the_same_with_and_without_it() -> None:
-    prompts: list[Any] = []
-    for sources in ((), (Source("one", reading()),)):
-        on = sockets(*sources)
-        loop = Loop(on, on.ledger)  # type: ignore[arg-type]
-        await loop.run(QuarterPassed(TWENTY))
-        await loop.run(CandleClosed(BTC, on.settings.timeframe, TWENTY))
-        prompts.append(on.model.prompts)  # type: ignore[attr-defined]
+async def test_a_decision_sees_what_was_gathered_last_and_not_what_came_later() -> None:
+    on = sockets(Source("one", reading()))
+    loop = Loop(on, on.ledger)  # type: ignore[arg-type]
+    await loop.run(QuarterPassed(TWENTY))
 
-    assert prompts[0] == prompts[1] and len(prompts[0]) == 1
+    await loop.run(CandleClosed(BTC, on.settings.timeframe, TWENTY))
+    (prompt,) = on.model.prompts  # type: ignore[attr-defined]
+    seen = await on.archive.get(f"snapshot/{prompt.id}", Snapshot)
+
+    assert "[whole market]" in prompt.user and "tvl: 5.000 USD, 0.0 h old, hand" in prompt.user
+    assert [one.name for one in seen.readings] == ["tvl"]
+    assert all(one.true_at <= seen.seen_at < one.stale_at for one in seen.readings)
+
+
+async def test_a_context_that_nobody_gathered_is_named_as_missing() -> None:
+    on = sockets(Source("one", reading()))
+
+    await Loop(on, on.ledger).run(CandleClosed(BTC, on.settings.timeframe, TWENTY))  # type: ignore[arg-type]
+    (prompt,) = on.model.prompts  # type: ignore[attr-defined]
+
+    assert "[whole market]" not in prompt.user
+    assert "not known: market context" in prompt.user

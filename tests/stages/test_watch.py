@@ -260,6 +260,10 @@ class Moody:
     def is_simulated(self) -> bool:
         return False
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return ("hand",)
+
     def __getattr__(self, question: str) -> Any:
         async def asked(symbol: Symbol, *given: Any, **more: Any) -> Any:
             if question in self._answers:

@@ -1,6 +1,7 @@
 /** Small pieces that several panels share. */
 import { html, nothing, type TemplateResult } from "lit";
 import { arrow, sign } from "../format";
+import type { GapView } from "../shapes";
 
 /** A permalink to all that led to one decision. */
 export function whyHref(id: string): string {
@@ -52,4 +53,32 @@ export function field(name: string, value: unknown, title?: string): TemplateRes
 /** 0…1 as a bar with its figure beside it. */
 export function meter(value: number | null, text: string): TemplateResult {
   return html`<span class="meter" aria-hidden="true"><span .style=${`width:${(value ?? 0) * 100}%`}></span></span><span>${text}</span>`;
+}
+
+/** How much of a panel is shown: all of it, its head alone, or nothing but it. */
+export type Fold = "open" | "closed" | "full";
+
+export interface Frame {
+  readonly fold: Fold;
+  set(fold: Fold): void;
+}
+
+/** The buttons that fold a panel and give it the whole screen; `title` names it to those who do not see which. */
+export function tools(name: string, title: string, { fold, set }: Frame): TemplateResult {
+  const full = fold === "full";
+  const open = fold !== "closed";
+  return html`<div class="tools push">
+    ${full ? nothing : html`<button type="button" aria-expanded=${open ? "true" : "false"} aria-label="${open ? "Collapse" : "Expand"} ${title}" data-fold=${name} @click=${() => set(open ? "closed" : "open")}>${open ? "Collapse" : "Expand"}</button>`}
+    <button type="button" aria-label="${full ? "Leave full screen of" : "Full screen of"} ${title}" data-full=${name} @click=${() => set(full ? "open" : "full")}>${full ? "Leave full screen" : "Full screen"}</button>
+  </div>`;
+}
+
+/** Who told nothing, or what is not there, each with its reason. */
+export function gaps(title: string, told: readonly GapView[]): TemplateResult | typeof nothing {
+  if (!told.length) return nothing;
+  return html`<div class="gaps"><p class="muted">${title}</p><ul class="notes">${told.map(({ name, why }) => html`<li><strong><bdi>${name}</bdi></strong> <bdi>${why}</bdi></li>`)}</ul></div>`;
+}
+
+export function failure(why: string | undefined): TemplateResult | typeof nothing {
+  return why === undefined ? nothing : html`<p class="refusal"><strong>Could not be asked anew.</strong> ${why}</p>`;
 }

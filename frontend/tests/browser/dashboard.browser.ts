@@ -1,63 +1,9 @@
 /** The dashboard in a real Chromium, against a running instance: `SEMSIG_URL=http://127.0.0.1:8000 npm run test:browser`. */
-import { mkdirSync } from "node:fs";
-import { AxeBuilder } from "@axe-core/playwright";
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { begin, end, foreign, shots, violations, visit } from "./visit";
 
-const url = process.env["SEMSIG_URL"] ?? "";
-if (!url) throw new Error("SEMSIG_URL names the instance to test; pytest starts one of its own");
-const shots = new URL("../../screenshots/", import.meta.url).pathname;
-const WIDTHS = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
-const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-  "--disable-sync",
-];
-
-let browser: Browser;
-
-beforeAll(async () => {
-  mkdirSync(shots, { recursive: true });
-  browser = await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: FLAGS });
-});
-afterAll(() => browser.close());
-
-interface Visit {
-  page: Page;
-  context: BrowserContext;
-  complaints: string[];
-  requested: string[];
-}
-
-async function visit(size: keyof typeof WIDTHS, theme: "dark" | "light", path = "/"): Promise<Visit> {
-  const phone = size === "phone";
-  const context = await browser.newContext({ viewport: WIDTHS[size], colorScheme: theme, isMobile: phone, hasTouch: phone, reducedMotion: "reduce" });
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  const requested: string[] = [];
-  page.on("console", (message) => {
-    // A decision of which the archive kept no picture is no fault of the page.
-    const noPicture = message.location().url.endsWith("/chart.png");
-    if (["error", "warning"].includes(message.type()) && !noPicture) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("request", (request) => requested.push(request.url()));
-  page.on("websocket", (socket) => requested.push(socket.url()));
-  await page.goto(new URL(path, url).href);
-  await page.getByText("Live", { exact: true }).waitFor();
-  await page.locator("price-chart canvas").first().waitFor();
-  await page.locator("equity-chart canvas").first().waitFor();
-  return { page, context, complaints, requested };
-}
-
-async function violations(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(" ")} ${failureSummary ?? ""}`));
-}
-
-function foreign(requested: readonly string[]): string[] {
-  const own = new URL(url).host;
-  return requested.filter((each) => !/^(data|blob):/.test(each) && new URL(each).host !== own);
-}
+beforeAll(begin);
+afterAll(end);
 
 describe("a visit with mouse and keyboard", () => {
   test("shows the headline, changes symbol, opens a why, closes it with Escape, toggles the theme and forces an analysis", async () => {

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from semanticsignal.domain.collected import Market
 from semanticsignal.domain.market import (
     Candles,
-    Market,
     MarketKind,
     Symbol,
     Timeframe,

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semanticsignal.domain.analysis import Phase, Snapshot, Trend
-from semanticsignal.domain.market import Candles, Market, Symbol, Timeframe, TradingRules, epoch_ms, instant
+from semanticsignal.domain.collected import Market
+from semanticsignal.domain.market import Candles, Symbol, Timeframe, TradingRules, epoch_ms, instant
 from semanticsignal.logic.analyse import momentum, trend, volatility, volume
 from semanticsignal.logic.analyse.conditions import conditions
 from semanticsignal.logic.analyse.snapshot import snapshot

@@ -222,6 +222,25 @@ def test_enough_of_the_bars_were_there(ratio: float, is_enough: bool) -> None:
     assert (guards.completeness(seen, settings(min_completeness_ratio=0.9)) is None) is is_enough
 
 
+@pytest.mark.parametrize(("score", "is_enough"), [(0.7, True), (0.6999, False)])
+def test_enough_of_everything_was_known(score: float, is_enough: bool) -> None:
+    seen = replace(snapshot(), score_ratio=score, missing={"order book": "crossed"})
+
+    refusal = guards.completeness(seen, settings())
+
+    assert (refusal is None) is is_enough
+    assert refusal is None or refusal.reason.endswith("without order book")
+
+
+def test_nothing_is_opened_at_a_price_that_another_venue_does_not_see() -> None:
+    flags = ("prices of one alone", "price disputed: one 100, two 103, 3.0% apart")
+    seen = replace(snapshot(), is_disputed=True, flags=flags)
+
+    (refusal,) = guards.entry_refusals(GOOD, seen, FLAT, ((), None), settings())
+
+    assert (refusal.guard, refusal.reason) == ("price_disputed", flags[1])
+
+
 # --- Moving levels --------------------------------------------------------------------------------------------------
 
 

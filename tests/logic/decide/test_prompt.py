@@ -59,7 +59,7 @@ def test_the_same_briefing_gives_the_same_bytes() -> None:
     second = prompt.prompt(briefing(), Risk(), Memory())
 
     assert first == second
-    assert (first.id, first.version, first.image) == (briefing().snapshot.id, "trader_v1", None)
+    assert (first.id, first.version, first.image) == (briefing().snapshot.id, "trader_v2", None)
 
 
 def test_what_is_unknown_is_shown_as_unknown() -> None:

@@ -3,51 +3,96 @@
 What can grow is read up to `until`, so that a replay cannot see the future; what is named by id, the portfolio and a
 venue's rules are read as they stand. Every write is first-write-wins."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from .domain.collected import Part
 from .domain.context import Reading
 from .domain.decision import Prompt, Reply
 from .domain.events import Fact
 from .domain.learning import Conditions, Experience, SemanticRule
 from .domain.ledger import Entry
 from .domain.market import Candles, FundingRate, Symbol, Timeframe, TradingRules
+from .domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrades, Quote
 from .domain.news import Article
 from .domain.policy import Settings
 from .domain.trading import Portfolio
 
 T = TypeVar("T")
 
+Sources = Collection[str]
+
+
+NOBODY: frozenset[str] = frozenset()
+
 
 class MarketData(Protocol):
-    """A venue. Raises MarketUnavailable when it does not answer, InvalidSymbol for a pair it does not list."""
+    """A venue, or several of which one answers. Raises MarketUnavailable when none answers, InvalidSymbol for a pair
+    that none lists.
+
+    `besides`: the sources that shall not answer, for a second opinion: InvalidSymbol when no other has the pair."""
 
     @property
     def is_simulated(self) -> bool: ...
 
-    async def candles(self, symbol: Symbol, timeframe: Timeframe, *, until: datetime, limit: int) -> Candles:
-        """The bars of the last `limit` grid slots closed at or before `until`, oldest first; a hole is a hole."""
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Who may answer, as nouns name their source; the first is asked first."""
         ...
 
-    async def fine_candles(self, symbol: Symbol, *, since: datetime, until: datetime) -> Candles:
-        """The finest bars there are, opened at or after `since` and closed at or before `until`, oldest first."""
+    @property
+    def offers(self) -> frozenset[Part]:
+        """What can be told at all, beside the bars. Of the parts that are not here nobody asks."""
         ...
 
-    async def first_open(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[datetime, float] | None:
+    async def candles(
+        self, symbol: Symbol, timeframe: Timeframe, *, until: datetime, limit: int, besides: Sources = NOBODY
+    ) -> Candles:
+        """The bars of the last `limit` grid slots closed at or before `until`, oldest first, all of one source; a hole
+        is a hole."""
+        ...
+
+    async def fine_candles(
+        self, symbol: Symbol, *, since: datetime, until: datetime, besides: Sources = NOBODY
+    ) -> Candles:
+        """The finest bars there are, opened at or after `since` and closed at or before `until`, oldest first, all of
+        one source."""
+        ...
+
+    async def first_open(
+        self, symbol: Symbol, *, since: datetime, until: datetime, besides: Sources = NOBODY
+    ) -> Quote | None:
         """The first bar opening in [since, until]: when, and at what price. An opening price is known as it opens."""
         ...
 
-    async def last_price(self, symbol: Symbol, *, until: datetime) -> float | None:
-        """The newest price known at `until`; None before the first. For showing: no money moves on it."""
+    async def last_price(self, symbol: Symbol, *, until: datetime, besides: Sources = NOBODY) -> Quote | None:
+        """The newest price known at `until`; None before the first. For showing and comparing: no money moves on it."""
         ...
 
     async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:
-        """Settlements in (since, until], oldest first; empty for spot."""
+        """Settlements in (since, until], oldest first; empty for spot. Always the first source's: whoever holds its
+        perpetual pays what it settles."""
         ...
 
     async def rules(self, symbol: Symbol) -> TradingRules: ...
+
+    async def book(self, symbol: Symbol, *, until: datetime) -> OrderBook:
+        """The 50 best rungs of each side as they stand at `until`, which is now."""
+        ...
+
+    async def trades(self, symbol: Symbol, *, until: datetime) -> PublicTrades:
+        """The newest 500 up to `until`, which is now."""
+        ...
+
+    async def funding_quote(self, symbol: Symbol, *, until: datetime) -> FundingQuote:
+        """Of the perpetual of the pair's base, in the pair's quote where there is one, else in a dollar."""
+        ...
+
+    async def open_interest(self, symbol: Symbol, *, until: datetime) -> OpenInterest:
+        """Of the same perpetual."""
+        ...
 
 
 class Web(Protocol):
@@ -204,6 +249,10 @@ class Audience(Protocol):
 
 class Clock(Protocol):
     def now(self) -> datetime: ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Until so much later by this clock."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,16 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
         {"min_length": 1, "max_length": 200},
     ),
     "model.timeout_s": ("time for a whole answer, seconds", {"gt": 0, "le": 600}),
+    "collect.fallbacks": (
+        "venues asked when the first cannot answer, and as second opinions, in this order; none: only the first",
+        {"max_length": 12},
+    ),
+    "collect.daily_limit": ("daily bars collected", {"ge": 0, "le": 1000}),
+    "collect.weekly_limit": ("weekly bars collected", {"ge": 0, "le": 1000}),
+    "collect.timeout_s": ("time for one answer of one venue, seconds", {"gt": 0, "le": 60}),
+    "collect.deadline_s": ("time to wait for a bar that has closed, seconds", {"ge": 0, "le": 300}),
+    "collect.max_apart_ratio": ("two venues' prices this far apart are disputed", {"gt": 0, "le": 1}),
+    "collect.min_score_ratio": ("share of all that should be known below which nothing is decided", {"ge": 0, "le": 1}),
     "context.max_age_minutes": (
         "age at which a figure on the whole market counts as absent; one of a day: after its day",
         {"ge": 15, "le": 10_080},
@@ -68,6 +78,8 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "news.feeds": ("publishers: coindesk, cointelegraph, decrypt, cryptoslate; none: no news", {"max_length": 4}),
     "news.keep_hours": ("age at which an article is dropped, hours", {"ge": 1, "le": 168}),
     "news.timeout_s": ("time for a whole answer of each source, seconds", {"gt": 0, "le": 60}),
+    "news.limit": ("articles shown to the model", {"ge": 0, "le": 20}),
+    "news.tokens": ("length of each of them, tokens (estimated)", {"ge": 50, "le": 4000}),
     "simulation.seed": ("makes the simulated market", {"ge": 0, "le": 2**31}),
     "simulation.symbols": ("pairs of the simulated market", {"min_length": 1, "max_length": 50}),
     "simulation.history_days": ("simulated days lived through at start", {"ge": 0, "le": 3650}),
@@ -83,7 +95,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "cloud.log_days": ("how long logs are kept, days; rounded up to what CloudWatch offers", {"ge": 1, "le": 3653}),
 }
 # Said with commas by a flag or a variable.
-LISTS = ("symbols", "feeds")
+LISTS = ("symbols", "feeds", "fallbacks")
 # Where the settings lie, recorded data for tests and benchmarks, and what the cloud calls its parts.
 PLACES = {
     "table": "SEMSIG_TABLE",

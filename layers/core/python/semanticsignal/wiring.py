@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .domain.errors import AlreadyRunning, BadInput
+from .domain.errors import AlreadyRunning, BadInput, InvalidSetting
 from .domain.learning import SemanticRule
 from .domain.ledger import Learned
-from .domain.market import Timeframe
+from .domain.market import MarketKind, Symbol, Timeframe
 from .domain.policy import Settings
-from .ports import Archive, ContextFeed, LanguageModel, Ledger, MarketData, MemoryStore, NewsFeed, Sockets
+from .ports import Archive, Clock, ContextFeed, LanguageModel, Ledger, MarketData, MemoryStore, NewsFeed, Sockets
 from .settings import secret as environment_secret
 
 if TYPE_CHECKING:
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from .adapters.ccxt import CcxtMarket
     from .adapters.chroma import ChromaMemory
     from .adapters.eventbridge import EventBridge
+    from .adapters.failover import Failover
     from .adapters.lambda_function import LambdaFunction
     from .adapters.sqlite import SqliteLedger as SqliteLedger
     from .adapters.system_clock import FastClock, SystemClock
     from .adapters.system_clock import SetClock as SetClock
+    from .adapters.tape_files import CandleFile as CandleFile
+    from .adapters.tape_files import DayFiles, Recordings
+    from .adapters.tape_files import Unseen as Unseen
     from .adapters.websocket import WebSocketNotifier as WebSocketNotifier
 
 LEDGER, ARCHIVE, REPLIES, LOCK = "ledger.db", "archive", "replies", "lock"
@@ -105,7 +109,7 @@ def _differing(held: str, holds: str) -> str:
 
 
 def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datetime, mind: LanguageModel) -> Rig:
-    """Recorded candles, a clock set by hand, nobody listening."""
+    """Recorded candles and what was recorded beside them, a clock set by hand, nobody listening."""
     from .adapters.inmemory import InMemoryArchive, InMemoryMemory, InMemoryNotifier
     from .adapters.system_clock import SetClock
 
@@ -117,7 +121,7 @@ def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datet
         model=mind,
         memory=InMemoryMemory(),
         ledger=ledger,
-        archive=InMemoryArchive(REPLAY_KEEPS),
+        archive=with_recorded(tape, InMemoryArchive(REPLAY_KEEPS)),
         notifier=InMemoryNotifier(is_heard=False),
     )
     return Rig(on, clock, ledger)
@@ -137,7 +141,7 @@ def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNoti
         model=world.mind,
         memory=InMemoryMemory(),
         ledger=held.ledger,
-        archive=FolderArchive(held.path / ARCHIVE),
+        archive=with_recorded(world.tape, FolderArchive(held.path / ARCHIVE)),
         notifier=notifier,
         context=context_feed(settings, environment_secret("COINGECKO_API_KEY")) if is_live else (),
         news=news_feed(settings, environment_secret("CRYPTOCOMPARE_API_KEY")) if is_live else (),
@@ -275,17 +279,55 @@ def served(base_url: str, name: str, timeout_s: float, api_key: str = "none") ->
 def tape(folder: Path, settings: Settings) -> "Tape":
     from .adapters import candle_files
 
-    return candle_files.load(folder, settings.pairs, settings.timeframe, settings.market_kind, settings.exchange)
+    where = (folder, settings.pairs, settings.timeframe, settings.market_kind, settings.exchange)
+    return candle_files.load(*where, recorded=recordings(folder, settings))
+
+
+# Public spot data of a venue at another address, which is open where the first may not be.
+MIRRORS = {"binance": "https://data-api.binance.vision"}
 
 
 def venue(
     settings: Settings, clock: Callable[[], datetime], base_url: str | None = None, *, is_simulated: bool = False
-) -> "CcxtMarket":
+) -> "CcxtMarket | Failover":
+    """The configured venue alone where an address is given; else with its mirror and the fallbacks behind it.
+    Raises InvalidSetting."""
     from .adapters.ccxt import CcxtMarket
+    from .adapters.failover import Failover
 
-    return CcxtMarket(
-        settings.exchange, base_url=base_url, is_simulated=is_simulated, kind=settings.market_kind, clock=clock
-    )
+    kind, timeout_s = settings.market_kind, settings.collect.timeout_s
+    if base_url is not None or is_simulated:
+        return CcxtMarket(
+            settings.exchange, base_url=base_url, is_simulated=is_simulated, kind=kind, clock=clock,
+            timeout_s=timeout_s, has_perpetuals=not is_simulated,
+        )  # fmt: skip
+    # as long as a closed bar may be waited for, and no longer than three of them take
+    patience_s = max(timeout_s, min(3 * timeout_s, settings.collect.deadline_s))
+    return Failover(ranked(settings, clock), clock=clock, timeout_s=timeout_s, patience_s=patience_s)
+
+
+def ranked(settings: Settings, clock: Callable[[], datetime]) -> tuple[tuple[str, "CcxtMarket"], ...]:
+    """Each live venue by name, a mirror after its own, in the order asked. Raises InvalidSetting that names it for one
+    that is unknown."""
+    from .adapters.ccxt import CcxtMarket, is_known
+
+    asked = dict.fromkeys((settings.exchange, *settings.collect.fallbacks), "collect.fallbacks")
+    asked[settings.exchange] = "exchange"
+    found = []
+    for name, key in asked.items():
+        if not is_known(name):
+            raise InvalidSetting(f"{key} must be a venue that ccxt knows, was {name!r}")
+        addresses: dict[str, str | None] = {name: None}
+        if settings.market_kind is MarketKind.SPOT and name in MIRRORS:
+            addresses[urlsplit(MIRRORS[name]).hostname or name] = MIRRORS[name]
+        found += [
+            (label, CcxtMarket(
+                name, base_url=url, kind=settings.market_kind, clock=clock, timeout_s=settings.collect.timeout_s,
+                has_perpetuals=url is None,
+            ))
+            for label, url in addresses.items()
+        ]  # fmt: skip
+    return tuple(found)
 
 
 def system_clock() -> "SystemClock":
@@ -361,14 +403,21 @@ def context_feed(settings: Settings, coingecko_key: str = "") -> tuple[ContextFe
     return (AlternativeMe(web, max_age), CoinGecko(web, max_age, demo_key=coingecko_key), *llamas)
 
 
+# One page of a publisher.
+PAGE_S, PAGE_BYTES = 8.0, 1_500_000
+
+
 def news_feed(settings: Settings, cryptocompare_key: str = "") -> tuple[NewsFeed, ...]:
     """Whose news are read; CryptoCompare's only with a key. Raises InvalidSetting for one that no header can carry."""
     from .adapters.cryptocompare import CryptoCompare
-    from .adapters.rss import FEEDS, RssFeed
+    from .adapters.rss import FEEDS, SITES, RssFeed
     from .adapters.web import Web
 
-    web = Web(settings.news.timeout_s)
-    feeds = [RssFeed(web, name, FEEDS[name], settings.news.timeout_s) for name in dict.fromkeys(settings.news.feeds)]
+    web, pages = Web(settings.news.timeout_s), Web(PAGE_S, PAGE_BYTES, stays=True)
+    feeds = [
+        RssFeed(web, name, FEEDS[name], settings.news.timeout_s, pages=pages, site=SITES[name])
+        for name in dict.fromkeys(settings.news.feeds)
+    ]
     return (*feeds, CryptoCompare(web, cryptocompare_key)) if cryptocompare_key else tuple(feeds)
 
 
@@ -400,3 +449,94 @@ def memory_function(name: str) -> MemoryStore:
     from .adapters.memory_function import MemoryFunction
 
     return MemoryFunction(name)
+
+
+def recordings(folder: Path, settings: Settings) -> "Recordings | None":
+    """What was recorded there beside the bars; None when that is nothing."""
+    from .adapters.tape_files import Recordings
+
+    return Recordings(folder, settings.market_kind) or None
+
+
+def with_recorded(tape: "Tape | None", archive: Archive) -> Archive:
+    """Context and news from the tape, under the ids that they were gathered under; all else from that archive."""
+    from .adapters.inmemory import SplitArchive
+
+    if tape is None or tape.recorded is None:
+        return archive
+    return SplitArchive(dict.fromkeys(("context", "news"), tape.recorded), archive)
+
+
+class Reel(NamedTuple):
+    """A folder that this process alone records to. `torn`: the files of which a crash had left half a line."""
+
+    path: Path
+    days: "DayFiles"
+    lock: Any
+    torn: tuple[str, ...]
+
+    def bars(self, source: str, settings: Settings, symbol: Symbol, timeframe: Timeframe) -> "CandleFile":
+        from .adapters.tape_files import CandleFile
+
+        return CandleFile(self.path, source, settings.market_kind, symbol, timeframe)
+
+    def name(self, noun: Any, settings: Settings) -> str:
+        """What the day files of such a noun begin with."""
+        from .adapters.tape_files import WORDS, venue_of
+
+        return f"{venue_of(noun.source)}_{settings.market_kind}_{noun.symbol.joined}_{WORDS[type(noun)]}"
+
+    def unseen(self, name: str) -> "Unseen":
+        from .adapters.tape_files import Unseen
+
+        return Unseen(self.days.recent(name))
+
+
+def reel(folder: Path) -> Reel:
+    """Raises AlreadyRunning when another process records there, BadInput for what is no folder to write to."""
+    from filelock import FileLock, Timeout
+
+    from .adapters.tape_files import DayFiles
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK)
+        lock.acquire(timeout=0)
+        days = DayFiles(folder)
+        return Reel(folder, days, lock, tuple(days.mend()))
+    except Timeout:
+        raise AlreadyRunning(f"another semsig records there, was {folder}; stop it or record elsewhere") from None
+    except OSError as wrong:
+        raise BadInput(f"tapes are recorded to a folder that can be written, was {folder}: {wrong.strerror}") from wrong
+
+
+def recording(settings: Settings, held: Reel, market: MarketData, clock: Clock) -> Sockets:
+    """What the steps that gather are given while recording: what they archive goes onto the reel. Nobody decides."""
+    from .adapters.analyst import RulesAnalyst
+    from .adapters.inmemory import InMemoryLedger, InMemoryMemory, InMemoryNotifier
+    from .adapters.tape_files import Recordings
+
+    context, news = ((), ()) if market.is_simulated else gathered(settings)
+    return Sockets(
+        settings=settings,
+        clock=clock,
+        market=market,
+        model=RulesAnalyst(),
+        memory=InMemoryMemory(),
+        ledger=InMemoryLedger(settings.paper.start_quote),
+        archive=Recordings(held.path, settings.market_kind, held.days),
+        notifier=InMemoryNotifier(is_heard=False),
+        context=context,
+        news=news,
+    )
+
+
+def venues(settings: Settings, clock: Clock) -> "dict[str, CcxtMarket]":
+    """Each that may be asked, by itself, in the order asked. Raises InvalidSetting."""
+    return dict(ranked(settings, clock.now))
+
+
+def gathered(settings: Settings) -> tuple[tuple[ContextFeed, ...], tuple[NewsFeed, ...]]:
+    """Who is asked about the whole market, and whose news are read, with the keys of this machine."""
+    context = context_feed(settings, environment_secret("COINGECKO_API_KEY"))
+    return context, news_feed(settings, environment_secret("CRYPTOCOMPARE_API_KEY"))

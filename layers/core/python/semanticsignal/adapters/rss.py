@@ -4,10 +4,12 @@ import asyncio
 import re
 from calendar import timegm
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from html.entities import html5
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
@@ -17,7 +19,8 @@ from ..domain.errors import Unavailable
 from ..domain.market import instant
 from ..domain.news import Article
 from ..domain.policy import Feed
-from ..logic.collect.articles import RAW, URL, cleaned
+from ..logic.collect.articles import BODY, RAW, URL, cleaned, plain
+from ..logic.collect.pages import main_text
 from ..ports import Web
 
 FEEDS: Mapping[Feed, str] = {
@@ -26,6 +29,15 @@ FEEDS: Mapping[Feed, str] = {
     "decrypt": "https://decrypt.co/feed",
     "cryptoslate": "https://cryptoslate.com/feed/",
 }
+# Where a publisher's own pages lie: no other page is read, whatever a feed links to.
+SITES: Mapping[Feed, str] = {
+    "coindesk": "https://coindesk.com",
+    "cointelegraph": "https://cointelegraph.com",
+    "decrypt": "https://decrypt.co",
+    "cryptoslate": "https://cryptoslate.com",
+}
+# Of so few characters an article is but announced; so many of the newest are looked up, so many at once.
+SHORT, PAGES, AT_ONCE = 400, 15, 4
 # A feed has some 50 articles, in a tenth of this.
 LONGEST, MOST_PARTS, DEEPEST = 1_000_000, 5_000, 64
 # What is read of an article, and how much of it: no publisher needs more, and no more can be made of it.
@@ -51,10 +63,24 @@ STUMBLES = (LookupError, TypeError, ValueError, AttributeError, AssertionError, 
 
 
 class RssFeed:
-    """One publisher's newest articles. A body that is no feed, or declares entities, is no answer."""
+    """One publisher's newest articles. A body that is no feed, or declares entities, is no answer.
 
-    def __init__(self, web: Web, name: str, url: str, timeout_s: float = 20) -> None:
+    `pages`: reads what is only announced on the publisher's own `site`, for at most `pages_s`; it must follow no
+    redirect to another host. What cannot be had leaves the announcement."""
+
+    def __init__(
+        self,
+        web: Web,
+        name: str,
+        url: str,
+        timeout_s: float = 20,
+        *,
+        pages: Web | None = None,
+        site: str = "",
+        pages_s: float = 15,
+    ) -> None:
         self._web, self.name, self._url, self._timeout_s = web, name, url, timeout_s
+        self._pages, self._site, self._pages_s = pages, _origin(site), pages_s
 
     async def articles(self, *, until: datetime, limit: int) -> tuple[Article, ...]:
         content = await self._web.get(self._url)
@@ -64,7 +90,29 @@ class RssFeed:
                 found = await asyncio.to_thread(self._read, content, until, limit)
         except TimeoutError as wrong:
             raise Unavailable(f"{self.name}: a feed that takes more than {self._timeout_s:g} s to read") from wrong
-        return found
+        return found if self._pages is None else await self._whole(found, self._pages)
+
+    async def _whole(self, announced: tuple[Article, ...], pages: Web) -> tuple[Article, ...]:
+        """With what their pages say instead of what announces them."""
+        short = [a for a in announced if len(a.body) < SHORT and _origin(a.url) == self._site][:PAGES]
+        bodies: dict[str, str] = {}
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(article: Article) -> None:
+            async with gate:
+                try:
+                    page = await pages.get(article.url)
+                except Unavailable:
+                    return
+                text = await asyncio.to_thread(main_text, page)
+                bodies[article.id] = plain(text or "", BODY)
+
+        try:
+            async with asyncio.timeout(self._pages_s):
+                await asyncio.gather(*map(one, short))
+        except TimeoutError:
+            pass  # what came in time is told
+        return tuple(replace(a, body=max(a.body, bodies.get(a.id, ""), key=len)) for a in announced)
 
     def _read(self, content: bytes, until: datetime, limit: int) -> tuple[Article, ...]:
         if len(content) > LONGEST:
@@ -180,6 +228,11 @@ class _Sieve:
     def _written(self, text: str) -> None:
         self._text.append(text[: self._room])
         self._room -= len(self._text[-1])
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme.lower(), (parts.hostname or "").removeprefix("www."), parts.port
 
 
 def _published_at(entry: Any) -> datetime | None:

@@ -1,5 +1,6 @@
 """Clocks: the machine's own, one that runs faster than real time, and one that is set by hand."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
 class FastClock:
@@ -29,6 +33,9 @@ class FastClock:
         passed = 0.0 if self._began is None else time.monotonic() - self._began
         return self._at + timedelta(seconds=passed * self.speed)
 
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self.speed)
+
 
 class SetClock:
     """Stands still until it is set: replay turns it by hand."""
@@ -41,3 +48,7 @@ class SetClock:
 
     def set(self, at: datetime) -> None:
         self._at = at
+
+    async def sleep(self, seconds: float) -> None:
+        """Nobody waits: it is that much later."""
+        self._at += timedelta(seconds=seconds)

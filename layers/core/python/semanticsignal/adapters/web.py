@@ -26,10 +26,10 @@ REDIRECTS, SAID, FAULTS = 3, 160, 100
 
 class Web:
     """Each question opens a connection of its own: a few an hour, from whichever loop. Nothing of `headers` is ever
-    said, or sent to another host than the one that was asked."""
+    said, or sent to another host than the one that was asked. With `stays`, no other host is asked at all."""
 
-    def __init__(self, timeout_s: float, limit_bytes: int = 2_000_000) -> None:
-        self._timeout_s, self._limit_bytes = timeout_s, limit_bytes
+    def __init__(self, timeout_s: float, limit_bytes: int = 2_000_000, *, stays: bool = False) -> None:
+        self._timeout_s, self._limit_bytes, self._stays = timeout_s, limit_bytes, stays
 
     async def get(self, url: str, headers: Mapping[str, str] = NONE) -> bytes:
         try:
@@ -60,6 +60,8 @@ class Web:
                     to = url.join(answer.headers["location"])
                 if to.scheme != "https":
                     raise Unavailable(f"{url.host}: redirected to something else than https, was {str(to)[:SAID]}")
+                if self._stays and to.host.removeprefix("www.") != url.host.removeprefix("www."):
+                    raise Unavailable(f"{url.host}: redirected to another host, was {to.host[:SAID]}")
                 url, headers = to, headers if to.host == url.host else NONE
         raise Unavailable(f"{url.host}: more than {REDIRECTS} redirects")
 

@@ -1,12 +1,15 @@
 """What the market looked like at one instant, in numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from .context import Reading
 from .market import Symbol, Timeframe
+from .microstructure import FundingQuote, OpenInterest
+from .news import Excerpt
 
 
 class Trend(StrEnum):
@@ -53,12 +56,74 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
+class Depth:
+    """What rests within the first `levels` of each side, in quote. `imbalance_ratio`: -1 only asks … 1 only bids."""
+
+    levels: int
+    bids_quote: float
+    asks_quote: float
+    imbalance_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """The largest rung of a side. `distance_bps`: from the middle. `share_ratio`: of all that rests on its side."""
+
+    is_bid: bool
+    price: float
+    quote: float
+    distance_bps: float
+    share_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidity:
+    """What rests within `bps` of the middle, in quote."""
+
+    bps: int
+    bids_quote: float
+    asks_quote: float
+
+
+@dataclass(frozen=True, slots=True)
+class BookView:
+    """The order book in figures. `depths`: at 5, 10, 20 and 50 levels, as many as it has. `imbalance_change`: against
+    the last snapshot's at as many levels, None when it had none."""
+
+    at: datetime
+    source: str
+    mid_price: float
+    spread_bps: float
+    depths: tuple[Depth, ...]
+    liquidity: tuple[Liquidity, ...]
+    walls: tuple[Wall, ...]
+    spread_change_bps: float | None = None
+    imbalance_change: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The public trades in figures. Volumes in quote, by the taker's side; `span_s` from the first trade to the last.
+    None where nothing can be divided by: `buy_ratio` of all volume, `per_minute` trades."""
+
+    at: datetime
+    source: str
+    trades: int
+    buy_quote: float
+    sell_quote: float
+    span_s: float
+    buy_ratio: float | None
+    per_minute: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything known at `seen_at`; what the model is shown and the key of replay.
 
     `indicators`: name → value at the last closed bar, None until there are enough bars.
     `earlier`: the same, one bar before. `closes`: the newest closes, oldest first, quote.
-    `completeness_ratio`: share of what should have been there that was."""
+    `completeness_ratio`: share of the bars that should have been there that were; `score_ratio`: of everything.
+    `missing`, `flags`, `is_disputed`: as of the Market it was made from."""
 
     id: str
     symbol: Symbol
@@ -77,3 +142,13 @@ class Snapshot:
     bars: int
     gaps: int
     completeness_ratio: float
+    score_ratio: float = 1.0
+    book: BookView | None = None
+    flow: Flow | None = None
+    funding: FundingQuote | None = None
+    interest: OpenInterest | None = None
+    readings: tuple[Reading, ...] = ()
+    news: tuple[Excerpt, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    is_disputed: bool = False

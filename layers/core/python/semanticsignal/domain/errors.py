@@ -5,10 +5,15 @@ SemanticSignalError
 │   ├── InvalidSetting    a key of config.toml, an environment variable or a flag
 │   ├── InvalidSymbol     not BASE/QUOTE, or not traded here
 │   ├── InvalidCandle     one bar, or a file of bars, that cannot be true
+│   ├── InvalidBook       an order book that cannot be true
 │   ├── InvalidReply      the model's words make no signal
 │   └── InvalidOrder      the venue's own rules forbid it
 ├── Unavailable         an outside system did not answer; try again later
 │   ├── MarketUnavailable
+│   │   ├── Blocked           the venue lets nobody in from here
+│   │   ├── RateLimited       the venue wants fewer questions
+│   │   ├── Maintenance       the venue says that it is closed
+│   │   └── NotOffered        the venue tells no such thing at all: no fault of its
 │   ├── ModelUnavailable
 │   ├── MemoryUnavailable
 │   ├── LedgerUnavailable   the disk is full, locked or broken: nothing was written
@@ -39,6 +44,10 @@ class InvalidCandle(BadInput):
     """A bar whose prices contradict each other, or a series out of order."""
 
 
+class InvalidBook(BadInput):
+    """An order book that is empty, crossed or out of order."""
+
+
 class InvalidReply(BadInput):
     """A model reply that cannot be read as a signal."""
 
@@ -53,6 +62,26 @@ class Unavailable(SemanticSignalError):
 
 class MarketUnavailable(Unavailable):
     """The venue did not answer, or has not published what was asked for."""
+
+
+class Blocked(MarketUnavailable):
+    """HTTP 451 or 403: the venue lets nobody in from here."""
+
+
+class RateLimited(MarketUnavailable):
+    """HTTP 429 or 418. `wait_s`: how long the venue wants to be left alone; None where it does not say."""
+
+    def __init__(self, message: str, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class Maintenance(MarketUnavailable):
+    """The venue says that it is closed for a while."""
+
+
+class NotOffered(MarketUnavailable):
+    """The venue tells no such thing at all."""
 
 
 class ModelUnavailable(Unavailable):

@@ -1,4 +1,4 @@
-"""What a venue publishes: pairs, closed bars, funding, and the rules of its orders."""
+"""What a venue publishes: pairs, closed bars, settlements, and the rules of its orders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,12 +128,22 @@ class Candle:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One bar that is not its series' own: whose it is, and what was wrong with the slot."""
+
+    opened_ms: int
+    source: str
+    fault: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Candles:
     """Closed bars of one pair from one source, oldest first, as parallel columns.
 
     `opened_ms`: UTC ms, strictly rising. Prices are floats because indicators read them; a price that
-    moves money is taken as `Candle`, in decimals. `source`: the venue. `gaps`: grid slots without a bar."""
+    moves money is taken as `Candle`, in decimals. `source`: the venue; `repairs`: the bars that are another's.
+    `gaps`: grid slots without a bar."""
 
     symbol: Symbol
     timeframe: Timeframe
@@ -144,14 +154,18 @@ class Candles:
     low: Sequence[float]
     close: Sequence[float]
     volume: Sequence[float]
+    repairs: tuple[Repair, ...] = ()
 
     def __len__(self) -> int:
         return len(self.opened_ms)
 
     def __getitem__(self, cut: slice) -> "Candles":
+        opened = self.opened_ms[cut]
+        held = set(opened) if self.repairs else ()
         return Candles(
             self.symbol, self.timeframe, self.source,
-            self.opened_ms[cut], self.open[cut], self.high[cut], self.low[cut], self.close[cut], self.volume[cut],
+            opened, self.open[cut], self.high[cut], self.low[cut], self.close[cut], self.volume[cut],
+            tuple(repair for repair in self.repairs if repair.opened_ms in held),
         )  # fmt: skip
 
     def candle(self, index: int) -> Candle:
@@ -165,6 +179,11 @@ class Candles:
             close=exact(self.close[index]),
             volume=exact(self.volume[index]),
         )
+
+    def source_at(self, at: datetime) -> str:
+        """Whose the bar is that holds this instant."""
+        opened = self.timeframe.floor_ms(epoch_ms(at))
+        return next((repair.source for repair in self.repairs if repair.opened_ms == opened), self.source)
 
     @property
     def closed_at(self) -> datetime:
@@ -212,46 +231,9 @@ class FundingRate:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderBook:
-    """Bids best (highest) first, asks best (lowest) first, each (price, base quantity), as of `at`."""
-
-    symbol: Symbol
-    at: datetime
-    bids: tuple[tuple[Decimal, Decimal], ...]
-    asks: tuple[tuple[Decimal, Decimal], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sentiment:
-    """Fear & Greed, 0 (fear) to 100 (greed), as published at `at`."""
-
-    at: datetime
-    value: int
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
 class TradingRules:
     """The venue's order rules. `price_tick`: quote. `quantity_step`: base. `min_notional_quote`: smallest order."""
 
     price_tick: Decimal
     quantity_step: Decimal
     min_notional_quote: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Market:
-    """All that was collected for one cycle at `collected_at`; the input of analysis, archived whole.
-
-    `is_simulated` travels from the venue to every page that shows it."""
-
-    id: str
-    symbol: Symbol
-    timeframe: Timeframe
-    collected_at: datetime
-    candles: Candles
-    rules: TradingRules
-    is_simulated: bool = False
-    order_book: OrderBook | None = None
-    funding: FundingRate | None = None
-    sentiment: Sentiment | None = None

@@ -29,3 +29,18 @@ class News:
     gathered_at: datetime
     articles: tuple[Article, ...]
     silent: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What of an article a decision is shown. `text`: its lead, whole sentences, made harmless. `score`: how much it is
+    about the pair, higher is more."""
+
+    id: str
+    source: str
+    title: str
+    text: str
+    url: str
+    published_at: datetime
+    seen_at: datetime
+    score: float

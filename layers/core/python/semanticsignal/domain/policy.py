@@ -70,6 +70,19 @@ class Context:
     timeout_s: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """How the market is asked."""
+
+    fallbacks: tuple[str, ...] = ("kucoin", "gate", "mexc", "hyperliquid", "kraken", "coinbase", "okx")
+    daily_limit: int = 365
+    weekly_limit: int = 300
+    timeout_s: float = 8.0
+    deadline_s: float = 30.0
+    max_apart_ratio: float = 0.01
+    min_score_ratio: float = 0.7
+
+
 Feed = Literal["coindesk", "cointelegraph", "decrypt", "cryptoslate"]
 
 
@@ -80,6 +93,8 @@ class News:
     feeds: tuple[Feed, ...] = get_args(Feed)
     keep_hours: int = 24
     timeout_s: float = 20.0
+    limit: int = 5
+    tokens: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +137,7 @@ class Settings:
     risk: Risk = field(default_factory=Risk)
     memory: Memory = field(default_factory=Memory)
     model: Model = field(default_factory=Model)
+    collect: Collect = field(default_factory=Collect)
     context: Context = field(default_factory=Context)
     news: News = field(default_factory=News)
     simulation: Simulation = field(default_factory=Simulation)

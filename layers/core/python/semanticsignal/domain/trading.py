@@ -60,7 +60,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What the paper venue gave: `price` after slippage, `quantity` base, `fee_quote`, and what slipping cost."""
+    """What the paper venue gave: `price` after slippage, `quantity` base, `fee_quote`, and what slipping cost.
+    `source`: the venue whose price it was; None for a fill of before that was kept."""
 
     order_id: str
     filled_at: datetime
@@ -68,6 +69,7 @@ class Fill:
     quantity: Decimal
     fee_quote: Decimal
     slippage_quote: Decimal
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

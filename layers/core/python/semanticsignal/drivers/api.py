@@ -2,11 +2,12 @@
 
 `python -m semanticsignal.drivers.api` prints its OpenAPI document."""
 
+import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,21 +19,41 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .. import __version__
 from ..codec import dumps
 from ..domain.analysis import Snapshot
+from ..domain.collected import Market
+from ..domain.context import MarketContext
 from ..domain.decision import Decision, Prompt, Reply
-from ..domain.errors import BadInput, InvalidSymbol, MemoryUnavailable, Missing, SemanticSignalError, Unavailable
+from ..domain.errors import (
+    ArchiveUnavailable,
+    BadInput,
+    InvalidSymbol,
+    MemoryUnavailable,
+    Missing,
+    SemanticSignalError,
+    Unavailable,
+)
 from ..domain.learning import SemanticRule
 from ..domain.ledger import Amendment, Entry, Learned, Opening
-from ..domain.market import Market, Symbol
+from ..domain.market import Symbol
+from ..domain.news import News
 from ..domain.trading import Position
-from ..logic.show import views
+from ..logic.show import surroundings, views
 from ..ports import Sockets
+from ..stages.context import QUARTER
+from ..stages.context import id_of as context_id
+from ..stages.news import HOUR
+from ..stages.news import id_of as news_id
 from .figures import Figures
 
+T = TypeVar("T")
 Limit = Annotated[int, Query(ge=1, le=1000)]
 DRAWN = 1200
 STARTING = 50
 # What memory recalls at once; what is less alike is listed without its likeness.
 MOST_RECALLED = 1000
+# Keys of the archive asked for at once: a bucket is far away.
+AT_ONCE = 8
+# An archive that cannot be read so often is not asked on.
+GIVE_UP = 3
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
@@ -79,6 +100,7 @@ def app(room: Room) -> FastAPI:
     _past(api, room)
     _refused(api, room)
     _one_decision(api, room)
+    _around(api, room)
     _learned(api, room)
     return api
 
@@ -217,6 +239,24 @@ def _one_decision(api: FastAPI, room: Room) -> None:
         return said(await _why(room, decision)) if decision else problem(404, f"no such decision, was {id!r}")
 
 
+def _around(api: FastAPI, room: Room) -> None:
+    @api.get("/api/news", response_model=surroundings.NewsView)
+    async def news(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
+        return said(surroundings.news(await _read(room), limit))
+
+    @api.get("/api/context", response_model=surroundings.ContextView)
+    async def context() -> Response:
+        return said(surroundings.context(await _gathered(room), room.on.clock.now()))
+
+    @api.get("/api/snapshots/{id:path}", response_model=surroundings.Seen)
+    async def snapshot(id: str) -> Response:
+        # Only what a decision was made on: an id of the ledger, never a key that somebody wrote.
+        if await _decision(room, id) is None:
+            return problem(404, f"no such decision, was {id!r}")
+        found = await _newest(room, [f"snapshot/{id}"], Snapshot)
+        return said(surroundings.Seen(id, surroundings.snapshot(found) if found else None))
+
+
 def _learned(api: FastAPI, room: Room) -> None:
     @api.get("/api/memory", response_model=views.Experiences)
     async def memory(
@@ -314,6 +354,41 @@ async def _why(room: Room, entry: Entry) -> views.WhyView:
         rules=tuple(views.rule(e.subject) for e in rules if e and isinstance(e.subject, SemanticRule)),
         events=await _came_of(room, decision),
     )
+
+
+async def _read(room: Room) -> News | None:
+    """The press as it was read last, within the hours that its articles are kept."""
+    hour, back = HOUR.floor(room.on.clock.now()), range(room.on.settings.news.keep_hours + 1)
+    return await _newest(room, [f"news/{news_id(hour - n * HOUR.span)}" for n in back], News)
+
+
+async def _gathered(room: Room) -> MarketContext | None:
+    """The figures as they were gathered last, as far back as a decision would look for them."""
+    quarter = QUARTER.floor(room.on.clock.now())
+    back = range(room.on.settings.context.max_age_minutes * 60 // QUARTER.seconds + 2)
+    return await _newest(room, [f"context/{context_id(quarter - n * QUARTER.span)}" for n in back], MarketContext)
+
+
+async def _newest(room: Room, keys: Sequence[str], kind: type[T]) -> T | None:
+    """The first of the keys under which something is kept; a damaged item is passed over for the one before it.
+
+    Raises ArchiveUnavailable when there is none because of that, or the archive does not answer."""
+    wrong: list[str] = []
+    batches = [keys[:1], *(keys[start : start + AT_ONCE] for start in range(1, len(keys), AT_ONCE))]
+    for batch in batches:
+        asked = (room.on.archive.get(key, kind) for key in batch)
+        for found in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(found, kind):
+                return found
+            if isinstance(found, ArchiveUnavailable | BadInput):
+                wrong.append(str(found))
+            elif isinstance(found, BaseException):
+                raise found
+        if len(wrong) >= GIVE_UP:
+            break
+    if wrong:
+        raise ArchiveUnavailable(wrong[0])
+    return None
 
 
 async def _came_of(room: Room, decision: Decision) -> tuple[views.EventView, ...]:

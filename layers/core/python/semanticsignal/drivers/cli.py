@@ -14,13 +14,15 @@ import typer
 
 from .. import __version__
 from ..codec import plain
-from ..domain.errors import AlreadyRunning, BadInput, SemanticSignalError
+from ..domain.errors import AlreadyRunning, BadInput, SemanticSignalError, Unavailable
+from ..domain.market import Timeframe
 from ..domain.policy import Settings
 from ..settings import Sourced, load, rows
 
 cli = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Semantic Signal: autonomous crypto paper trading. Educational; no real order is ever placed.",
+    epilog="Exit code: 0 done, 1 failed, 2 wrong use.",
 )  # fmt: skip
 
 Home = Annotated[str | None, typer.Option("--home", help="Folder of ledger and archive.", metavar="DIR")]
@@ -28,6 +30,8 @@ Remote = Annotated[bool, typer.Option("--remote", help="On the deployment (cloud
 Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and API, on loopback.", metavar="P")]
 
 
+# Fewer bars are there before anybody looks.
+WORTH_A_BAR = 1_000
 # Typer carries a click of its own; this is what it raises for an option or a command that there is not.
 UsageError: Any = typer.BadParameter.__mro__[1]
 
@@ -45,7 +49,7 @@ def _plainly() -> Iterator[None]:
     except (BadInput, AlreadyRunning) as wrong:
         _fail(str(wrong), 2)
     except SemanticSignalError as wrong:
-        _fail(str(wrong), 1)
+        _fail(str(wrong), 1, is_screen=getattr(wrong, "is_screen", False))
     except UsageError as wrong:
         _fail(f"{wrong.format_message().rstrip('.')}; `semsig --help` says what there is", 2)
     except (KeyboardInterrupt, typer.Abort):
@@ -64,8 +68,10 @@ class OneLine(logging.Formatter):
         return one_line(super().format(record))
 
 
-def _fail(reason: str, code: int) -> None:
-    sys.stderr.write(f"semsig: {one_line(reason)}\n")
+def _fail(reason: str, code: int, *, is_screen: bool = False) -> None:
+    lines = reason.splitlines() if is_screen else [one_line(reason)]
+    shown = "\n".join("".join(c for c in line if c.isprintable()) for line in lines)
+    sys.stderr.write(f"semsig: {shown}\n")
     sys.exit(code)
 
 
@@ -91,19 +97,51 @@ def run(
 ) -> None:
     """Everything in one process: market, decisions, paper money, dashboard.
 
-    Keys: a forces an analysis, h helps, q quits.
+    Keys: a forces an analysis, h helps, q quits. A live market needs an exchange that can be read from here:
+    semsig doctor says which can.
 
     Example: semsig run --market simulated --speed 720 --symbols BTC/USDC,ETH/USDC"""
     from . import host
 
     sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
     settings = _pairs(sourced, market, symbols)
+    _logged()
+    if market == "live":
+        _reach(settings)
+    asyncio.run(_run(host, settings, (market, speed), yes=yes))
+
+
+def _logged() -> None:
+    """What happens, a line each, beside what is printed."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(asctime)s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for noisy in ("httpx", "httpx2", "openai", "ccxt", "asyncio", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    asyncio.run(_run(host, settings, (market, speed), yes=yes))
+
+
+def _reach(settings: Settings) -> None:
+    """Before anything is made: whether any venue can be read from here. Raises Offline, InvalidSymbol."""
+    from .. import wiring
+    from . import doctor
+
+    with _waiting("asking the exchanges"):
+        told = doctor.run(doctor.answers(wiring.venues(settings, wiring.system_clock()), settings.pairs))
+    if line := doctor.reachable(told, settings.pairs):
+        logging.getLogger("semsig").warning("%s", line)
+
+
+@contextmanager
+def _waiting(what: str) -> Iterator[None]:
+    """A sign of life on a terminal; silence elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(f"{what} …"):
+        yield
 
 
 def _pairs(sourced: Sourced, market: str, symbols: str | None) -> Settings:
@@ -323,14 +361,100 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="For machines.")
 
 
 @cli.command()
-def doctor(home: Home = None, port: Port = None) -> None:
-    """What is missing for a live run, one line a problem with its mend; exit 1 when something is."""
-    from . import remote
+def doctor(
+    home: Home = None,
+    port: Port = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """What a live run needs and what of it can be reached from here, one line each with its mend.
+
+    Exit 1 when something is missing that it cannot do without: a venue for each pair, the model, the home, the port.
+
+    Example: semsig doctor --json"""
+    from .. import wiring
+    from . import doctor as looks
 
     settings = load({"home": home, "port": port}).settings
-    problems = asyncio.run(remote.problems(settings))
-    for line in problems:
-        typer.echo(line)
-    if problems:
+    with _waiting("asking exchanges, sources and the model"):
+        found = looks.run(looks.examined(settings, wiring.system_clock()))
+    is_missing = any(finding.state is looks.State.MISSING for finding in found)
+    if as_json:
+        typer.echo(json.dumps({"is_missing": is_missing, "findings": [row._asdict() for row in found]}, indent=2))
+    else:
+        for finding in found:
+            typer.echo(f"{finding.state:8} {one_line(str(finding))}")
+    if is_missing:
         raise typer.Exit(1)
-    typer.echo("everything is there")
+
+
+@cli.command()
+def record(
+    folder: Annotated[Path, typer.Argument(help="Folder of tapes.", metavar="DIR")] = Path("tapes"),
+    symbols: Annotated[str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", metavar="A,B")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="First bar, UTC; else as many as an analysis reads.", metavar="D")
+    ] = None,
+    timeframes: Annotated[
+        str | None, typer.Option("--timeframes", help="Lengths of bars; else 1m, the setting's, 1d, 1w.", metavar="A,B")
+    ] = None,
+    only_backfill: Annotated[bool, typer.Option("--only-backfill", help="The bars up to now, and no more.")] = False,
+    market: Annotated[str, typer.Option("--market", help="live, or simulated.", metavar="WHERE")] = "live",
+    min_free: Annotated[
+        float, typer.Option("--min-free", help="Stop when the disk has less left, MB.", metavar="MB", min=0)
+    ] = 500.0,
+) -> None:
+    """Tapes of a living market, for replay: bars from --since on, and, until Ctrl-C, each minute bars, order books,
+    trades, funding and open interest, each quarter of an hour the whole market, each hour the news.
+
+    Run it again to go on: what is there is kept, and bars that closed meanwhile are fetched.
+
+    Example: semsig record tapes/ --symbols BTC/USDC --since 2026-01-01 --timeframes 1m,4h,1d
+
+    Without a network: semsig record tapes/ --market simulated --only-backfill"""
+    if market not in ("live", "simulated"):
+        raise BadInput(f"--market is live or simulated, was {market}")
+    sourced = load({"symbols": _listed(symbols)})
+    settings = _pairs(sourced, market, symbols)
+    from . import record as tapes
+
+    begin = None if since is None else _instant("--since", since, since)
+    take = tapes.Take(folder, settings, _timeframes(timeframes, settings), begin, only_backfill, min_free)
+    tapes.check(take)
+    _logged()
+    if market == "live":
+        _reach(settings)
+    with _bars() as progress:
+        written = asyncio.run(tapes.record(take, market, progress))
+    typer.echo(f"recorded to {folder}: {written}")
+    if written.missing:
+        raise Unavailable(f"still missing: {', '.join(written.missing)}; the same command goes on from here")
+
+
+def _timeframes(text: str | None, settings: Settings) -> tuple[Timeframe, ...]:
+    """Each once, the shortest first."""
+    usual = {Timeframe.M1, settings.timeframe, Timeframe.D1, Timeframe.W1}
+    names = _listed(text) or [] if text is not None else sorted(usual)
+    unknown = [name for name in names if name not in set(Timeframe)]
+    if unknown or not names:
+        raise BadInput(f"--timeframes are of {', '.join(Timeframe)}, was {text}")
+    return tuple(sorted({Timeframe(name) for name in names}, key=lambda timeframe: timeframe.ms))
+
+
+@contextmanager
+def _bars() -> Iterator[Any]:
+    """A progress bar for each pair and length of bars while their past is fetched; silence without a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, of: int) -> None:
+            if of < WORTH_A_BAR:
+                return
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=of)
+            progress.update(tasks[what], completed=done, total=of, visible=done < of)
+
+        yield tell

@@ -284,7 +284,7 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
         settings = await worlds.with_open_pairs(settings, held, recorded)
         world = await worlds.made(stack, settings, (market, recorded), speed, held)
         host = Host(settings, held, world)
-        _stop_on_signals(host)
+        stop_on_signals(host.stop)
         address = await stack.enter_async_context(web.served(web.site(host, host.notifier), listener))
         stack.callback(host.notifier.close)
         ready(host, address)
@@ -306,10 +306,10 @@ async def _until_stopped(host: Host) -> None:
         log.info("stopped before it was running; the next start goes on from here")
 
 
-def _stop_on_signals(host: Host) -> None:
+def stop_on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
-            loop.add_signal_handler(number, host.stop.set)
+            loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(host.stop.set))
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))

@@ -1,22 +1,19 @@
-"""Talking to a running instance, and looking at what it would need."""
+"""Talking to a running instance."""
 
 import asyncio
 import json
-import os
 from base64 import b64decode
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from .. import wiring
-from ..domain.errors import BadInput, SemanticSignalError, Unavailable
+from ..domain.errors import BadInput, Unavailable
 from ..domain.market import Symbol
 from ..domain.policy import Settings
-from . import web
 
-WAIT_S, POLL_S, PROBE_S = 120.0, 0.5, 10.0
+WAIT_S, POLL_S = 120.0, 0.5
 
 
 async def analyze(base: str, symbol: str, *, wait: bool) -> dict[str, Any]:
@@ -84,60 +81,3 @@ async def _asked(client: httpx.AsyncClient, method: str, path: str, body: dict[s
     if answer.is_error:
         raise Unavailable(str(content.get("detail", content)))
     return content
-
-
-async def problems(settings: Settings) -> list[str]:
-    """One line each: what is wrong, and its mend."""
-    found: list[str] = []
-    if not (web.SITE / "index.html").exists():
-        found.append("dashboard: not built; mend: make setup")
-    found += _home(settings)
-    try:
-        web.bound(settings.port).close()
-    except BadInput as wrong:
-        found.append(f"port: {wrong}")
-    found += await _venue(settings)
-    found += await _model(settings)
-    return found
-
-
-def _home(settings: Settings) -> list[str]:
-    path = Path(settings.home)
-    there = next(parent for parent in (path.resolve(), *path.resolve().parents) if parent.exists())
-    if there.is_dir() and os.access(there, os.W_OK):
-        return []
-    return [f"home: cannot be written, was {path}; mend: choose another with --home or SEMSIG_HOME"]
-
-
-async def _venue(settings: Settings) -> list[str]:
-    clock = wiring.system_clock()
-    market = wiring.venue(settings, clock.now)
-    found = []
-    try:
-        for symbol in settings.pairs:
-            until = settings.timeframe.floor(clock.now())
-            async with asyncio.timeout(PROBE_S):
-                await market.candles(symbol, settings.timeframe, until=until, limit=2)
-    except (SemanticSignalError, TimeoutError) as wrong:
-        reason = str(wrong) or f"no answer in {PROBE_S:g} s"
-        found.append(
-            f"live market: {settings.exchange} cannot be read: {reason}; mend: another exchange, or run simulated"
-        )
-    finally:
-        await market.close()
-    return found
-
-
-async def _model(settings: Settings) -> list[str]:
-    if settings.model.provider == "analyst":
-        return []
-    url = settings.model.base_url.rstrip("/") + "/models"
-    try:
-        async with httpx.AsyncClient(timeout=PROBE_S) as client:
-            answer = await client.get(url)
-        if answer.is_success:
-            return []
-        reason = f"status {answer.status_code}"
-    except httpx.HTTPError as wrong:
-        reason = repr(wrong)
-    return [f"model: no answer from {url}, was {reason}; mend: start the server or set model.base_url"]

@@ -10,6 +10,7 @@ from .. import wiring
 from ..domain.errors import BadInput
 from ..domain.market import MarketKind, epoch_ms, instant
 from ..domain.policy import Settings
+from ..ports import Clock, MarketData
 from . import web
 
 log = logging.getLogger("semsig")
@@ -63,9 +64,7 @@ async def made(
         return await _simulated(stack, settings, factor, held)
     if tape is None:
         real = wiring.system_clock()
-        venue = wiring.venue(settings, real.now)
-        stack.push_async_callback(venue.close)
-        await venue.open()
+        venue = await living(stack, settings, market, real)
         return wiring.World(venue, real, wiring.model(settings, held.path), 1.0)
     bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
     first = max(series.candle(0).opened_at for series in bars)
@@ -76,24 +75,35 @@ async def made(
     return wiring.World(tape, clock, wiring.model(settings, held.path), factor, lived_from, until, tape)
 
 
+async def living(stack: AsyncExitStack, settings: Settings, market: str, clock: Clock) -> MarketData:
+    """The venue of a simulated or a live market at that clock's time, until the stack ends."""
+    if market == "simulated":
+        from ..simulate import exchange
+        from ..simulate.market import SimulatedMarket
+
+        desk = exchange.app(SimulatedMarket(settings.simulation.seed, settings.pairs), lambda: epoch_ms(clock.now()))
+        url = await stack.enter_async_context(web.served(desk, web.bound(0)))
+        venue = wiring.venue(settings, clock.now, url, is_simulated=True)
+        stack.push_async_callback(venue.close)
+        return venue
+    venue = wiring.venue(settings, clock.now)
+    stack.push_async_callback(venue.close)
+    await venue.open()
+    return venue
+
+
 async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, held: wiring.Home) -> wiring.World:
     """The simulated venue and the analyst, each behind HTTP on loopback, read through the real plugs."""
-    from ..simulate import exchange, model
-    from ..simulate.market import EPOCH_MS, SimulatedMarket
+    from ..simulate import model
+    from ..simulate.market import EPOCH_MS
 
-    market = SimulatedMarket(settings.simulation.seed, settings.pairs)
     span = settings.timeframe.span
     lived_from = settings.timeframe.floor(instant(EPOCH_MS) + span * (settings.candle_limit + MARGIN_BARS))
     until = settings.timeframe.floor(lived_from + timedelta(days=settings.simulation.history_days))
     clock = wiring.fast_clock(await resumed(held, until), factor)
 
-    def now_ms() -> int:
-        return epoch_ms(clock.now())
-
-    venue_url = await stack.enter_async_context(web.served(exchange.app(market, now_ms), web.bound(0)))
     mind_url = await stack.enter_async_context(web.served(model.app(), web.bound(0)))
-    venue = wiring.venue(settings, clock.now, venue_url, is_simulated=True)
-    stack.push_async_callback(venue.close)
+    venue = await living(stack, settings, "simulated", clock)
     if settings.model.provider == "analyst":
         mind: Any = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
         stack.push_async_callback(mind.close)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..domain.errors import InvalidSymbol
-from ..domain.market import OrderBook, Symbol, Timeframe, TradingRules, epoch_ms, instant
+from ..domain.market import Symbol, Timeframe, TradingRules, epoch_ms, instant
+from ..domain.microstructure import OrderBook
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -206,7 +207,7 @@ class SimulatedMarket:
         lots = np.ceil(-np.log1p(-levels[:, 2:]) * path.lot_scale / path.start * path.scale * 5e4).astype(np.int64) + 1
         bids = [(middle - int(a), int(q)) for a, q in zip(away[:, 0], lots[:, 0], strict=True) if a < middle]
         asks = [(middle + int(a), int(q)) for a, q in zip(away[:, 1], lots[:, 1], strict=True)]
-        return OrderBook(symbol, instant(now_ms), _levels(path, bids), _levels(path, asks))
+        return OrderBook(symbol, instant(now_ms), _levels(path, bids), _levels(path, asks), "simulated")
 
     def trades(self, symbol: Symbol, start_ms: int | None, end_ms: int | None, limit: int, now_ms: int) -> list[Print]:
         """(id, at ms, price, quantity, is the buyer the maker) on the minute's own path, oldest first.

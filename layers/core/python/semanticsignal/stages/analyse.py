@@ -1,8 +1,11 @@
 """MarketCollected → MarketAnalysed."""
 
+from datetime import timedelta
+
+from ..domain.analysis import BookView, Snapshot
+from ..domain.collected import Market
 from ..domain.errors import Missing
-from ..domain.events import MarketAnalysed, MarketCollected
-from ..domain.market import Market
+from ..domain.events import CandleClosed, MarketAnalysed, MarketCollected
 from ..ports import Facts, Sockets
 
 
@@ -13,5 +16,14 @@ async def analyse(fact: MarketCollected, on: Sockets) -> Facts:
     market: Market | None = await on.archive.get(f"market/{fact.id}", Market)
     if market is None:
         raise Missing(f"nothing was collected under {fact.id}")
-    await on.archive.put(f"snapshot/{fact.id}", snapshot(market, market.collected_at))
+    before = await _before(fact, on) if market.book else None
+    await on.archive.put(f"snapshot/{fact.id}", snapshot(market, market.collected_at, before))
     return (MarketAnalysed(fact.id, fact.symbol, fact.timeframe, fact.closed_at, fact.is_forced),)
+
+
+async def _before(fact: MarketCollected, on: Sockets) -> BookView | None:
+    """The order book of the cycle before; None when there was none."""
+    back = timedelta(0) if fact.is_forced else fact.timeframe.span
+    earlier = CandleClosed(fact.symbol, fact.timeframe, fact.closed_at - back)
+    seen: Snapshot | None = await on.archive.get(f"snapshot/{earlier.id}", Snapshot)
+    return seen.book if seen else None

@@ -2,45 +2,68 @@
 
 from datetime import datetime, timedelta
 
+from ..domain.collected import Market
 from ..domain.decision import Refusal
-from ..domain.errors import BadInput, InvalidSymbol
+from ..domain.errors import BadInput, InvalidSymbol, MarketUnavailable
 from ..domain.events import AnalysisRequested, CandleClosed, CandleMissed, MarketCollected
 from ..domain.ledger import Entry
-from ..domain.market import Market
-from ..logic.collect.candles import closed, expected
 from ..ports import Facts, Sockets
+from .bars import bars
+from .gather import together
+from .parts import parts
 
 
 async def collect(fact: CandleClosed | AnalysisRequested, on: Sockets) -> Facts:
     """A bar told long after it closed is not decided on, and that is recorded: better no trade than one on old prices.
 
-    Raises MarketUnavailable while the venue has not published the bar: ask again."""
+    Raises MarketUnavailable when no venue publishes the bar in time: ask again."""
     _known(fact, on)
     if isinstance(fact, CandleClosed) and (now := on.clock.now()) - fact.closed_at > _patience(fact, on):
         return await _missed(fact, now, on)
     is_forced = isinstance(fact, AnalysisRequested)
     closed_at = fact.timeframe.floor(fact.requested_at) if isinstance(fact, AnalysisRequested) else fact.closed_at
-    limit = on.settings.candle_limit
-    candles = await on.market.candles(fact.symbol, fact.timeframe, until=closed_at, limit=limit)
-    market = Market(
-        id=fact.id,
-        symbol=fact.symbol,
-        timeframe=fact.timeframe,
+    told = MarketCollected(fact.id, fact.symbol, fact.timeframe, closed_at, is_forced)
+    if await on.archive.get(f"market/{fact.id}", Market) is None:
+        await on.archive.put(f"market/{fact.id}", await _collected(told, on))
+    return (told,)
+
+
+async def _collected(told: MarketCollected, on: Sockets) -> Market:
+    """Everything side by side: the slowest answer is what it takes."""
+    rules = await on.market.rules(told.symbol)
+    seen, known = await together(bars(told.symbol, told.timeframe, told.closed_at, on), parts(told, on))
+    return Market(
+        id=told.id,
+        symbol=told.symbol,
+        timeframe=told.timeframe,
         collected_at=on.clock.now(),
-        candles=expected(closed(candles, closed_at), closed_at),
-        rules=await on.market.rules(fact.symbol),
+        candles=seen.candles,
+        rules=rules,
         is_simulated=on.market.is_simulated,
+        daily=known.daily,
+        weekly=known.weekly,
+        book=known.book,
+        trades=known.trades,
+        funding=known.funding,
+        interest=known.interest,
+        readings=known.readings,
+        news=known.news,
+        asked=known.asked,
+        missing=known.missing,
+        flags=(*seen.flags, *known.flags),
+        is_disputed=seen.is_disputed,
     )
-    await on.archive.put(f"market/{fact.id}", market)
-    return (MarketCollected(fact.id, fact.symbol, fact.timeframe, closed_at, is_forced),)
 
 
 def _known(fact: CandleClosed | AnalysisRequested, on: Sockets) -> None:
-    """Whoever may speak on the bus does not choose what is traded. Raises InvalidSymbol, BadInput."""
+    """Whoever may speak on the bus does not choose what is traded, nor when. Raises InvalidSymbol, BadInput, and
+    MarketUnavailable for a bar that still runs by our clock."""
     if fact.symbol not in on.settings.pairs:
         raise InvalidSymbol(f"{fact.symbol} is not traded here, only {', '.join(on.settings.symbols)}")
     if fact.timeframe is not on.settings.timeframe:
         raise BadInput(f"bars of {on.settings.timeframe} are traded here, was {fact.timeframe}")
+    if isinstance(fact, CandleClosed) and fact.closed_at > on.clock.now():
+        raise MarketUnavailable(f"the bar that closes at {fact.closed_at.isoformat()} still runs")
     if isinstance(fact, AnalysisRequested) and fact.requested_at > on.clock.now():
         raise BadInput(f"an analysis is asked for now, was {fact.requested_at.isoformat()}")
 

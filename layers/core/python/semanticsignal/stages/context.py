@@ -1,5 +1,7 @@
 """QuarterPassed → ContextGathered."""
 
+from datetime import datetime
+
 from ..domain.context import MarketContext, known
 from ..domain.events import ContextGathered, QuarterPassed
 from ..domain.market import Timeframe
@@ -14,7 +16,7 @@ async def context(fact: QuarterPassed, on: Sockets) -> Facts:
 
     Raises Unavailable while every source is silent: ask again."""
     quarter, now = QUARTER.floor(fact.at), on.clock.now()
-    id = f"context#{quarter.isoformat()}"
+    id = id_of(quarter)
     found = await on.archive.get(f"context/{id}", MarketContext)
     if found is None:
         if not on.context or not quarter <= now < quarter + QUARTER.span:
@@ -23,3 +25,8 @@ async def context(fact: QuarterPassed, on: Sockets) -> Facts:
         gathered = MarketContext(id, on.clock.now(), known(readings, now), silent)
         found = await on.archive.put(f"context/{id}", gathered)
     return (ContextGathered(id, found.gathered_at),)
+
+
+def id_of(quarter: datetime) -> str:
+    """Under which the figures of that quarter of an hour are kept."""
+    return f"context#{quarter.isoformat()}"

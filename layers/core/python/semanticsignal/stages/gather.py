@@ -1,8 +1,8 @@
 """Several sources asked at once: who is silent is named, and blocks nobody else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from ..domain.errors import Unavailable
 
@@ -14,6 +14,7 @@ class Named(Protocol):
 
 S = TypeVar("S", bound=Named)
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 async def gather(
@@ -34,3 +35,12 @@ async def gather(
     if all(answer is None for answer in answers):
         raise Unavailable(f"every source is silent: {'; '.join(sorted(silent.values()))}")
     return tuple(told for answer in answers if answer for told in answer), dict(sorted(silent.items()))
+
+
+async def together(first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, U]) -> tuple[T, U]:
+    """Both at once; what one raises ends the other."""
+    beside = asyncio.ensure_future(second)
+    try:
+        return await first, await beside
+    finally:
+        beside.cancel()

@@ -21,7 +21,7 @@ async def news(fact: HourPassed, on: Sockets) -> Facts:
 
     Raises Unavailable while every source is silent: ask again."""
     hour, now = HOUR.floor(fact.at), on.clock.now()
-    id = _id(hour)
+    id = id_of(hour)
     found = await on.archive.get(f"news/{id}", News)
     if found is None:
         if not on.news or not hour <= now < hour + HOUR.span:
@@ -38,12 +38,13 @@ async def news(fact: HourPassed, on: Sockets) -> Facts:
 async def _before(hour: datetime, on: Sockets) -> tuple[Article, ...]:
     """What stood the last time that the press was read."""
     for hours in range(1, on.settings.news.keep_hours + 1):
-        found = await on.archive.get(f"news/{_id(hour - hours * HOUR.span)}", News)
+        found = await on.archive.get(f"news/{id_of(hour - hours * HOUR.span)}", News)
         if found is not None:
             articles: tuple[Article, ...] = found.articles
             return articles
     return ()
 
 
-def _id(hour: datetime) -> str:
+def id_of(hour: datetime) -> str:
+    """Under which the press of that hour is kept."""
     return f"news#{hour.isoformat()}"

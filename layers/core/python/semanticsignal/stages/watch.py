@@ -19,6 +19,7 @@ from ..domain.trading import ExitReason, Fill, Order, Portfolio, Position, Purpo
 from ..logic.execute import exits, paper
 from ..logic.execute import position as fold
 from ..ports import Facts, Sockets
+from .witness import fine_bars, first_price
 
 T = TypeVar("T")
 
@@ -111,17 +112,18 @@ async def _next(symbol: Symbol, portfolio: Portfolio, until: datetime, on: Socke
 
 async def _order_next(order: Order, portfolio: Portfolio, until: datetime, on: Sockets) -> Happening | None:
     limit = min(until, order.expires_at)
-    price = await on.market.first_open(order.symbol, since=order.created_at, until=limit)
+    is_opening = order.purpose is Purpose.OPEN
+    price = await first_price(order.symbol, order.created_at, limit, on, is_opening=is_opening)
     if price is None:
         if until < order.expires_at:
             return None
         return _expired(order, portfolio, order.expires_at, Refusal("no_price", "no price came while the order lived"))
-    at, opened = price
+    at = price.at
     terms = (on.settings.paper, await on.market.rules(order.symbol))
-    is_opening = order.purpose is Purpose.OPEN
-    fill = paper.fill(
-        order.id, order.quantity, at, exact(opened), terms, is_buy=paper.bought(order.side, is_opening)
+    got = paper.fill(
+        order.id, order.quantity, at, exact(price.price), terms, is_buy=paper.bought(order.side, is_opening)
     )  # fmt: skip
+    fill = replace(got, source=price.source)
     refusal = paper.refusal(order, fill, portfolio, on.settings.paper)
     if refusal:
         return _expired(order, portfolio, at, refusal)
@@ -130,12 +132,12 @@ async def _order_next(order: Order, portfolio: Portfolio, until: datetime, on: S
     position = portfolio.position(order.symbol)
     if position is None:
         return _expired(order, portfolio, at, Refusal("no_position", "the position had closed before"))
-    bars = await on.market.fine_candles(order.symbol, since=position.checked_until, until=at)
+    bars = await fine_bars(order.symbol, position.checked_until, at, on)
     return await _closed(position, portfolio, (fill, Touch(at, fill.price, ExitReason.SIGNAL, False)), bars, on)
 
 
 async def _position_next(position: Position, portfolio: Portfolio, until: datetime, on: Sockets) -> Happening | None:
-    bars = await on.market.fine_candles(position.symbol, since=position.checked_until, until=until)
+    bars = await fine_bars(position.symbol, position.checked_until, until, on)
     touch = exits.first_touch(position, bars, on.settings.paper.price_band_ratio)
     if touch is None:
         return None
@@ -146,7 +148,7 @@ async def _position_next(position: Position, portfolio: Portfolio, until: dateti
         terms = (on.settings.paper, await on.market.rules(position.symbol))
         is_buy = paper.bought(position.side, is_opening=False)
         fill = paper.fill(order_id, position.quantity, touch.at, touch.price, terms, is_buy=is_buy)
-    return await _closed(position, portfolio, (fill, touch), bars, on)
+    return await _closed(position, portfolio, (replace(fill, source=bars.source_at(touch.at)), touch), bars, on)
 
 
 def _opened(order: Order, fill: Fill, portfolio: Portfolio) -> Happening:
@@ -195,7 +197,7 @@ async def _marked(at: datetime, on: Sockets, silent: Silent) -> Facts:
 
 
 async def _seen(position: Position, at: datetime, on: Sockets) -> Position:
-    bars = await on.market.fine_candles(position.symbol, since=position.checked_until, until=at)
+    bars = await fine_bars(position.symbol, position.checked_until, at, on)
     return await _funded(fold.watched(position, bars, on.settings.paper.price_band_ratio), at, on)
 
 
@@ -204,7 +206,7 @@ async def _funded(position: Position, until: datetime, on: Sockets) -> Position:
         return position
     rates = await on.market.funding(position.symbol, since=position.funded_until, until=until)
     opens = [await on.market.first_open(position.symbol, since=r.paid_at, until=r.paid_at) for r in rates]
-    prices = {at: exact(price) for at, price in filter(None, opens)}
+    prices = {quote.at: exact(quote.price) for quote in opens if quote}
     return fold.funded(position, rates, until, prices)
 
 

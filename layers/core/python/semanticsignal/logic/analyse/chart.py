@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...domain.analysis import Level, Snapshot
-from ...domain.market import Candles, Market, epoch_ms, instant
+from ...domain.collected import Market
+from ...domain.market import Candles, epoch_ms, instant
 from ...domain.trading import Position
 from . import momentum, trend
 

@@ -7,17 +7,19 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from ...domain.analysis import Pattern, Snapshot
-from ...domain.market import Candles, Market, exact
-from . import levels, momentum, patterns, regime, trend, volatility, volume
+from ...domain.analysis import BookView, Pattern, Snapshot
+from ...domain.collected import Market
+from ...domain.market import Candles, exact
+from . import completeness, levels, microstructure, momentum, patterns, regime, trend, volatility, volume
 
 Array = NDArray[np.float64]
 CLOSES_SHOWN = 12
 RANK_BARS = 540
 
 
-def snapshot(market: Market, seen_at: datetime) -> Snapshot:
-    """Causal: what it says of the newest closed bar depends on that bar and older ones alone."""
+def snapshot(market: Market, seen_at: datetime, before: BookView | None = None) -> Snapshot:
+    """Causal: what it says of the newest closed bar depends on that bar and older ones alone. `before`: the order book
+    as the last snapshot saw it."""
     candles = market.candles
     series = _series(candles)
     close = np.asarray(candles.close, dtype=np.float64)
@@ -40,6 +42,16 @@ def snapshot(market: Market, seen_at: datetime) -> Snapshot:
         bars=len(candles),
         gaps=candles.gaps,
         completeness_ratio=candles.completeness_ratio,
+        score_ratio=completeness.score_ratio(market),
+        book=microstructure.book_view(market.book, before) if market.book else None,
+        flow=microstructure.flow(market.trades) if market.trades else None,
+        funding=market.funding,
+        interest=market.interest,
+        readings=market.readings,
+        news=market.news,
+        missing=market.missing,
+        flags=market.flags,
+        is_disputed=market.is_disputed,
     )
 
 

@@ -1,7 +1,7 @@
 """From what a publisher sent to articles that can be kept: plain text, one of each story, none too old."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -20,6 +20,18 @@ BLOCKS = frozenset({"p", "br", "div", "li", "ul", "ol", "tr", "blockquote", "fig
 BLOCKS |= {"article", "h1", "h2", "h3", "h4", "h5", "h6"}
 ADDRESS = re.compile(r"https?://[^\s<>\"'`\\]+", re.IGNORECASE)
 TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref|ref_src|mc_cid|mc_eid", re.IGNORECASE)
+# What style or attribute keeps from being drawn: a reader of the page never sees it, a model would.
+UNDRAWN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|content-visibility\s*:\s*hidden|"
+    r"(?<![-\w])(?:font-size|opacity|(?:max-|line-)?height|(?:max-)?width)\s*:\s*0?\.?0(?:[a-z%]{1,4})?\s*(?:[;!]|$)|"
+    r"(?:text-indent|left|top|right|margin-left)\s*:\s*-\s*\d{3}|"
+    r"(?<![-\w])color\s*:\s*(?:transparent|white|#fff(?:f{3}|f{5})?(?![\da-f])|rgba?\(\s*255\s*,\s*255\s*,\s*255|"
+    r"rgba\([^()]{0,40},\s*0?\.?0\s*\))|clip(?:-path)?\s*:|transform\s*:\s*scale\(\s*0",
+    re.IGNORECASE,
+)
+CSS_COMMENT = re.compile(r"/\*[^*]*\*/")
+# They have no end, so nothing stands in them.
+VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
 # A tag that never ends: the parser would look for its end from each of them anew.
 UNCLOSED = re.compile(r"<(?![^<>]*>)")
 BLANK_LINE = re.compile(r"\n\s*\n")
@@ -96,6 +108,13 @@ def _seen(text: str) -> str:
     return " ".join("".join(letters).split())
 
 
+def is_hidden(attributes: Mapping[str, str | None]) -> bool:
+    """Whether an element is kept from being drawn by its own attributes."""
+    told = (attributes.get("aria-hidden") or "").strip().lower()
+    style = CSS_COMMENT.sub("", attributes.get("style") or "")
+    return "hidden" in attributes or told == "true" or UNDRAWN.search(style) is not None
+
+
 class _Words(HTMLParser):
     """What a reader would read of it."""
 
@@ -103,17 +122,29 @@ class _Words(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.said: list[str] = []
         self._muted = 0
+        # the hidden element that is open, and how many of its kind are, itself included
+        self._hidden, self._open = "", 0
 
-    def handle_starttag(self, tag: str, _attrs: object) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._hidden:
+            self._open += tag == self._hidden
+        elif tag not in VOID and is_hidden(dict(attrs)):
+            self._hidden, self._open = tag, 1
         self._muted += tag in MUTE
         self._broken(tag)
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """As HTML reads it: the slash closes nothing."""
+        self.handle_starttag(tag, attrs)
+
     def handle_endtag(self, tag: str) -> None:
+        self._open -= tag == self._hidden
+        self._hidden = self._hidden if self._open > 0 else ""
         self._muted = max(0, self._muted - (tag in MUTE))
         self._broken(tag)
 
     def handle_data(self, data: str) -> None:
-        if not self._muted:
+        if not self._muted and not self._hidden:
             self.said.append(data)
 
     def parse_html_declaration(self, i: int) -> int:
@@ -122,5 +153,5 @@ class _Words(HTMLParser):
         return self.parse_bogus_comment(i, report=False) if is_section else super().parse_html_declaration(i)
 
     def _broken(self, tag: str) -> None:
-        if tag in BLOCKS:
+        if tag in BLOCKS and not self._hidden:
             self.said.append("\n\n")

@@ -23,6 +23,7 @@ def entry_refusals(
     now = snapshot.seen_at
     found = (
         _short_on_spot(signal, settings.market_kind),
+        _disputed(snapshot),
         _confidence(signal, risk),
         _stop_distance(signal, snapshot.price, risk),
         _reward_risk(signal, snapshot, risk),
@@ -44,7 +45,22 @@ def completeness(snapshot: Snapshot, settings: Settings) -> Refusal | None:
             "completeness",
             f"needs {settings.min_completeness_ratio:.0%} of the bars, was {snapshot.completeness_ratio:.1%}",
         )
+    if snapshot.score_ratio < settings.collect.min_score_ratio:
+        missing = ", ".join(snapshot.missing) or "bars"
+        return Refusal(
+            "completeness",
+            f"needs {settings.collect.min_score_ratio:.0%} of what should be known, was {snapshot.score_ratio:.1%} "
+            f"without {missing}",
+        )
     return None
+
+
+def _disputed(snapshot: Snapshot) -> Refusal | None:
+    """Nothing is opened at a price that another venue does not see."""
+    if not snapshot.is_disputed:
+        return None
+    said = next((flag for flag in snapshot.flags if flag.startswith("price disputed")), "price disputed")
+    return Refusal("price_disputed", said)
 
 
 def overdue(snapshot: Snapshot, now: datetime, risk: Risk, *, is_forced: bool) -> Refusal | None:

@@ -12,8 +12,9 @@ from ...domain.learning import Recalled, RuleStatus
 from ...domain.market import MarketKind
 from ...domain.policy import Memory, Risk
 from ...domain.trading import Position
+from . import around, envelope
 
-VERSION = "trader_v1"
+VERSION = "trader_v2"
 INSIGHT_LENGTH, REASON_LENGTH = 160, 300
 # Indicators on the scale of the price: shown with the pair's own decimals.
 PRICES = {"sma_20", "sma_50", "sma_200", "bb_upper", "bb_middle", "bb_lower", "atr_14", "macd", "macd_signal",
@@ -23,10 +24,12 @@ PRICES = {"sma_20", "sma_50", "sma_200", "bb_upper", "bb_middle", "bb_lower", "a
 def prompt(briefing: Briefing, risk: Risk, memory: Memory) -> Prompt:
     """The same briefing gives the same words, byte for byte."""
     sections = (
-        _market(briefing), _indicators(briefing), _regime(briefing), _position(briefing), _account(briefing),
-        _memory(briefing, memory), _rules(briefing), _last(briefing.last),
+        _market(briefing), _indicators(briefing), _regime(briefing),
+        around.microstructure(briefing.snapshot, briefing.price_tick), around.whole_market(briefing.snapshot),
+        _position(briefing), _account(briefing),
+        _memory(briefing, memory), _rules(briefing), _last(briefing.last), around.news(briefing.snapshot),
     )  # fmt: skip
-    user = "\n\n".join("\n".join(lines) for lines in sections)
+    user = "\n\n".join(text for text in ("\n".join(lines) for lines in sections) if text)
     return Prompt(id=briefing.snapshot.id, version=VERSION, system=system(risk, memory), user=user)
 
 
@@ -50,6 +53,7 @@ def system(risk: Risk, memory: Memory) -> str:
         min_confidence=f"{risk.min_confidence_ratio * 100:g}",
         tighten_percent=f"{risk.tighten_progress_ratio * 100:g}",
         penalty=f"{memory.penalty_ratio * 100:g}",
+        news=envelope.SAID,
     )
 
 
@@ -63,6 +67,11 @@ def _market(briefing: Briefing) -> Iterator[str]:
     yield f"as_of: {seen.closed_at.isoformat()} {seen.closed_at:%A}, seen {seen.seen_at.isoformat()}"
     yield f"source: {origin}; {seen.bars} bars, {seen.gaps} missing"
     yield f"price: {seen.price:f} {seen.symbol.quote} per {seen.symbol.base}"
+    for flag in seen.flags:
+        yield f"caution: {flag}"
+    if seen.missing:
+        # why stands in the snapshot: those may be a venue's own words
+        yield f"not known: {', '.join(seen.missing)}"
     yield f"closes: {' '.join(f'{price:f}' for price in seen.closes)} (oldest first)"
 
 

@@ -1,0 +1,122 @@
+/** Hostile articles, figures and flags in a real Chromium: all of it stays text, and the panels around it stay usable. */
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { begin, end, foreign, shots, url, violations, visit } from "./visit";
+
+beforeAll(begin);
+afterAll(end);
+
+/** All that our own templates make in these two panels. */
+const OURS = new Set(
+  ("SECTION DIV H2 H3 P A BDI UL LI SPAN STRONG BUTTON DL DT DD TABLE CAPTION THEAD TBODY TR TH TD").split(" "),
+);
+const EVIL = "javascript:alert(document.domain)";
+
+async function strange(page: Page): Promise<string[]> {
+  const tags = await page.locator(".panel.news, .panel.market").evaluateAll((panels) => panels.flatMap((panel) => [...panel.querySelectorAll("*")].map((found) => found.tagName)));
+  return [...new Set(tags)].filter((tag) => !OURS.has(tag));
+}
+
+/** Addresses that a click on anything of the page may follow. */
+async function addresses(page: Page): Promise<string[]> {
+  return page.locator("a").evaluateAll((links) => links.map((link) => (link as HTMLAnchorElement).protocol));
+}
+
+async function unfit(page: Page): Promise<string[]> {
+  return page.evaluate(() => [...document.querySelectorAll(".panel.news *, .panel.market *")]
+    .filter((found) => found.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .map((found) => `${found.tagName} ${found.textContent?.slice(0, 40)}`));
+}
+
+/** What a defect of the server would let through: the page does not rely on it. */
+async function unguarded(page: Page): Promise<void> {
+  await page.route("**/api/news", async (route) => {
+    const told = await (await route.fetch()).json();
+    const [first] = told.articles;
+    const worse = [EVIL, " JaVaScRiPt:alert(1)", "java\nscript:alert(1)", "data:text/html,<script>alert(1)</script>", "//evil.example/", "https://you:word@evil.example/"];
+    told.articles = worse.map((address, index) => ({ ...first, id: `worse${index}`, url: address, title: `\u202e\u2066worse <img src=x onerror=alert(1)> ${"W".repeat(5000)}` }));
+    await route.fulfill({ json: told });
+  });
+}
+
+describe.each([["desktop", "dark"], ["desktop", "light"], ["phone", "dark"], ["phone", "light"]] as const)("on a %s, %s", (size, theme) => {
+  test("what strangers wrote is text: no dialog, no element, no request, no complaint", async () => {
+    const { page, context, complaints, requested } = await visit(size, theme);
+    await page.locator(".panel.news .article").first().waitFor();
+    await page.locator(".panel.market .book").waitFor();
+    await page.waitForTimeout(600);
+
+    await page.locator(".around").screenshot({ path: `${shots}foreign-${size}-${theme}.png` });
+    expect(await page.locator(".panel.news").innerText()).toContain("<script>alert(1)</script>");
+    expect(await page.locator(".panel.news").innerText()).toContain("[click](javascript:alert(1))");
+    expect(await strange(page)).toEqual([]);
+    expect(new Set(await addresses(page))).toEqual(new Set(["http:", "https:"]));
+    expect(await page.locator(".panel.news .article a:not([rel='noopener noreferrer nofollow'])").count()).toBe(0);
+    expect(await page.locator(".panel.news .article a:not([target=_blank])").count()).toBe(0);
+    expect(await page.locator("script:not([src])").count()).toBe(0);
+    expect(await unfit(page)).toEqual([]);
+    expect(await violations(page)).toEqual([]);
+    expect(foreign(requested)).toEqual([]);
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+});
+
+test("the page trusts no address, whoever tells it", async () => {
+  const { page, context, complaints, requested } = await visit("phone", "dark", "/", unguarded);
+  await page.locator(".panel.news .article").nth(3).waitFor();
+
+  const worse = page.locator(".panel.news .article", { hasText: "worse" });
+  expect(await worse.count()).toBeGreaterThanOrEqual(4);
+  expect(await worse.locator("a").count()).toBe(0);
+  expect(await strange(page)).toEqual([]);
+  expect(await unfit(page)).toEqual([]);
+  expect(foreign(requested)).toEqual([]);
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test("the policy of the page stands, and would stop what the templates did not", async () => {
+  const { page, context, requested } = await visit("desktop", "dark");
+  const policy = (await page.request.get(url)).headers()["content-security-policy"];
+  expect(policy).toContain("script-src 'self'");
+  expect(policy).not.toMatch(/script-src[^;]*unsafe/);
+
+  await page.evaluate(() => document.querySelector(".panel.news")?.insertAdjacentHTML("beforeend", "<img src=x onerror='window.hit = 1'><img src='https://evil.example/x.png'>"));
+  await page.waitForTimeout(500);
+  expect(await page.evaluate(() => "hit" in window)).toBe(false);
+  expect(foreign(requested).filter((each) => !each.startsWith("https://evil.example"))).toEqual([]);
+  await context.close();
+});
+
+test("by keyboard a panel is folded, opened, given the whole screen and put back", async () => {
+  const { page, context, complaints } = await visit("desktop", "dark");
+  await page.locator(".panel.news .article").first().waitFor();
+  const focused = (): Promise<string | null> => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? null);
+
+  await page.locator("[data-fold=news]").focus();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => page.locator(".panel.news .article").count()).toBe(0);
+  await expect.poll(focused).toBe("Expand News");
+  const wide = (await page.locator(".panel.market").boundingBox())?.width ?? 0;
+  expect(wide).toBeGreaterThan(900);
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press("Enter");
+  await page.locator(".panel.news .article").first().waitFor();
+
+  for (const name of ["news", "market"]) {
+    await page.locator(`[data-full=${name}]`).focus();
+    await page.keyboard.press("Enter");
+    const full = page.locator(`dialog.full .panel.${name}`);
+    await full.waitFor();
+    await expect.poll(focused).toContain("Leave full screen");
+    await page.screenshot({ path: `${shots}full-${name}.png` });
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await expect.poll(() => full.count()).toBe(0);
+    await expect.poll(focused).toContain("Full screen of");
+    expect(await page.locator(`.around .panel.${name}`).count()).toBe(1);
+  }
+  expect(complaints).toEqual([]);
+  await context.close();
+});

@@ -1,0 +1,313 @@
+"""`semsig doctor`: what a live run needs, and what of it can be reached from here."""
+
+import asyncio
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+from .. import wiring
+from ..domain.errors import BadInput, Blocked, InvalidSymbol, SemanticSignalError
+from ..domain.market import Symbol
+from ..domain.policy import Settings
+from ..ports import Clock
+from . import web
+
+# Everybody is asked at once, and nobody is waited for longer: the whole takes some seconds more at most.
+LIMIT_S, CLOSING_S = 9.0, 2.0
+ARTICLES = 100
+LEAST_FREE_MB, MB = 500, 1_000_000
+ADDRESS, BRACKETS = re.compile(r"https?://([^/\s]+)"), re.compile(r"^Cannot connect to host .* \[(?=.*\]$)|\]$")
+KNOWN = "set exchange and collect.fallbacks to venues that ccxt knows"
+# A clock that is further off makes bars that have closed look open.
+MOST_SKEW_MS = 2_000
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    MISSING = "missing"
+
+
+class Finding(NamedTuple):
+    """One thing looked at. `missing`: a live run cannot do without. `latency_ms`: how long the answer took."""
+
+    what: str
+    state: State
+    said: str
+    mend: str = ""
+    latency_ms: int | None = None
+
+    def __str__(self) -> str:
+        took = "" if self.latency_ms is None else f"{self.latency_ms} ms; "
+        return f"{self.what}: {took}{self.said}{f'; mend: {self.mend}' if self.mend else ''}"
+
+
+class Answer(NamedTuple):
+    """What one venue said of itself. `skew_ms`: how far our clock is ahead of its; None: it tells no time. `wrong`: why
+    it cannot be read; empty when it can."""
+
+    venue: str
+    listed: tuple[Symbol, ...] = ()
+    latency_ms: int | None = None
+    skew_ms: int | None = None
+    wrong: str = ""
+    mend: str = ""
+
+
+class Offline(SemanticSignalError):
+    """No venue can be read from here. The message is a screen: who was asked, and what to do."""
+
+    is_screen = True
+
+
+class Impatient(ThreadPoolExecutor):
+    """Threads that nobody waits for, not even the interpreter at its end: a resolver may never answer."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+
+        def answer() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as wrong:
+                    future.set_exception(wrong)
+
+        threading.Thread(target=answer, daemon=True).start()
+        return future
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """As asyncio.run, but a name that cannot be resolved holds up nobody."""
+
+    async def impatiently() -> Any:
+        asyncio.get_running_loop().set_default_executor(Impatient(1))
+        return await work
+
+    return asyncio.run(impatiently())
+
+
+async def examined(settings: Settings, clock: Clock, limit_s: float = LIMIT_S) -> list[Finding]:
+    """Everything, asked side by side; in the order in which people mend it."""
+    asked = await asyncio.gather(
+        _venues(settings, clock, limit_s),
+        _model(settings, limit_s),
+        _sources(settings, clock, limit_s),
+    )
+    venues, model, sources = asked
+    return [
+        *_market(venues, settings.pairs), *map(_venue, venues), model, _home(settings), _port(settings),
+        _disk(settings), _dashboard(), *sources,
+    ]  # fmt: skip
+
+
+# --- Venues ---
+
+
+async def _venues(settings: Settings, clock: Clock, limit_s: float) -> tuple[Answer, ...]:
+    try:
+        return await answers(wiring.venues(settings, clock), settings.pairs, limit_s)
+    except BadInput as wrong:
+        return (Answer(settings.exchange, wrong=str(wrong), mend=KNOWN),)
+
+
+async def answers(
+    markets: Mapping[str, Any], pairs: tuple[Symbol, ...], limit_s: float = LIMIT_S
+) -> tuple[Answer, ...]:
+    """Of each venue, in order; every one of them is closed."""
+    return tuple(await asyncio.gather(*(_answer(venue, market, pairs, limit_s) for venue, market in markets.items())))
+
+
+async def _answer(venue: str, market: Any, pairs: tuple[Symbol, ...], limit_s: float) -> Answer:
+    try:
+        async with asyncio.timeout(limit_s):
+            told = await market.probe(pairs)
+        skew_ms = None if told.skew_s is None else round(1_000 * told.skew_s)
+        return Answer(venue, told.listed, round(1_000 * told.latency_s), skew_ms)
+    except Blocked as wrong:
+        return Answer(venue, wrong=f"blocked from here: {wrong}", mend="another venue, or a network that it lets in")
+    except BadInput as wrong:
+        return Answer(venue, wrong=str(wrong), mend=KNOWN)
+    except TimeoutError:
+        return Answer(venue, wrong=f"no answer in {limit_s:g} s", mend="the network, or another venue")
+    except Exception as wrong:
+        return Answer(venue, wrong=_reason(wrong), mend="the network, or another venue")
+    finally:
+        await _closed(market)
+
+
+async def _closed(market: Any) -> None:
+    """Without a word left behind, whatever it was in the middle of."""
+    try:
+        async with asyncio.timeout(CLOSING_S):
+            await market.close()
+    except Exception:
+        return
+
+
+def _venue(told: Answer) -> Finding:
+    """A venue that cannot be read is a warning: others stand in."""
+    what = f"venue {told.venue}"
+    if told.wrong:
+        return Finding(what, State.WARNING, _short(told.wrong), told.mend)
+    said = f"lists {', '.join(map(str, told.listed)) or 'none of the pairs'}"
+    if told.skew_ms is None:
+        return Finding(what, State.OK, said, latency_ms=told.latency_ms)
+    said = f"our clock {abs(told.skew_ms)} ms {'ahead' if told.skew_ms > 0 else 'behind'}; {said}"
+    if abs(told.skew_ms) > MOST_SKEW_MS:
+        return Finding(what, State.WARNING, said, "set this machine's clock", told.latency_ms)
+    return Finding(what, State.OK, said, latency_ms=told.latency_ms)
+
+
+def _market(told: tuple[Answer, ...], pairs: tuple[Symbol, ...]) -> list[Finding]:
+    """Each pair needs one venue."""
+    if all(answer.wrong for answer in told):
+        said = f"no venue can be read, was {', '.join(answer.venue for answer in told)}"
+        return [Finding("market", State.MISSING, said, "the network, another exchange, or semsig run simulated")]
+    homeless = [str(symbol) for symbol in pairs if not any(symbol in answer.listed for answer in told)]
+    if homeless:
+        said = f"no venue that can be read lists {', '.join(homeless)}"
+        return [Finding("market", State.MISSING, said, "other symbols, or another exchange")]
+    first = next(answer.venue for answer in told if answer.listed)
+    return [Finding("market", State.OK, f"{', '.join(map(str, pairs))} can be read, {first} first")]
+
+
+def reachable(told: tuple[Answer, ...], pairs: tuple[Symbol, ...]) -> str:
+    """One line on who cannot be read; empty when all can. Raises Offline when nobody can, InvalidSymbol when all can
+    and none lists a pair."""
+    silent = [answer for answer in told if answer.wrong]
+    if len(silent) == len(told):
+        raise Offline(_screen(silent))
+    for symbol in pairs:
+        if not silent and not any(symbol in answer.listed for answer in told):
+            raise InvalidSymbol(f"no venue lists {symbol}, was {', '.join(answer.venue for answer in told)}")
+    reasons = "; ".join(f"{answer.venue} ({_short(answer.wrong)})" for answer in silent)
+    others = ", ".join(answer.venue for answer in told if not answer.wrong)
+    return f"cannot be read from here: {reasons}; it goes on with {others}" if reasons else ""
+
+
+def _screen(silent: list[Answer]) -> str:
+    width = max(len(answer.venue) for answer in silent)
+    rows = "\n".join(f"  {answer.venue:{width}}  {_short(answer.wrong)}" for answer in silent)
+    return f"""no exchange can be read from here, and a live market needs one.
+
+{rows}
+
+What to do:
+  - look at the network, a VPN or a proxy; some venues let nobody in from some countries
+  - set another venue: exchange and collect.fallbacks in config.toml, or SEMSIG_EXCHANGE=kraken
+  - semsig doctor                   says what can be reached from here, and what else is missing
+  - semsig run --market simulated   needs no network at all; semsig record can do so too
+
+Nothing was started, nothing was written."""
+
+
+# --- The rest ---
+
+
+async def _sources(settings: Settings, clock: Clock, limit_s: float) -> list[Finding]:
+    """Context and news: without them decisions know less, and that is all."""
+    try:
+        figures, press = wiring.gathered(settings)
+    except BadInput as wrong:
+        return [Finding("sources", State.WARNING, str(wrong), "the key in .env")]
+    now = clock.now()
+    probes = [
+        *(_source(f"context {s.name}", s.readings(until=now), "figures", limit_s) for s in figures),
+        *(_source(f"news {s.name}", s.articles(until=now, limit=ARTICLES), "articles", limit_s) for s in press),
+    ]
+    return list(await asyncio.gather(*probes))
+
+
+async def _source(what: str, asked: Awaitable[tuple[Any, ...]], of: str, limit_s: float) -> Finding:
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(limit_s):
+            told = await asked
+    except TimeoutError:
+        return Finding(what, State.WARNING, f"no answer in {limit_s:g} s", "the network; the rest runs without it")
+    except Exception as wrong:
+        return Finding(what, State.WARNING, _short(_reason(wrong)), "the network; the rest runs without it")
+    if not told:
+        return Finding(what, State.WARNING, f"no {of}", "nothing here; the source is empty", _ms_since(began))
+    return Finding(what, State.OK, f"{len(told)} {of}", latency_ms=_ms_since(began))
+
+
+async def _model(settings: Settings, limit_s: float) -> Finding:
+    if settings.model.provider == "analyst":
+        return Finding("model", State.OK, "the rules analyst is built in")
+    url, began = settings.model.base_url.rstrip("/") + "/models", time.monotonic()
+    mend = "start the server, or set model.base_url"
+    try:
+        async with asyncio.timeout(limit_s), httpx.AsyncClient(timeout=limit_s) as client:
+            answer = await client.get(url)
+    except (httpx.HTTPError, TimeoutError) as wrong:
+        return Finding("model", State.MISSING, f"no answer from {url}, was {_short(_reason(wrong))}", mend)
+    if answer.is_success:
+        return Finding("model", State.OK, f"{url} answers", latency_ms=_ms_since(began))
+    return Finding("model", State.MISSING, f"{url} answers with status {answer.status_code}", mend, _ms_since(began))
+
+
+def _home(settings: Settings) -> Finding:
+    path = Path(settings.home)
+    there = nearest(path)
+    if there.is_dir() and os.access(there, os.W_OK):
+        return Finding("home", State.OK, f"{path} can be written")
+    return Finding("home", State.MISSING, f"cannot be written, was {path}", "choose another with --home or SEMSIG_HOME")
+
+
+def _port(settings: Settings) -> Finding:
+    try:
+        web.bound(settings.port).close()
+    except BadInput as wrong:
+        said, _, mend = str(wrong).partition("; ")
+        return Finding("port", State.MISSING, said, mend)
+    return Finding("port", State.OK, f"{settings.port} is free")
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(nearest(Path(settings.home))).free // MB
+    if free < LEAST_FREE_MB:
+        return Finding("disk", State.WARNING, f"{free} MB are free", f"make room: {LEAST_FREE_MB} MB last for months")
+    return Finding("disk", State.OK, f"{free} MB are free")
+
+
+def _dashboard() -> Finding:
+    if (web.SITE / "index.html").exists():
+        return Finding("dashboard", State.OK, "built")
+    return Finding("dashboard", State.WARNING, "not built", "make setup")
+
+
+def nearest(path: Path) -> Path:
+    """Itself, or what is there of the way to it."""
+    whole = path.resolve()
+    return next(parent for parent in (whole, *whole.parents) if parent.exists())
+
+
+def _ms_since(began: float) -> int:
+    return round((time.monotonic() - began) * 1_000)
+
+
+def _reason(wrong: BaseException) -> str:
+    """Of a chain of errors the system's own word, which says most; else what the last one says."""
+    cause: BaseException | None = wrong
+    while cause is not None:
+        if isinstance(cause, OSError) and (told := ADDRESS.search(str(wrong))):
+            return f"cannot reach {told[1]}, was {BRACKETS.sub('', str(cause)) or type(cause).__name__}"
+        cause = cause.__cause__ or cause.__context__
+    return str(wrong) or repr(wrong)
+
+
+def _short(text: str) -> str:
+    """A reason that fits beside its name."""
+    line = " ".join(text.split())
+    return line if len(line) <= 100 else f"{line[:99]}…"

@@ -1,0 +1,275 @@
+"""`semsig doctor`, and the look before a live run: what can be reached from here, said shortly and in time."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from drivers.instance import free_port, here
+from fastapi import FastAPI
+from fastapi.responses import Response
+from loopback import serve
+
+from semanticsignal import wiring
+from semanticsignal.adapters.ccxt import CcxtMarket
+from semanticsignal.adapters.system_clock import SystemClock
+from semanticsignal.domain.errors import InvalidSymbol, Unavailable
+from semanticsignal.domain.market import Symbol, epoch_ms
+from semanticsignal.domain.policy import Model, Settings
+from semanticsignal.drivers import doctor
+from semanticsignal.drivers.doctor import Answer, Finding, Offline, State
+from semanticsignal.simulate import exchange
+from semanticsignal.simulate.market import SimulatedMarket
+
+BTC, ETH = Symbol("BTC", "USDC"), Symbol("ETH", "USDC")
+CLOCK = SystemClock()
+
+
+def venue(url: str, name: str = "binance") -> CcxtMarket:
+    return CcxtMarket(name, base_url=url, clock=CLOCK.now)
+
+
+@asynccontextmanager
+async def listing(*pairs: Symbol, ahead_ms: int = 0) -> AsyncIterator[str]:
+    """The simulated exchange, with a clock of its own."""
+    market = SimulatedMarket(17, pairs)
+    async with serve(exchange.app(market, lambda: epoch_ms(CLOCK.now()) + ahead_ms)) as url:
+        yield url
+
+
+@asynccontextmanager
+async def answering(status: int) -> AsyncIterator[str]:
+    api = FastAPI()
+
+    async def answer() -> Response:
+        return Response("not from there", status)
+
+    api.add_api_route("/{path:path}", answer, methods=["GET"], response_model=None)
+    async with serve(api) as url:
+        yield url
+
+
+@asynccontextmanager
+async def black_hole() -> AsyncIterator[str]:
+    """It lets everybody in, and never answers."""
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.read()
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+# --- Venues --------------------------------------------------------------------------------------------------------
+
+
+async def test_each_venue_is_told_with_what_it_lists_and_how_it_answers() -> None:
+    async with listing(BTC, ahead_ms=-5_000) as late, listing(BTC, ETH) as well, answering(451) as shut:
+        markets = {"one": venue(late), "two": venue(well), "three": venue(shut)}
+
+        found = await doctor.answers(markets, (BTC, ETH))
+
+    one, two, three = (doctor._venue(answer) for answer in found)
+    assert [answer.listed for answer in found] == [(BTC,), (BTC, ETH), ()]
+    assert (one.state, one.mend) == (State.WARNING, "set this machine's clock")
+    assert one.said.startswith("our clock ") and one.said.endswith("ms ahead; lists BTC/USDC")
+    assert (two.state, two.mend) == (State.OK, "") and 0 <= (two.latency_ms or 0) < 5_000
+    assert three.state is State.WARNING and three.said.startswith("blocked from here: ")
+
+
+async def test_a_venue_that_never_answers_costs_its_own_time_and_no_others() -> None:
+    began = time.monotonic()
+    async with listing(BTC) as well, black_hole() as hole:
+        markets = {str(n): venue(hole) for n in range(5)} | {"well": venue(well)}
+
+        found = await doctor.answers(markets, (BTC,), limit_s=1.5)
+
+    assert time.monotonic() - began < 8
+    assert [bool(answer.wrong) for answer in found] == [True] * 5 + [False]
+    assert {answer.wrong for answer in found[:5]} == {"no answer in 1.5 s"}
+
+
+async def test_a_venue_that_is_none_and_one_where_nobody_listens_are_told_apart() -> None:
+    markets = {"nosuch": CcxtMarket("nosuch", clock=CLOCK.now), "away": venue(f"http://127.0.0.1:{free_port()}")}
+
+    found = await doctor.answers(markets, (BTC,))
+
+    assert "exchange must be a venue that ccxt knows" in found[0].wrong and "ccxt knows" in found[0].mend
+    assert found[1].wrong.startswith("cannot reach 127.0.0.1:")
+
+
+def told(*listed: tuple[Symbol, ...] | None) -> tuple[Answer, ...]:
+    return tuple(
+        Answer(f"v{n}", wrong="no answer in 9 s") if pairs is None else Answer(f"v{n}", pairs, 20)
+        for n, pairs in enumerate(listed)
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "state", "said"),
+    [
+        (((BTC, ETH), None), State.OK, "BTC/USDC, ETH/USDC can be read, v0 first"),
+        ((None, (BTC,), (ETH,)), State.OK, "BTC/USDC, ETH/USDC can be read, v1 first"),
+        (((BTC,), None), State.MISSING, "no venue that can be read lists ETH/USDC"),
+        ((None, None), State.MISSING, "no venue can be read, was v0, v1"),
+    ],
+)
+def test_each_pair_needs_one_venue(listed: tuple[Any, ...], state: State, said: str) -> None:
+    (found,) = doctor._market(told(*listed), (BTC, ETH))
+
+    assert (found.state, found.said) == (state, said)
+    assert bool(found.mend) == (state is State.MISSING)
+
+
+def test_before_a_run_all_some_or_none_can_be_read() -> None:
+    assert doctor.reachable(told((BTC,), ()), (BTC,)) == ""
+    assert doctor.reachable(told((BTC,), None), (BTC,)) == (
+        "cannot be read from here: v1 (no answer in 9 s); it goes on with v0"
+    )
+    with pytest.raises(InvalidSymbol, match="no venue lists ETH/USDC, was v0, v1"):
+        doctor.reachable(told((BTC,), (BTC,)), (BTC, ETH))
+    with pytest.raises(Offline) as screen:
+        doctor.reachable(told(None, None), (BTC,))
+    assert "  v0  no answer in 9 s\n  v1  no answer in 9 s\n" in str(screen.value)
+    for step in ("VPN", "SEMSIG_EXCHANGE", "semsig doctor", "semsig run --market simulated", "Nothing was started"):
+        assert step in str(screen.value)
+
+
+# --- Sources, and what hangs ---------------------------------------------------------------------------------------
+
+
+class Source:
+    """Tells so many, or fails, or never answers."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    async def articles(self, *, until: object, limit: int) -> tuple[int, ...]:
+        if self._count < 0:
+            await asyncio.sleep(3600)
+        if not self._count:
+            raise Unavailable("www.coindesk.com: HTTP 500")
+        return (1,) * self._count
+
+
+@pytest.mark.parametrize(
+    ("count", "state", "said"),
+    [
+        (12, State.OK, "12 articles"),
+        (0, State.WARNING, "www.coindesk.com: HTTP 500"),
+        (-1, State.WARNING, "no answer in 0.05 s"),
+    ],
+)
+async def test_a_source_that_is_silent_is_a_warning(count: int, state: State, said: str) -> None:
+    found = await doctor._source("news x", Source(count).articles(until=None, limit=9), "articles", 0.05)
+
+    assert (found.state, found.said) == (state, said)
+
+
+def test_a_name_that_is_never_resolved_holds_up_nobody() -> None:
+    """The resolver runs in a thread, and a thread cannot be told to stop."""
+    never, began = Event(), time.monotonic()
+
+    async def hanging() -> str:
+        try:
+            async with asyncio.timeout(0.1):
+                await asyncio.to_thread(never.wait, 30)
+        except TimeoutError:
+            return "gone on"
+        return "waited"
+
+    try:
+        assert doctor.run(hanging()) == "gone on"
+        assert time.monotonic() - began < 5
+    finally:
+        never.set()
+
+
+async def test_the_whole_takes_no_longer_than_its_limit_when_everything_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Settings(home=str(tmp_path / "home"), port=free_port())
+    async with black_hole() as hole:
+        monkeypatch.setattr(wiring, "venues", lambda *_: {"binance": venue(hole), "kraken": venue(hole, "kraken")})
+        monkeypatch.setattr(wiring, "gathered", lambda _: ((), (Named(-1),)))
+        settings = replace(place, model=Model("openai_compatible", f"{hole}/v1"))
+        began = time.monotonic()
+
+        found = await doctor.examined(settings, CLOCK, limit_s=0.5)
+
+    assert time.monotonic() - began < 8
+    assert [f.what for f in found if f.state is State.MISSING] == ["market", "model"]
+    assert not (tmp_path / "home").exists()
+
+
+class Named(Source):
+    name = "x"
+
+
+# --- The commands --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def unreachable(*names: str) -> Iterator[pytest.MonkeyPatch]:
+    """Venues of that name, at addresses where nobody listens; and no other source."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            wiring, "venues", lambda *_: {name: venue(f"http://127.0.0.1:{free_port()}", name) for name in names}
+        )
+        patch.setattr(wiring, "gathered", lambda _: ((), ()))
+        yield patch
+
+
+@pytest.mark.parametrize("command", [("run", "--market", "live"), ("record", "tapes")])
+def test_without_a_network_a_live_run_ends_on_one_screen_and_leaves_nothing(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    began = time.monotonic()
+    with unreachable("binance", "kraken"):
+        done = here(*command, folder=tmp_path)
+
+    assert time.monotonic() - began < 15
+    assert (done.returncode, done.stdout, list(tmp_path.iterdir())) == (1, "", [])
+    lines = done.stderr.splitlines()
+    assert lines[0] == "semsig: no exchange can be read from here, and a live market needs one."
+    assert [line.split()[0] for line in lines[2:4]] == ["binance", "kraken"] and lines[4] == ""
+    assert "Traceback" not in done.stderr and "Unclosed" not in done.stderr and len(lines) < 24
+
+
+def test_doctor_tells_machines_what_it_tells_people(tmp_path: Path) -> None:
+    port = free_port()
+    with unreachable("binance"):
+        people = here("doctor", "--port", port, folder=tmp_path)
+        machines = here("doctor", "--port", port, "--json", folder=tmp_path)
+
+    body = json.loads(machines.stdout)
+    findings = [Finding(**(row | {"state": State(row["state"])})) for row in body["findings"]]
+    assert (people.returncode, machines.returncode, body["is_missing"]) == (1, 1, True)
+    assert [finding.what for finding in findings] == [
+        line.split(":")[0].split(None, 1)[1] for line in people.stdout.splitlines()
+    ]
+    assert all(finding.mend for finding in findings if finding.state is not State.OK)
+
+
+async def test_a_silent_press_alone_is_exit_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "gathered", lambda _: ((), (Named(0),)))
+    async with listing(BTC) as url:
+        monkeypatch.setattr(wiring, "venues", lambda *_: {"binance": venue(url)})
+
+        done = await asyncio.to_thread(here, "doctor", "--port", free_port(), folder=tmp_path)
+
+    assert done.returncode == 0, done.stdout
+    assert "warning  news x: www.coindesk.com: HTTP 500; mend: " in done.stdout
+    assert "ok       market: BTC/USDC can be read, binance first" in done.stdout

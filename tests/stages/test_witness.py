@@ -1,0 +1,216 @@
+"""Money moves on what two venues saw: a wick that one venue alone prints stops nobody out, a true crash does."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from world import BTC, H4, M1, MONDAY, CycleModel, Row, bars, close, coarser, cycle, path, says, story, subjects, tick
+
+from semanticsignal.domain.errors import Unavailable
+from semanticsignal.domain.ledger import Opening
+from semanticsignal.domain.market import Timeframe
+from semanticsignal.ports import Sockets
+from tests.several import Exchange, among
+
+# twelve hours of minutes that hardly move
+MINUTES = path([100, 100.05] * 360 + [100], wick=0.01)
+ENTRY = MONDAY + H4
+BUY = {cycle(BTC, ENTRY): says("BUY", 97, 106)}
+LATER = 300  # a minute after the entry
+
+
+def fell(row: int, low: float, rows: list[Row] = MINUTES) -> list[Row]:
+    opened, high, _, last = rows[row]
+    return [*rows[:row], (opened, high, low, last), *rows[row + 1 :]]
+
+
+def exchange(name: str, rows: list[Row] = MINUTES, lacking: Iterable[int] = ()) -> Exchange:
+    fine = bars(rows, timeframe=Timeframe.M1)
+    names = ("opened_ms", "open", "high", "low", "close", "volume")
+    gone = set(lacking)
+    left = {name: [v for row, v in enumerate(getattr(fine, name)) if row not in gone] for name in names}
+    return Exchange(name, replace(fine, **left), coarser(bars(MINUTES, timeframe=Timeframe.M1), Timeframe.H4))
+
+
+async def bought(*exchanges: Exchange) -> Sockets:
+    on = among(*exchanges, model=CycleModel(BUY), min_bars=1)
+    await tick(on, ENTRY)
+    await close(on, ENTRY)
+    return on
+
+
+async def test_a_wick_that_one_venue_alone_prints_stops_nobody_out() -> None:
+    on = await bought(exchange("one", fell(LATER, 50)), exchange("two"), exchange("three"))
+
+    await tick(on, MONDAY + 500 * M1)
+
+    assert await story(on) == ["OrderPlaced", "PositionOpened"]
+    (position,) = (await on.ledger.portfolio()).positions
+    assert position.lowest_price > 99
+
+
+async def test_a_crash_that_another_venue_saw_stops_at_the_stop() -> None:
+    on = await bought(exchange("one", fell(LATER, 95)), exchange("two", fell(LATER + 1, 96)), exchange("three"))
+
+    await tick(on, MONDAY + 500 * M1)
+
+    assert await story(on) == ["OrderPlaced", "PositionOpened", "PositionClosed"]
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.trade.exit_reason == "stop"
+    assert Decimal("96.9") < closing.fill.price <= 97
+
+
+async def test_the_third_venue_decides_between_two_that_differ() -> None:
+    crash = fell(LATER, 95)
+    on = await bought(exchange("one", crash), exchange("two"), exchange("three", crash))
+
+    await tick(on, MONDAY + 500 * M1)
+
+    assert (await story(on))[-1] == "PositionClosed"
+
+
+async def test_while_nobody_else_can_be_asked_a_sharp_move_waits_and_loses_nothing() -> None:
+    one, two = exchange("one", fell(LATER, 95)), exchange("two", fell(LATER, 95))
+    on = await bought(one, two)
+    two.is_silent = True
+
+    with pytest.raises(Unavailable, match="BTC/USDC cannot be watched"):
+        await tick(on, MONDAY + (LATER + 10) * M1)
+    assert (await story(on))[-1] == "PositionOpened"
+    two.is_silent = False
+
+    await tick(on, MONDAY + 500 * M1)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.trade.closed_at == MONDAY + LATER * M1 + M1 - timedelta(milliseconds=1)
+
+
+async def test_a_stop_is_met_in_the_end_though_nobody_else_can_ever_be_asked() -> None:
+    one, two = exchange("one", fell(LATER, 95)), exchange("two")
+    on = await bought(one, two)
+    two.is_silent = True
+
+    with pytest.raises(Unavailable):
+        await tick(on, MONDAY + (LATER + 14) * M1)
+    await tick(on, MONDAY + (LATER + 16) * M1)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.trade.closed_at == MONDAY + LATER * M1 + M1 - timedelta(milliseconds=1)
+
+
+async def test_a_minute_that_the_other_venue_has_not_published_yet_is_waited_for() -> None:
+    crash = fell(LATER, 95)
+    on = await bought(exchange("one", crash), exchange("two", crash, lacking=range(LATER - 1, 720)))
+
+    with pytest.raises(Unavailable, match="that nobody else tells of yet"):
+        await tick(on, MONDAY + (LATER + 2) * M1)
+    await tick(on, MONDAY + (LATER + 10) * M1)
+
+    assert (await story(on))[-1] == "PositionClosed"
+
+
+async def test_a_pair_that_one_venue_alone_lists_needs_no_witness() -> None:
+    other = Exchange("two", bars(MINUTES, timeframe=Timeframe.M1, symbol=replace(BTC, base="ETH")))
+    on = await bought(exchange("one", fell(LATER, 95)), other)
+
+    await tick(on, MONDAY + 500 * M1)
+
+    assert (await story(on))[-1] == "PositionClosed"
+
+
+# --- The price of an order ------------------------------------------------------------------------------------------
+
+
+def opening_at(price: float) -> list[Row]:
+    """The minute after the decision opens elsewhere, and comes back."""
+    _, high, low, last = MINUTES[240]
+    return [*MINUTES[:240], (price, max(high, price), min(low, price), last), *MINUTES[241:]]
+
+
+async def test_an_order_fills_at_the_price_that_two_venues_tell_alike() -> None:
+    on = await bought(exchange("one"), exchange("two", opening_at(100.3)))
+
+    await tick(on, ENTRY + M1)
+
+    (opened,) = await subjects(on, "PositionOpened")
+    assert isinstance(opened, Opening) and Decimal(100) < opened.fill.price < Decimal("100.05")
+
+
+async def test_an_order_does_not_fill_at_a_price_that_no_other_venue_saw() -> None:
+    on = await bought(exchange("one", opening_at(99)), exchange("two"), exchange("three"))
+
+    await tick(on, ENTRY + M1)
+
+    (opened,) = await subjects(on, "PositionOpened")
+    assert Decimal(100) < opened.fill.price < Decimal("100.05")
+
+
+async def test_an_order_waits_while_no_two_venues_agree_and_then_expires() -> None:
+    on = await bought(exchange("one", opening_at(98.5)), exchange("two"), exchange("three", opening_at(102)))
+
+    with pytest.raises(Unavailable, match=r"is disputed: one 98\.5, two 100, three 102"):
+        await tick(on, ENTRY + M1)
+
+    assert await story(on) == ["OrderPlaced"]
+
+
+async def test_an_order_waits_while_the_second_venue_is_silent_and_fills_at_the_price_of_then() -> None:
+    one, two = exchange("one"), exchange("two")
+    on = among(one, two, model=CycleModel(BUY), min_bars=1)
+    await tick(on, ENTRY)
+    two.is_silent = True
+
+    await close(on, ENTRY)
+    with pytest.raises(Unavailable, match="BTC/USDC cannot be watched"):
+        await tick(on, ENTRY + M1)
+    assert await story(on) == ["OrderPlaced"]
+    two.is_silent = False
+    await tick(on, ENTRY + 3 * M1)
+
+    (opened,) = await subjects(on, "PositionOpened")
+    assert opened.fill.filled_at == ENTRY
+
+
+async def test_a_fill_says_whose_price_it_was() -> None:
+    one, two, three = (exchange(name, fell(LATER, 95)) for name in ("one", "two", "three"))
+    on = await bought(one, two, three)
+    one.is_silent = True
+
+    await tick(on, MONDAY + 500 * M1)
+
+    (opened,), (closing,) = await subjects(on, "PositionOpened"), await subjects(on, "PositionClosed")
+    assert (opened.fill.source, closing.fill.source) == ("one", "two")
+
+
+async def test_what_opens_a_position_waits_for_a_witness_until_its_order_expires_and_what_closes_one_does_not() -> None:
+    script = {**BUY, cycle(BTC, ENTRY + H4): says("CLOSE")}
+    one, two = exchange("one"), exchange("two")
+    on = among(one, two, model=CycleModel(script), min_bars=1)
+    await tick(on, ENTRY)
+    await close(on, ENTRY)
+    two.is_silent = True
+    await tick(on, ENTRY + H4)
+    await close(on, ENTRY + H4)
+
+    with pytest.raises(Unavailable):
+        await tick(on, ENTRY + H4 + 14 * M1)
+    await tick(on, ENTRY + H4 + 16 * M1)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert (closing.trade.exit_reason, closing.fill.filled_at) == ("signal", ENTRY + H4)
+
+
+async def test_an_entry_that_no_second_venue_confirms_expires_unfilled() -> None:
+    one, two = exchange("one"), exchange("two")
+    on = among(one, two, model=CycleModel(BUY), min_bars=1)
+    await tick(on, ENTRY)
+    two.is_silent = True
+    await close(on, ENTRY)
+
+    for minutes in (20, 59, 61):
+        with pytest.raises(Unavailable):
+            await tick(on, ENTRY + minutes * M1)
+
+    assert await story(on) == ["OrderPlaced"]
