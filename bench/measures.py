@@ -21,11 +21,12 @@ import psutil
 
 from semanticsignal.adapters.inmemory import InMemoryMemory
 from semanticsignal.adapters.sqlite import SqliteLedger
+from semanticsignal.domain.collected import Market
 from semanticsignal.domain.decision import Briefing
 from semanticsignal.domain.events import EquityMarked, LessonLearned
 from semanticsignal.domain.learning import Conditions, Experience, Lesson, Recalled
 from semanticsignal.domain.ledger import Entry, Learned
-from semanticsignal.domain.market import Candles, Market, MarketKind, Symbol, Timeframe, TradingRules, epoch_ms
+from semanticsignal.domain.market import Candles, MarketKind, Symbol, Timeframe, TradingRules, epoch_ms
 from semanticsignal.domain.policy import Memory, Risk
 from semanticsignal.domain.trading import ExitReason, Side
 from semanticsignal.logic.analyse.chart import chart
