@@ -844,7 +844,7 @@ export interface components {
         };
         /**
          * Liquidity
-         * @description What rests within `bps` of the middle, in quote.
+         * @description What rests within `bps` of the middle, in quote; at least so much unless `is_whole`: the book ends nearer.
          */
         Liquidity: {
             /** Asks Quote */
@@ -853,6 +853,8 @@ export interface components {
             bids_quote: number;
             /** Bps */
             bps: number;
+            /** Is Whole */
+            is_whole: boolean;
         };
         /** MarketView */
         MarketView: {

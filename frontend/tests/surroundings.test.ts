@@ -171,7 +171,7 @@ describe("the market panel", () => {
         book: {
           at: AT, source: "binance", mid_price: 60000, spread_bps: 1.25, spread_change_bps: null, imbalance_change: null,
           depths: [{ levels: 5, bids_quote: 1.2e6, asks_quote: 9e5, imbalance_ratio: 0.14 }],
-          liquidity: [{ bps: 10, bids_quote: 2e6, asks_quote: 1e6 }],
+          liquidity: [{ bps: 10, bids_quote: 2e6, asks_quote: 1e6, is_whole: false }],
           walls: [{ is_bid: true, price: 59900, quote: 5e6, distance_bps: 16.7, share_ratio: 0.31 }],
         },
         flow: { at: AT, source: "binance", trades: 0, buy_quote: 0, sell_quote: 0, span_s: 0, buy_ratio: null, per_minute: null },

@@ -98,7 +98,7 @@ def surrounded(seen: Snapshot) -> Snapshot:
     at = seen.seen_at
     depths = tuple(Depth(n, 240_000.0 * n, 180_000.0 * n + n**3, round(0.2 - n / 90, 3)) for n in (5, 10, 20, 50))
     walls = (Wall(True, 101.25, 5_400_000.0, 12.4, 0.31), Wall(False, 104.5, 7_100_000.0, 22.9, 0.42))
-    liquidity = (Liquidity(10, 1_200_000.0, 900_000.0), Liquidity(25, 4_100_000.0, 5_200_000.0))
+    liquidity = (Liquidity(10, 1_200_000.0, 900_000.0, True), Liquidity(25, 4_100_000.0, 5_200_000.0, False))
     shown = tuple(
         Excerpt(a.id, a.source, a.title, a.body, a.url, a.published_at, a.seen_at, score)
         for a, score in zip(press().articles, (7.25, 3.5, 2.0), strict=False)

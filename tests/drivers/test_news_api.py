@@ -260,7 +260,7 @@ async def test_a_decision_tells_what_it_saw_of_book_trades_perpetual_press_and_m
         102.0,
         1.5,
         (Depth(5, 10.0, 5.0, 0.33),),
-        (Liquidity(10, 20.0, 10.0),),
+        (Liquidity(10, 20.0, 10.0, True),),
         (Wall(True, 101.0, 9.0, 98.0, 0.4),),
     )
     excerpt = Excerpt("a1", "coindesk", HOSTILE, "Lead.", "javascript:alert(1)", at, at, 3.5)

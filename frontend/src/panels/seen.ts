@@ -37,13 +37,14 @@ function told(view: SnapshotView): TemplateResult {
 
 function depth(book: NonNullable<SnapshotView["book"]>, currency: string): TemplateResult {
   const rows = [
-    ...book.depths.map(({ levels, bids_quote, asks_quote, imbalance_ratio }) => [`${levels} levels`, bids_quote, asks_quote, imbalance_ratio] as const),
-    ...book.liquidity.map(({ bps: within, bids_quote, asks_quote }) => [`${within} bps`, bids_quote, asks_quote, null] as const),
+    ...book.depths.map(({ levels, bids_quote, asks_quote, imbalance_ratio }) => [`${levels} levels`, bids_quote, asks_quote, imbalance_ratio, ""] as const),
+    ...book.liquidity.map(({ bps: within, bids_quote, asks_quote, is_whole }) =>
+      [`${within} bps`, bids_quote, asks_quote, null, is_whole ? "" : "≥\u00a0"] as const),
   ];
   return html`<table class="book">
     <caption>Order book of ${book.source}, in ${currency}</caption>
     <thead><tr><th scope="col">Within</th><th scope="col">Bids</th><th scope="col">Asks</th><th scope="col" title="−1: only asks, +1: only bids">Imbalance</th></tr></thead>
-    <tbody>${rows.map(([name, bids, asks, lean]) => html`<tr><th scope="row">${name}</th><td>${compact(bids)}</td><td>${compact(asks)}</td>
+    <tbody>${rows.map(([name, bids, asks, lean, least]) => html`<tr><th scope="row">${name}</th><td>${least}${compact(bids)}</td><td>${least}${compact(asks)}</td>
       <td>${lean === null ? nothing : signed(fixed(lean, 2, { signed: true }))}</td></tr>`)}</tbody>
   </table>
   ${book.walls.map((wall) => html`<p class="wall"><span class="muted">Largest ${wall.is_bid ? "bid" : "ask"}</span> ${compact(wall.quote)} at ${price(wall.price)},

@@ -57,8 +57,15 @@ def test_liquidity_is_what_rests_within_so_many_basis_points_of_the_middle() -> 
     ten, twenty_five = book_view(deep(50), None).liquidity
 
     assert (ten.bps, ten.bids_quote, ten.asks_quote) == (10, 99.9, 100.1)
+    assert ten.is_whole and twenty_five.is_whole
     assert isclose(twenty_five.bids_quote, 99.9 + 99.8)
     assert isclose(twenty_five.asks_quote, 100.1 + 100.2)
+
+
+def test_where_the_book_told_ends_nearer_it_is_at_least_so_much() -> None:
+    ten, twenty_five = book_view(deep(2), None).liquidity
+
+    assert ten.is_whole and not twenty_five.is_whole
 
 
 def test_the_wall_is_the_rung_worth_most_with_its_distance_and_share() -> None:

@@ -17,7 +17,8 @@ from tests.logic.decide.test_prompt import briefing
 
 SEEN = snapshot("100", rsi_14=61.0)
 BOOK = BookView(
-    MONDAY, "kraken", 100.05, 10.0, (Depth(5, 1000.4, 500.2, 0.333),), (Liquidity(10, 99.9, 0.0),),
+    MONDAY, "kraken", 100.05, 10.0, (Depth(5, 1000.4, 500.2, 0.333),),
+    (Liquidity(10, 99.9, 0.0, True), Liquidity(25, 99.9, 5.0, False)),
     (Wall(True, 99.0, 700.0, 105.0, 0.7), Wall(False, 101.0, 400.0, 95.0, 0.8)), -1.5, 0.25,
 )  # fmt: skip
 FLOW = Flow(MONDAY, "kraken", 500, 6000.0, 4000.0, 300.0, 0.6, 99.8)
@@ -47,6 +48,7 @@ def test_the_book_is_shown_with_its_venue_its_instant_and_what_changed() -> None
         "depth_5: bids 1000, asks 500, imbalance +0.33",
         "imbalance_change: +0.25 since the last",
         "within_10_bps: bids 100, asks 0",
+        "within_25_bps: at least bids 100, asks 5",
         "bid_wall: 99.00, 700, 105.0 bps away, 70% of its side",
         "ask_wall: 101.00, 400, 95.0 bps away, 80% of its side",
     ]

@@ -78,11 +78,12 @@ class Wall:
 
 @dataclass(frozen=True, slots=True)
 class Liquidity:
-    """What rests within `bps` of the middle, in quote."""
+    """What rests within `bps` of the middle, in quote; at least so much unless `is_whole`: the book ends nearer."""
 
     bps: int
     bids_quote: float
     asks_quote: float
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ def _liquidity(bids: Rungs, asks: Rungs, mid: float, bps: int) -> Liquidity:
     reach = mid * bps / 1e4
     near_bids = [rung for rung in bids if rung[0] >= mid - reach]
     near_asks = [rung for rung in asks if rung[0] <= mid + reach]
-    return Liquidity(bps, _worth(near_bids), _worth(near_asks))
+    is_whole = len(near_bids) < len(bids) and len(near_asks) < len(asks)
+    return Liquidity(bps, _worth(near_bids), _worth(near_asks), is_whole)
 
 
 def _wall(rungs: Rungs, mid: float, *, is_bid: bool) -> Wall:

@@ -37,7 +37,8 @@ def _book(book: BookView, tick: Decimal) -> Iterator[str]:
     if book.imbalance_change is not None:
         yield f"imbalance_change: {book.imbalance_change:+.2f} since the last"
     for near in book.liquidity:
-        yield f"within_{near.bps}_bps: bids {near.bids_quote:.0f}, asks {near.asks_quote:.0f}"
+        least = "" if near.is_whole else "at least "
+        yield f"within_{near.bps}_bps: {least}bids {near.bids_quote:.0f}, asks {near.asks_quote:.0f}"
     for wall in book.walls:
         side = "bid" if wall.is_bid else "ask"
         yield (
