@@ -151,9 +151,10 @@ async def _cycle(on: Sockets, count: int) -> dict[str, float]:
 
 def _whole(market: Market) -> None:
     """What is fast because it is not there is no figure."""
-    if len(market.candles) != 999 or market.missing.keys() - {Part.CONTEXT.value} or market.is_disputed:
-        raise SystemExit(f"bench: {market.symbol} was not collected whole: {market.missing} {market.flags}")
-    if market.daily is None or market.weekly is None or (len(market.daily), len(market.weekly)) != (365, 300):
+    around = market.around
+    if len(market.candles) != 999 or around.missing.keys() - {Part.CONTEXT.value} or market.is_disputed:
+        raise SystemExit(f"bench: {market.symbol} was not collected whole: {around.missing} {market.flags}")
+    if around.daily is None or around.weekly is None or (len(around.daily), len(around.weekly)) != (365, 300):
         raise SystemExit(f"bench: {market.symbol} has not all longer bars")
 
 

@@ -322,13 +322,14 @@ async def collected(on: Sockets) -> Market:
 
 
 def there(market: Market, part: Part, found: T | None) -> T:
-    assert found is not None, market.missing.get(part)
+    assert found is not None, market.around.missing.get(part)
     return found
 
 
 def sources(market: Market) -> set[str]:
-    parts: Iterable[Any] = (market.candles, market.daily, market.weekly, market.book, market.trades, market.funding,
-                            market.interest)  # fmt: skip
+    known = market.around
+    parts: Iterable[Any] = (market.candles, known.daily, known.weekly, known.book, known.trades, known.funding,
+                            known.interest)  # fmt: skip
     return {part.source for part in parts if part is not None}
 
 
@@ -342,16 +343,19 @@ async def test_what_is_collected_is_true_whoever_tells_it(street: Street, name: 
 
     assert told_bars(market.candles) == true_bars(HOUR, CLOSED_AT, BARS)
     assert not market.is_disputed
-    for timeframe, longer, limit in ((Timeframe.D1, market.daily, DAYS), (Timeframe.W1, market.weekly, WEEKS)):
+    for timeframe, longer, limit in (
+        (Timeframe.D1, market.around.daily, DAYS),
+        (Timeframe.W1, market.around.weekly, WEEKS),
+    ):
         assert longer is not None
         truth, told = true_bars(timeframe, CLOSED_AT, limit), told_bars(longer)
         # a venue's own holes are nobody's wrong numbers
         assert told == truth if fault not in {Fault.HOLE, Fault.LATE} else told.items() <= truth.items()
     if CLOCK.now() == NOW:
-        assert_true_book(there(market, Part.BOOK, market.book))
-        assert_true_trades(there(market, Part.TRADES, market.trades))
-    assert_true_funding(there(market, Part.FUNDING, market.funding))
-    assert_true_interest(there(market, Part.INTEREST, market.interest))
+        assert_true_book(there(market, Part.BOOK, market.around.book))
+        assert_true_trades(there(market, Part.TRADES, market.around.trades))
+    assert_true_funding(there(market, Part.FUNDING, market.around.funding))
+    assert_true_interest(there(market, Part.INTEREST, market.around.interest))
     assert CLOCK.now() - NOW <= timedelta(seconds=30)
     if fault in OF_THE_LINE:
         assert name not in sources(market)

@@ -169,7 +169,7 @@ def daily() -> Candles:
 
 
 async def test_all_that_a_venue_offers_is_collected_with_whose_it_is() -> None:
-    found = await collected(among(Exchange("one", tape(), daily(), offers=OFFERED)))
+    found = (await collected(among(Exchange("one", tape(), daily(), offers=OFFERED)))).around
 
     assert found.asked == OFFERED and not found.missing
     assert found.daily is not None and len(found.daily) == 5
@@ -184,16 +184,16 @@ async def test_a_part_that_fails_is_named_and_holds_up_no_other() -> None:
 
     found = await collected(among(Bookless("one", tape(), daily(), offers=OFFERED)))
 
-    assert found.book is None and found.trades and found.funding
-    assert "the book is crossed BUY now" in found.missing["order book"]
-    assert Part.BOOK in found.asked
+    assert found.around.book is None and found.around.trades and found.around.funding
+    assert "the book is crossed BUY now" in found.around.missing["order book"]
+    assert Part.BOOK in found.around.asked
 
 
 async def test_what_no_venue_tells_of_this_pair_was_not_to_be_expected() -> None:
     found = await collected(among(Exchange("one", tape(), offers=(Part.WEEKLY, Part.BOOK))))
 
-    assert found.weekly is None and "weekly candles" in found.missing
-    assert found.asked == (Part.BOOK,)
+    assert found.around.weekly is None and "weekly candles" in found.around.missing
+    assert found.around.asked == (Part.BOOK,)
 
 
 async def test_a_tape_of_candles_is_asked_for_nothing_else() -> None:
@@ -201,7 +201,7 @@ async def test_a_tape_of_candles_is_asked_for_nothing_else() -> None:
 
     found = await collected(among(one))
 
-    assert (found.asked, dict(found.missing), found.flags) == ((), {}, ())
+    assert (found.around.asked, dict(found.around.missing), found.flags) == ((), {}, ())
     assert one.asked == ["candles 4h"]
 
 
@@ -225,9 +225,9 @@ async def test_the_press_is_seen_as_it_was_known_by_then() -> None:
 
     found = await collected(on)
 
-    assert [excerpt.title for excerpt in found.news] == [known.title]
-    assert found.news[0].seen_at == known.seen_at
-    assert found.asked == (Part.NEWS,)
+    assert [excerpt.title for excerpt in found.around.news] == [known.title]
+    assert found.around.news[0].seen_at == known.seen_at
+    assert found.around.asked == (Part.NEWS,)
 
 
 async def test_words_that_give_orders_are_withheld_and_counted() -> None:
@@ -237,8 +237,8 @@ async def test_words_that_give_orders_are_withheld_and_counted() -> None:
 
     found = await collected(on)
 
-    assert found.news == ()
-    assert found.flags == ("articles withheld, for they give orders or are not in English: 1",)
+    assert found.around.news == ()
+    assert found.around.flags == ("articles withheld, for they give orders or are not in English: 1",)
 
 
 async def test_a_context_gathered_after_the_cycle_began_is_not_of_it() -> None:
@@ -248,7 +248,7 @@ async def test_a_context_gathered_after_the_cycle_began_is_not_of_it() -> None:
 
     found = await collected(on)
 
-    assert found.asked == () and not found.readings
+    assert found.around.asked == () and not found.around.readings
 
 
 # --- Many pairs -----------------------------------------------------------------------------------------------------

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from world import RULES, bars, path
 
-from semanticsignal.domain.collected import Market, Part
+from semanticsignal.domain.collected import Around, Market, Part
 from semanticsignal.logic.analyse.completeness import WEIGHTS, score_ratio
 
 TAPE = bars(path([100] * 11))
 BARE = Market("id", TAPE.symbol, TAPE.timeframe, TAPE.closed_at, TAPE, RULES)
-ALL = replace(BARE, asked=tuple(Part))
+ALL = replace(BARE, around=Around(asked=tuple(Part)))
 
 
 def test_every_part_weighs_something_and_the_bars_most() -> None:
@@ -21,11 +21,11 @@ def test_every_part_weighs_something_and_the_bars_most() -> None:
 def test_what_nobody_can_tell_is_not_missing() -> None:
     assert score_ratio(BARE) == 1
     assert score_ratio(ALL) == 1
-    assert score_ratio(replace(BARE, missing={Part.FUNDING.value: "no perpetual"})) == 1
+    assert score_ratio(replace(BARE, around=Around(missing={Part.FUNDING.value: "no perpetual"}))) == 1
 
 
 def test_what_was_asked_for_in_vain_is_missing_by_its_weight() -> None:
-    without_book = replace(ALL, missing={Part.BOOK.value: "crossed"})
+    without_book = replace(ALL, around=replace(ALL.around, missing={Part.BOOK.value: "crossed"}))
 
     assert score_ratio(without_book) == pytest.approx(0.9)
 

@@ -25,20 +25,12 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
-    """All that was collected for one cycle at `collected_at`, archived whole. Each part says whose it is.
+class Around:
+    """What was known beside the bars; each part says whose it is.
 
-    `asked`: the parts that could be had here; `missing`: those of them that were not, and why. `flags`: what is not as
-    it should be, in words: repaired bars, prices apart. `is_disputed`: another venue's price is another.
-    `is_simulated` travels from the venue to every page that shows it."""
+    `asked`: the parts that could be had here; `missing`: those of them that were not, and others that no venue tells of
+    this pair, with why. `flags`: what is not as it should be, in words."""
 
-    id: str
-    symbol: Symbol
-    timeframe: Timeframe
-    collected_at: datetime
-    candles: Candles
-    rules: TradingRules
-    is_simulated: bool = False
     daily: Candles | None = None
     weekly: Candles | None = None
     book: OrderBook | None = None
@@ -50,4 +42,22 @@ class Market:
     asked: tuple[Part, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """All that was collected for one cycle at `collected_at`, archived whole.
+
+    `flags`: repaired bars and doubtful prices, in words. `is_disputed`: another venue's price is another.
+    `is_simulated` travels from the venue to every page that shows it."""
+
+    id: str
+    symbol: Symbol
+    timeframe: Timeframe
+    collected_at: datetime
+    candles: Candles
+    rules: TradingRules
+    is_simulated: bool = False
+    flags: tuple[str, ...] = ()
     is_disputed: bool = False
+    around: Around = field(default_factory=Around)

@@ -16,7 +16,7 @@ async def analyse(fact: MarketCollected, on: Sockets) -> Facts:
     market: Market | None = await on.archive.get(f"market/{fact.id}", Market)
     if market is None:
         raise Missing(f"nothing was collected under {fact.id}")
-    before = await _before(fact, on) if market.book else None
+    before = await _before(fact, on) if market.around.book else None
     await on.archive.put(f"snapshot/{fact.id}", snapshot(market, market.collected_at, before))
     return (MarketAnalysed(fact.id, fact.symbol, fact.timeframe, fact.closed_at, fact.is_forced),)
 

@@ -8,9 +8,9 @@ from ..domain.errors import BadInput, InvalidSymbol, MarketUnavailable
 from ..domain.events import AnalysisRequested, CandleClosed, CandleMissed, MarketCollected
 from ..domain.ledger import Entry
 from ..ports import Facts, Sockets
+from .around import around
 from .bars import bars
 from .gather import together
-from .parts import parts
 
 
 async def collect(fact: CandleClosed | AnalysisRequested, on: Sockets) -> Facts:
@@ -31,7 +31,7 @@ async def collect(fact: CandleClosed | AnalysisRequested, on: Sockets) -> Facts:
 async def _collected(told: MarketCollected, on: Sockets) -> Market:
     """Everything side by side: the slowest answer is what it takes."""
     rules = await on.market.rules(told.symbol)
-    seen, known = await together(bars(told.symbol, told.timeframe, told.closed_at, on), parts(told, on))
+    seen, known = await together(bars(told.symbol, told.timeframe, told.closed_at, on), around(told, on))
     return Market(
         id=told.id,
         symbol=told.symbol,
@@ -40,18 +40,9 @@ async def _collected(told: MarketCollected, on: Sockets) -> Market:
         candles=seen.candles,
         rules=rules,
         is_simulated=on.market.is_simulated,
-        daily=known.daily,
-        weekly=known.weekly,
-        book=known.book,
-        trades=known.trades,
-        funding=known.funding,
-        interest=known.interest,
-        readings=known.readings,
-        news=known.news,
-        asked=known.asked,
-        missing=known.missing,
-        flags=(*seen.flags, *known.flags),
+        flags=seen.flags,
         is_disputed=seen.is_disputed,
+        around=known,
     )
 
 

@@ -19,6 +19,7 @@ WEIGHTS = {
 def score_ratio(market: Market) -> float:
     """0…1. The bars count by the share that is there; of the other parts those that were asked for, by their weight:
     what nobody can tell here is not missing."""
-    asked = sum(WEIGHTS[part] for part in market.asked)
-    there = sum(WEIGHTS[part] for part in market.asked if part not in market.missing)
+    around = market.around
+    asked = sum(WEIGHTS[part] for part in around.asked)
+    there = sum(WEIGHTS[part] for part in around.asked if part not in around.missing)
     return (BARS * market.candles.completeness_ratio + there) / (BARS + asked)

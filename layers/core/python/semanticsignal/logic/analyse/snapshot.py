@@ -20,7 +20,7 @@ RANK_BARS = 540
 def snapshot(market: Market, seen_at: datetime, before: BookView | None = None) -> Snapshot:
     """Causal: what it says of the newest closed bar depends on that bar and older ones alone. `before`: the order book
     as the last snapshot saw it."""
-    candles = market.candles
+    candles, around = market.candles, market.around
     series = _series(candles)
     close = np.asarray(candles.close, dtype=np.float64)
     now = _at(series, -1) | {"atr_rank_ratio": volatility.rank_ratio(series["atr_ratio"], RANK_BARS)}
@@ -43,14 +43,14 @@ def snapshot(market: Market, seen_at: datetime, before: BookView | None = None) 
         gaps=candles.gaps,
         completeness_ratio=candles.completeness_ratio,
         score_ratio=completeness.score_ratio(market),
-        book=microstructure.book_view(market.book, before) if market.book else None,
-        flow=microstructure.flow(market.trades) if market.trades else None,
-        funding=market.funding,
-        interest=market.interest,
-        readings=market.readings,
-        news=market.news,
-        missing=market.missing,
-        flags=market.flags,
+        book=microstructure.book_view(around.book, before) if around.book else None,
+        flow=microstructure.flow(around.trades) if around.trades else None,
+        funding=around.funding,
+        interest=around.interest,
+        readings=around.readings,
+        news=around.news,
+        missing=around.missing,
+        flags=(*market.flags, *around.flags),
         is_disputed=market.is_disputed,
     )
 
