@@ -1,6 +1,7 @@
 """Words of the press can inform, never instruct: what of a text may be shown to a model and on a page."""
 
 import re
+from functools import lru_cache
 from html import unescape
 from unicodedata import category
 
@@ -46,6 +47,7 @@ STRUCTURE = frozenset("<>{}[]|\\^`~#*_@")
 REPEATED, BLANKS = re.compile(r"([^\w\s])\1{2,}"), re.compile(r"[^\S\n]+")
 
 
+@lru_cache(maxsize=1_024)  # one story is shown to many pairs
 def defused(text: str) -> str | None:
     """The text as it may be shown; None when it is withheld: it gives orders to whoever reads it for us, hides what it
     says, or is not English. Of a text without end, the beginning."""
