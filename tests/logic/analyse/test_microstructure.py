@@ -88,11 +88,20 @@ def test_what_has_changed_since_the_last_snapshot_is_told_at_a_depth_that_both_h
     assert isclose(now.imbalance_change, at_20 - before.depths[-1].imbalance_ratio)
 
 
+def test_another_venues_book_has_not_changed() -> None:
+    before = book_view(replace(deep(20), source="another"), None)
+
+    now = book_view(deep(20), before)
+
+    assert now.spread_change_bps is None and now.imbalance_change is None
+
+
 def test_who_bought_how_much_and_how_often() -> None:
     seen = flow(trades((0, "100", "1", True), (30, "110", "2", False), (60, "100", "0.5", True)))
 
     assert seen is not None
     assert (seen.trades, seen.buy_quote, seen.sell_quote, seen.span_s) == (3, 150, 220, 60)
+    assert seen.at == MONDAY + timedelta(minutes=1), "of the last trade, not of the question"
     assert seen.buy_ratio is not None and isclose(seen.buy_ratio, 150 / 370)
     assert seen.per_minute == 2
 

@@ -38,21 +38,91 @@ class Regime:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A named shape. `confidence_ratio` 0…1; `bars`: how many closed bars ago each defining bar was, newest 0."""
+    """A named shape. `confidence_ratio` 0…1; `bars`: how many closed bars ago each defining bar was, newest 0, the last
+    the one that completed it; `direction`: up, down or none, where its books expect the price."""
 
     name: str
     confidence_ratio: float
     bars: tuple[int, ...]
+    direction: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A price that mattered: `kind` support or resistance, `touches` times, newest touch `bars_ago`."""
+    """A price that mattered: `kind` support or resistance, `touches` times, newest touch `bars_ago`.
+    `distance_atr`: from the close, in ATRs, below it negative."""
 
     kind: str
     price: float
     touches: int
     bars_ago: int
+    distance_atr: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A price that many watch because it was calculated. `distance_atr` as a Level's."""
+
+    kind: str
+    price: float
+    distance_atr: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retracement:
+    """Fibonacci's shares of a swing, from where it ended back to where it began."""
+
+    from_price: float
+    to_price: float
+    from_bars_ago: int
+    to_bars_ago: int
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """The large picture of daily or weekly bars, as far as `bars` of them tell it; the last is closed.
+
+    `means`: bars → simple moving average of so many closes, quote. `order`: of the means, ascending when the shorter
+    the higher. `cross`: the newest of SMA 50 and SMA 200, golden or death. `change_ratio`: over all bars;
+    `year_change_ratio`: over a year, None when there is none. `volatility_annual_ratio`: standard deviation of the
+    logarithmic returns of all bars, times the root of the bars in a year. `sma_200_distance_ratio`: the close off it.
+    `numbers`: RSI, ADX, ±DI, ATR and volume, by name."""
+
+    timeframe: Timeframe
+    closed_at: datetime
+    bars: int
+    close: float
+    means: Mapping[str, float]
+    order: str | None
+    cross: str | None
+    cross_bars_ago: int | None
+    change_ratio: float
+    year_change_ratio: float | None
+    volatility_annual_ratio: float | None
+    sma_200_distance_ratio: float | None
+    numbers: Mapping[str, float | None]
+    trend: Trend
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The last `days`, of which `bars` of `bars_due` are there. `change_ratio`: the last close against the close one
+    full period before; of a period that is not there whole against its first close. `range_ratio`: high over low, - 1.
+    `volume`: base. `changes`: of indicators over the same bars."""
+
+    days: int
+    bars: int
+    bars_due: int
+    is_whole: bool
+    change_ratio: float | None
+    high: float
+    low: float
+    mean_close: float
+    volume: float
+    range_ratio: float
+    changes: Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +174,8 @@ class BookView:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The public trades in figures. Volumes in quote, by the taker's side; `span_s` from the first trade to the last.
-    None where nothing can be divided by: `buy_ratio` of all volume, `per_minute` trades."""
+    """The public trades in figures, `at` the last of them. Volumes in quote, by the taker's side; `span_s` from the
+    first trade to the last. None where nothing can be divided by: `buy_ratio` of all volume, `per_minute` trades."""
 
     at: datetime
     source: str
@@ -124,7 +194,8 @@ class Snapshot:
     `indicators`: name → value at the last closed bar, None until there are enough bars.
     `earlier`: the same, one bar before. `closes`: the newest closes, oldest first, quote.
     `completeness_ratio`: share of the bars that should have been there that were; `score_ratio`: of everything.
-    `missing`, `flags`, `is_disputed`: as of the Market it was made from."""
+    `missing`, `flags`, `is_disputed`: as of the Market it was made from. `macro`: daily and weekly, as far as there
+    are such bars. `pivots`: of the last UTC day."""
 
     id: str
     symbol: Symbol
@@ -153,3 +224,7 @@ class Snapshot:
     missing: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     is_disputed: bool = False
+    macro: tuple[Macro, ...] = ()
+    periods: tuple[Period, ...] = ()
+    pivots: tuple[Mark, ...] = ()
+    retracement: Retracement | None = None

@@ -13,7 +13,8 @@ Rungs = list[tuple[float, float]]
 
 
 def book_view(book: OrderBook, before: BookView | None) -> BookView:
-    """`before`: the last snapshot's, for what has changed since."""
+    """`before`: the last snapshot's, for what has changed; another venue's has not changed, it is another."""
+    before = before if before and before.source == book.source else None
     bids, asks = _rungs(book.bids), _rungs(book.asks)
     mid = (bids[0][0] + asks[0][0]) / 2
     spread_bps = (asks[0][0] - bids[0][0]) / mid * 1e4
@@ -41,7 +42,7 @@ def flow(trades: PublicTrades) -> Flow | None:
     sold = fsum(float(one.price * one.quantity) for one in trades.trades if not one.is_buy)
     span_s = _seconds(trades.trades[0].at, trades.trades[-1].at)
     return Flow(
-        at=trades.at,
+        at=trades.trades[-1].at,
         source=trades.source,
         trades=len(trades.trades),
         buy_quote=bought,

@@ -1,18 +1,17 @@
 """The Snapshot: all that was known at one instant. Here floats meet decimals, and nowhere else."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from math import isfinite
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...domain.analysis import BookView, Pattern, Snapshot
+from ...domain.analysis import BookView, Macro, Mark, Snapshot
 from ...domain.collected import Market
-from ...domain.market import Candles, exact
-from . import completeness, levels, microstructure, momentum, patterns, regime, trend, volatility, volume
+from ...domain.market import Candles, Timeframe, epoch_ms, exact
+from . import completeness, levels, microstructure, patterns, regime, volatility
+from .macro import macro
+from .periods import DAY_MS, periods
+from .series import Columns, at, columns, newest, series
 
-Array = NDArray[np.float64]
 CLOSES_SHOWN = 12
 RANK_BARS = 540
 
@@ -21,24 +20,26 @@ def snapshot(market: Market, seen_at: datetime, before: BookView | None = None) 
     """Causal: what it says of the newest closed bar depends on that bar and older ones alone. `before`: the order book
     as the last snapshot saw it."""
     candles, around = market.candles, market.around
-    series = _series(candles)
-    close = np.asarray(candles.close, dtype=np.float64)
-    now = _at(series, -1) | {"atr_rank_ratio": volatility.rank_ratio(series["atr_ratio"], RANK_BARS)}
+    bars = columns(candles)
+    whole = series(bars)
+    every, price = whole | newest(bars), bars.close.item(-1)
+    now = at(every, -1) | {"atr_rank_ratio": volatility.rank_ratio(whole["atr_ratio"], RANK_BARS)}
+    atr = now["atr_14"]
     return Snapshot(
         id=market.id,
         symbol=market.symbol,
         timeframe=market.timeframe,
         closed_at=candles.closed_at,
         seen_at=seen_at,
-        price=exact(close[-1]),
+        price=exact(price),
         source=candles.source,
         is_simulated=market.is_simulated,
         indicators=now,
-        earlier=_at(series, -2),
-        regime=regime.regime(now, float(close[-1])),
-        patterns=_patterns(series),
-        levels=levels.levels(_column(candles.high), _column(candles.low), float(close[-1]), now["atr_14"]),
-        closes=tuple(exact(price) for price in close[-CLOSES_SHOWN:]),
+        earlier=at(every, -2),
+        regime=regime.regime(now, price),
+        patterns=patterns.found(candles, whole),
+        levels=levels.levels(bars.high, bars.low, price, atr),
+        closes=tuple(exact(close) for close in bars.close[-CLOSES_SHOWN:]),
         bars=len(candles),
         gaps=candles.gaps,
         completeness_ratio=candles.completeness_ratio,
@@ -52,58 +53,45 @@ def snapshot(market: Market, seen_at: datetime, before: BookView | None = None) 
         missing=around.missing,
         flags=(*market.flags, *around.flags),
         is_disputed=market.is_disputed,
+        macro=_macro(market),
+        periods=tuple(periods(candles, bars, whole)),
+        pivots=_pivots(market, bars, atr),
+        retracement=levels.retracement(bars.high, bars.low, price, atr),
     )
 
 
-def _column(values: object) -> Array:
-    return np.asarray(values, dtype=np.float64)
+def _macro(market: Market) -> tuple[Macro, ...]:
+    longer = (_closed(one, market) for one in (market.around.daily, market.around.weekly))
+    return tuple(told for told in (macro(one) for one in longer if one is not None) if told)
 
 
-def _series(candles: Candles) -> dict[str, Array]:
-    high, low = _column(candles.high), _column(candles.low)
-    close, traded = _column(candles.close), _column(candles.volume)
-    line, signal, histogram = trend.macd(close)
-    plus, minus = trend.directional(high, low, close)
-    upper, middle, lower = volatility.bollinger(close)
-    atr = volatility.atr(high, low, close)
-    band = upper - lower
-    return {
-        "sma_20": trend.sma(close, 20),
-        "sma_50": trend.sma(close, 50),
-        "sma_200": trend.sma(close, 200),
-        "macd": line,
-        "macd_signal": signal,
-        "macd_histogram": histogram,
-        "adx_14": trend.adx(high, low, close),
-        "plus_di_14": plus,
-        "minus_di_14": minus,
-        "rsi_14": momentum.rsi(close),
-        "change_1_ratio": momentum.change_ratio(close, 1),
-        "change_6_ratio": momentum.change_ratio(close, 6),
-        "change_42_ratio": momentum.change_ratio(close, 42),
-        "atr_14": atr,
-        "atr_ratio": atr / close,
-        "bb_upper": upper,
-        "bb_middle": middle,
-        "bb_lower": lower,
-        "bb_position_ratio": np.divide(close - lower, band, out=np.full_like(close, np.nan), where=band > 0),
-        "bb_width_ratio": band / middle,
-        "obv_change_10_ratio": volume.obv_change_ratio(close, traded, 10),
-        "volume": traded,
-        "volume_ratio": volume.volume_ratio(traded),
-    }
+def _closed(candles: Candles | None, market: Market) -> Candles | None:
+    """Without the bars that had not closed when the newest of the pair's own did."""
+    if candles is None:
+        return None
+    end = epoch_ms(market.candles.closed_at) - candles.timeframe.ms
+    known = int(np.searchsorted(np.asarray(candles.opened_ms, dtype=np.int64), end, side="right"))
+    return candles if known == len(candles) else candles[:known]
 
 
-def _at(series: Mapping[str, Array], index: int) -> dict[str, float | None]:
-    """Values at one bar; NaN and infinity are absent, not numbers."""
-    values = {name: float(array[index]) if len(array) >= -index else None for name, array in series.items()}
-    return {name: value if value is not None and isfinite(value) else None for name, value in values.items()}
+def _pivots(market: Market, bars: Columns, atr: float | None) -> tuple[Mark, ...]:
+    day = _last_day(market, bars)
+    return levels.pivots(day, bars.close.item(-1), atr) if day else ()
 
 
-def _patterns(series: Mapping[str, Array]) -> tuple[Pattern, ...]:
-    found = (
-        patterns.crossing("macd_cross", series["macd"], series["macd_signal"], within=12),
-        patterns.crossing("sma_20_50_cross", series["sma_20"], series["sma_50"], within=30),
-        patterns.crossing("sma_50_200_cross", series["sma_50"], series["sma_200"], within=60),
-    )
-    return tuple(pattern for pattern in found if pattern)
+def _last_day(market: Market, bars: Columns) -> tuple[float, float, float] | None:
+    """High, low and close of the last UTC day that is over: its own bar, else made of shorter ones when all are there;
+    None else. An older day's would not be the pivots that others watch."""
+    candles = market.candles
+    end = Timeframe.D1.floor_ms(epoch_ms(candles.closed_at))
+    daily = _closed(market.around.daily, market)
+    if daily is not None and len(daily) and daily.opened_ms[-1] == end - DAY_MS:
+        return float(daily.high[-1]), float(daily.low[-1]), float(daily.close[-1])
+    size = candles.timeframe.ms
+    due = DAY_MS // size
+    # counted back from the newest bar, which stands as many bars behind the end of the day as have closed since
+    behind = (candles.opened_ms[-1] + size - end) // size
+    first, last = len(candles) - behind - due, len(candles) - behind
+    if not due or first < 0 or candles.opened_ms[first] != end - DAY_MS or candles.opened_ms[last - 1] != end - size:
+        return None
+    return bars.high[first:last].max().item(), bars.low[first:last].min().item(), bars.close.item(last - 1)

@@ -12,22 +12,20 @@ from ...domain.learning import Recalled, RuleStatus
 from ...domain.market import MarketKind
 from ...domain.policy import Memory, Risk
 from ...domain.trading import Position
-from . import around, envelope
+from . import around, envelope, measured
 
 VERSION = "trader_v2"
 INSIGHT_LENGTH, REASON_LENGTH = 160, 300
-# Indicators on the scale of the price: shown with the pair's own decimals.
-PRICES = {"sma_20", "sma_50", "sma_200", "bb_upper", "bb_middle", "bb_lower", "atr_14", "macd", "macd_signal",
-          "macd_histogram"}  # fmt: skip
 
 
 def prompt(briefing: Briefing, risk: Risk, memory: Memory) -> Prompt:
     """The same briefing gives the same words, byte for byte."""
+    seen, tick = briefing.snapshot, briefing.price_tick
     sections = (
-        _market(briefing), _indicators(briefing), _regime(briefing),
-        around.microstructure(briefing.snapshot, briefing.price_tick), around.whole_market(briefing.snapshot),
+        _market(briefing), measured.indicators(seen, tick), _regime(briefing), measured.periods(seen, tick),
+        measured.macro(seen, tick), around.microstructure(seen, tick), around.whole_market(seen),
         _position(briefing), _account(briefing),
-        _memory(briefing, memory), _rules(briefing), _last(briefing.last), around.news(briefing.snapshot),
+        _memory(briefing, memory), _rules(briefing), _last(briefing.last), around.news(seen),
     )  # fmt: skip
     user = "\n\n".join(text for text in ("\n".join(lines) for lines in sections) if text)
     return Prompt(id=briefing.snapshot.id, version=VERSION, system=system(risk, memory), user=user)
@@ -73,21 +71,6 @@ def _market(briefing: Briefing) -> Iterator[str]:
         # why stands in the snapshot: those may be a venue's own words
         yield f"not known: {', '.join(seen.missing)}"
     yield f"closes: {' '.join(f'{price:f}' for price in seen.closes)} (oldest first)"
-
-
-def _indicators(briefing: Briefing) -> Iterator[str]:
-    seen, tick = briefing.snapshot, briefing.price_tick
-    yield "[indicators]"
-    for name, value in seen.indicators.items():
-        before = seen.earlier.get(name)
-        yield f"{name}: {_figure(name, value, tick)}" + (
-            f" ({_figure(name, before, tick)})" if before is not None else ""
-        )
-    for pattern in seen.patterns:
-        yield f"pattern: {pattern.name}, {pattern.bars[-1]} bars ago, confidence {pattern.confidence_ratio:.2f}"
-    for level in seen.levels:
-        price = _figure("sma_20", level.price, tick)
-        yield f"{level.kind}: {price}, touched {level.touches} times, last {level.bars_ago} bars ago"
 
 
 def _regime(briefing: Briefing) -> Iterator[str]:
@@ -180,11 +163,3 @@ def _last(last: Decision | None) -> Iterator[str]:
     for refusal in last.refusals:
         # On one line: words of others may not begin a line, where figures stand.
         yield f"refused: {refusal.guard}: {' '.join(refusal.reason.split())[:REASON_LENGTH]}"
-
-
-def _figure(name: str, value: float | None, tick: Decimal) -> str:
-    if value is None:
-        return "unknown"
-    if name in PRICES:
-        return f"{value:.{max(0, -int(tick.as_tuple().exponent))}f}"
-    return f"{value:.4f}" if name.endswith("_ratio") else f"{value:.2f}"
