@@ -11,13 +11,21 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import measures
+from bench.analysing import analysing
 from bench.cold import cold
 from bench.collecting import collecting
 from bench.measures import Figure
 from bench.relevance import relevance
 from bench.synth import synth
 
-MEASURES = {**measures.MEASURES, "relevance": relevance, "collecting": collecting, "cold": cold, "synth": synth}
+MEASURES = {
+    **measures.MEASURES,
+    "analysing": analysing,
+    "relevance": relevance,
+    "collecting": collecting,
+    "cold": cold,
+    "synth": synth,
+}
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 HEAD = """# Speed, size, memory

@@ -140,6 +140,7 @@ async def _cycle(on: Sockets, count: int) -> dict[str, float]:
     id = f"context#{Timeframe.M15.floor(NOW).isoformat()}"
     await on.archive.put(f"context/{id}", MarketContext(id, NOW, (), {}))
     await asyncio.gather(*(on.market.rules(symbol) for symbol in on.settings.pairs))
+    await on.market.last_price(BTC, until=NOW, besides={"binance"})
     await on.market.funding_quote(BTC, until=NOW)
     cpu, began = time.process_time(), time.perf_counter()
     await asyncio.gather(*(collect(CandleClosed(s, Timeframe.H4, CLOSE), on) for s in on.settings.pairs))

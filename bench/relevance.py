@@ -67,7 +67,8 @@ def of_ours(article: Article, coin: str) -> float:
 
 
 def of_reference(article: Article, coin: str) -> float:
-    """Its formula: sums of parts of words. Our articles have no categories and tags, so those terms are 0."""
+    """Its formula: keywords as parts of words, the coin as a word. Our articles have no categories and tags, so those
+    terms are 0, and with them its important categories."""
     title, body = article.title.lower(), article.body.lower()
     name, ticker = NAMED.get(coin, coin.lower()), coin.lower()
     words = dict.fromkeys(re.findall(r"\b[a-z]{3,15}\b", f"{name} price analysis market trends"))
@@ -75,14 +76,14 @@ def of_reference(article: Article, coin: str) -> float:
         weight * (1 + math.log(1 + text.count(word)))
         for word in words for weight, text in ((10, title), (3, body)) if word in text
     )  # fmt: skip
-    about = 15 * (ticker in title) + 5 * (ticker in body) + 15 * (name in title) + 5 * (name in body)
+    in_title, in_body = (re.search(rf"\b{ticker}\b", text) is not None for text in (title, body))
+    about = 15 * in_title + 5 * in_body + 15 * (name in title) + 5 * (name in body)
     about += 8 * (coin in re.findall(r"\b[A-Z]{2,6}\b", f"{title} {body}".upper()))
     about += 20 * (title.startswith((ticker, name)) or f"{ticker} price" in title or f"{name} price" in title)
-    important = 3 * sum(part in f"{title} {body}" for part in IMPORTANT)
     density = 0.5 if len(body) < 300 else 1.2 if len(body) > 1000 else 1.0
     together = 1.5 if all(word in f"{title} {body}" for word in words) else 1.0
-    away = (1.0 if about else 0.1) * (1.0 if ticker in title or name in title else 0.35)
-    return (keyword + about + important) * density * together * away
+    away = (1.0 if about else 0.1) * (1.0 if in_title or name in title else 0.35)
+    return (keyword + about) * density * together * away
 
 
 def marks(some: Sequence[Graded], coin: str, score: Callable[[Article, str], float], floor: float) -> Marks:

@@ -6,6 +6,7 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from semanticsignal.domain.errors import InvalidSetting, SemanticSignalError
+from semanticsignal.domain.policy import Settings
 from semanticsignal.settings import load
 
 from .data import Data
@@ -27,9 +28,7 @@ ALWAYS = {
 
 def app(deployment: Deployment, **options: Any) -> App:
     """All stacks, not yet synthesized. `options` go to the App: `outdir`. Raises InvalidSetting."""
-    if (exchange := deployment.settings.exchange) not in VENUES:
-        venues = ", ".join(sorted(VENUES))
-        raise InvalidSetting(f"exchange: in the cloud one that the market layer holds, {venues}; was {exchange!r}")
+    _check_venues(deployment.settings)
     top = App(analytics_reporting=False, tree_metadata=False, context=ALWAYS, **options)
     data = Data(top, "data", deployment)
     memory = Memory(top, "memory", deployment, data.places)
@@ -41,6 +40,19 @@ def app(deployment: Deployment, **options: Any) -> App:
         Tags.of(top).add(name, value)
     Validations.of(top).add_plugins(AwsSolutionsChecks(top))
     return top
+
+
+def _check_venues(settings: Settings) -> None:
+    venues = ", ".join(sorted(VENUES))
+    if settings.exchange not in VENUES:
+        raise InvalidSetting(
+            f"exchange: in the cloud one that the market layer holds, {venues}; was {settings.exchange!r}"
+        )
+    unknown = [name for name in settings.collect.fallbacks if name not in VENUES]
+    if unknown:
+        raise InvalidSetting(
+            f"collect.fallbacks: in the cloud those that the market layer holds, {venues}; was {', '.join(unknown)}"
+        )
 
 
 if __name__ == "__main__":

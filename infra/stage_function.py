@@ -120,11 +120,15 @@ def age_s(name: str, settings: Settings) -> int:
 
 
 def timeout_s(name: str, settings: Settings) -> int:
-    """A decision may wait for every model it asks in turn, as long as a function may live."""
+    """A decision may wait for every model it asks in turn, as long as a function may live; what is collected waits for
+    its bar, and for a second opinion on it."""
     own = SIZES[name].timeout_s
-    if name != "decide":
-        return own
-    return min(own + ceil(settings.model.timeout_s * len(settings.model.name.split(","))), 900)
+    match name:
+        case "decide":
+            return min(own + ceil(settings.model.timeout_s * len(settings.model.name.split(","))), 900)
+        case "collect":
+            return own + ceil(settings.collect.deadline_s)
+    return own
 
 
 def dead_letters(scope: Construct, construct_id: str, name: str) -> sqs.Queue:

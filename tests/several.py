@@ -12,7 +12,7 @@ from semanticsignal.adapters.failover import Failover
 from semanticsignal.domain.collected import Part
 from semanticsignal.domain.errors import MarketUnavailable
 from semanticsignal.domain.market import Candles, Symbol, Timeframe
-from semanticsignal.domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrade, PublicTrades
+from semanticsignal.domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrade, PublicTrades, Quote
 from semanticsignal.ports import Sockets
 
 MINUTE = timedelta(minutes=1)
@@ -68,6 +68,10 @@ class Exchange(Tape):
     ) -> Any:
         self._heard("first_open")
         return await super().first_open(symbol, since=since, until=until, besides=besides)
+
+    async def last_price(self, symbol: Symbol, *, until: datetime, besides: Collection[str] = ()) -> Quote | None:
+        self._heard("last_price")
+        return await super().last_price(symbol, until=until, besides=besides)
 
     async def book(self, symbol: Symbol, *, until: datetime) -> OrderBook:
         self._heard("book")

@@ -235,3 +235,29 @@ def test_a_word_of_the_wrong_shape_is_refused(key: str, value: str) -> None:
 
     assert said.startswith(f"{key}: ")
     assert repr(value) in said
+
+
+@pytest.mark.parametrize("key", ["symbols", "simulation.symbols", "news.feeds", "collect.fallbacks"])
+def test_a_list_in_a_variable_is_written_in_each_way_that_people_know(key: str) -> None:
+    one, two = ("BTC/USDC", "ETH/USDC") if key.endswith("symbols") else ("decrypt", "coindesk")
+    variable = "SEMSIG_" + key.upper().replace(".", "__")
+
+    for text in (f"{one},{two}", f'["{one}", "{two}"]', f' ["{one}","{two}"] '):
+        assert dict(leaves(loaded(environ={variable: text}).settings))[key] == (one, two)
+    for text in ("[]", "none", ""):
+        if key.endswith("symbols"):
+            assert refusal(environ={variable: text}).startswith(f"{key}: ")
+        else:
+            assert dict(leaves(loaded(environ={variable: text}).settings))[key] == ()
+
+
+@pytest.mark.parametrize("text", ["[kraken]", '["kraken"', "[1]", '[["kraken"]]'])
+def test_what_only_begins_like_a_list_is_refused(text: str) -> None:
+    assert "fallbacks" in refusal(environ={"SEMSIG_COLLECT__FALLBACKS": text})
+
+
+@pytest.mark.parametrize("address", ["http://user:s3cret@127.0.0.1:9/v1", "ftp://s3cret@x", "http://u:s3/cret@h"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(address: str) -> None:
+    for told in (refusal(environ={"SEMSIG_MODEL__BASE_URL": address}), refusal(f'[model]\nbase_url = "{address}"')):
+        assert told.startswith("model.base_url holds no name and password")
+        assert "s3" not in told

@@ -22,6 +22,14 @@ export type Answer =
 
 export const NOTHING: Surroundings = { news: null, context: null, decision: null, snapshot: null, failed: {} };
 
+/** Why there is no newer answer to a question, as a sentence, and whether there is an older one. */
+export function lapse(known: Surroundings, question: Question): { readonly title: string; readonly why: string } | null {
+  const why = known.failed[question]?.trim();
+  if (why === undefined) return null;
+  const title = known[question] === null ? "Could not be asked." : "Could not be asked anew.";
+  return { title, why: why.charAt(0).toUpperCase() + why.slice(1) };
+}
+
 /** An older answer that comes late does not take the place of a newer one. */
 export function heard(known: Surroundings, answer: Answer): Surroundings {
   switch (answer.of) {

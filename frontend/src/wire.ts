@@ -709,8 +709,8 @@ export interface components {
         };
         /**
          * Flow
-         * @description The public trades in figures. Volumes in quote, by the taker's side; `span_s` from the first trade to the last.
-         *     None where nothing can be divided by: `buy_ratio` of all volume, `per_minute` trades.
+         * @description The public trades in figures, `at` the last of them. Volumes in quote, by the taker's side; `span_s` from the
+         *     first trade to the last. None where nothing can be divided by: `buy_ratio` of all volume, `per_minute` trades.
          */
         Flow: {
             /**

@@ -6,7 +6,7 @@ import { news } from "../src/panels/news";
 import type { Fold, Frame } from "../src/panels/parts";
 import type { ContextView, FigureView, NewsView, SnapshotView } from "../src/shapes";
 import { fromView } from "../src/state";
-import { NOTHING, heard, lastOn, parted, safeHref, seenBy, valueOf, type Surroundings } from "../src/surroundings";
+import { NOTHING, heard, lapse, lastOn, parted, safeHref, seenBy, valueOf, type Surroundings } from "../src/surroundings";
 import { AT, decision, health, stateView } from "./views";
 
 const LATER = "2025-03-12T17:00:00+00:00";
@@ -122,10 +122,12 @@ describe("the news panel", () => {
     expect(told).not.toContain("javascript:");
   });
 
-  test("tells what the last decision on the chosen pair was shown, with its score", () => {
-    const told = withNews({ news: press(), decision: "d1", snapshot: snapshot({ news: [{ ...article("a2"), score: 2.5 }] }) });
+  test("tells what the last decision on the chosen pair was shown, with how much it is about the pair", () => {
+    const shown = (score: number): string => withNews({ news: press(), decision: "d1", snapshot: snapshot({ news: [{ ...article("a2"), score }] }) });
+    const told = shown(0.83);
 
-    expect(told).toContain("score 2.50");
+    expect(told).toContain("relevance 83\u00a0%");
+    expect(shown(2.5)).toContain("score 2.50, higher is more");
     expect(told.indexOf("Title a2")).toBeLessThan(told.indexOf("Title a1"));
     expect(told.split("Title a2")).toHaveLength(2);
   });
@@ -135,7 +137,19 @@ describe("the news panel", () => {
     expect(withNews({ news: press({ articles: [] }) }, simulated)).toContain("No news is read in a simulated market");
     expect(withNews({ news: press({ articles: [] }) })).toContain("No news yet");
     expect(withNews({})).toContain("Loading the news…");
-    expect(withNews({ failed: { news: "the server did not answer." } })).toContain("the server did not answer.");
+  });
+
+  test("a failure is a sentence, and says anew only where there is an older answer", () => {
+    const failed = { news: "the server did not answer." };
+
+    expect(withNews({ failed })).toContain("Could not be asked.</strong> The server did not answer.");
+    expect(withNews({ failed, news: press() })).toContain("Could not be asked anew.</strong> The server did not answer.");
+    expect(lapse(NOTHING, "news")).toBeNull();
+  });
+
+  test("with nothing to list it is as tall as its words", () => {
+    expect(withNews({ news: press({ articles: [] }) }, simulated)).toContain("margin-bottom: auto");
+    expect(withNews({ news: press() })).not.toContain("margin-bottom");
   });
 
   test("folded it is its head alone; a few articles are shown, then more", () => {
@@ -187,6 +201,13 @@ describe("the market panel", () => {
 
   test("a dispute that no flag tells of is told all the same", () => {
     expect(withMarket({ decision: "d1", snapshot: snapshot({ is_disputed: true }) })).toContain("another venue told another price");
+  });
+
+  test("a simulated market says that it has no perpetuals; of a living one a dash is a gap", () => {
+    const around = (is_simulated: boolean): Partial<Surroundings> => ({ decision: "d1", snapshot: snapshot({ is_simulated }) });
+
+    expect(withMarket(around(true))).toContain("This market has no perpetuals");
+    expect(withMarket(around(false))).not.toContain("perpetuals");
   });
 
   test("says why there is nothing to see", () => {

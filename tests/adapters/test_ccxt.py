@@ -1,7 +1,9 @@
 """The real ccxt plug against real HTTP on loopback: the simulated exchange, eight venues, and some that misbehave."""
 
 import asyncio
+import gzip
 import sys
+import zlib
 from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,6 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import brotli
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -312,6 +315,35 @@ async def test_a_venue_that_publishes_no_tick_is_unavailable_rather_than_guessed
             await market.rules(BTC)
 
 
+def listing(**filters: dict[str, str]) -> Any:
+    """Of one pair, with these figures beside the usual ones."""
+    told = {
+        "PRICE_FILTER": {"tickSize": "0.01"}, "LOT_SIZE": {"stepSize": "0.00001"}, "NOTIONAL": {"minNotional": "5"},
+    }  # fmt: skip
+    figures = [{"filterType": name, **(told[name] | filters.get(name, {}))} for name in told]
+    return {"symbols": [LISTING | {"filters": figures}]}
+
+
+def venue_that_lists(listed: Any) -> FastAPI:
+    api = FastAPI()
+    api.add_api_route("/api/v3/exchangeInfo", lambda: listed, response_model=None)
+    return api
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "told"),
+    [
+        *(("PRICE_FILTER", "tickSize", told) for told in ("Infinity", "NaN", "-0.01", "1e7", "1e-21")),
+        *(("LOT_SIZE", "stepSize", told) for told in ("Infinity", "NaN", "-0.01", "1e7", "1e-21")),
+        *(("NOTIONAL", "minNotional", told) for told in ("Infinity", "NaN", "-5", "1e300")),
+    ],
+)
+async def test_rules_that_cannot_be_true_are_refused_by_the_venues_name(name: str, figure: str, told: str) -> None:
+    async with plugged(venue_that_lists(listing(**{name: {figure: told}}))) as market:
+        with pytest.raises(MarketUnavailable, match="simulated binance publishes no"):
+            await market.rules(BTC)
+
+
 async def test_a_hole_in_the_venues_history_stays_a_gap() -> None:
     async with plugged(venue_that_tells([bar(5), bar(1)])) as market:
         candles = await market.candles(BTC, Timeframe.H1, until=NOW, limit=5)
@@ -339,6 +371,174 @@ async def test_a_perpetual_tells_its_funding_after_since_and_up_to_until() -> No
 
     assert rates_paid == tuple(FundingRate(BTC, instant(at), Decimal("0.0001")) for at in settled[1:3])
     assert set(asked) == {"BTCUSDC"}
+
+
+def perpetual_that_settles(*settled: dict[str, Any]) -> FastAPI:
+    api = FastAPI()
+    listed = {"symbols": [LISTING | {"contractType": "PERPETUAL", "marginAsset": "USDC"}]}
+    api.add_api_route("/fapi/v1/exchangeInfo", lambda: listed, response_model=None)
+    api.add_api_route("/fapi/v1/fundingRate", lambda: [{"symbol": "BTCUSDC", **row} for row in settled])
+    return api
+
+
+@pytest.mark.parametrize("rate", [None, "NaN", "Infinity", "0.0501", "-0.0501", "much"])
+async def test_a_settlement_that_cannot_be_true_is_refused_by_the_venues_name(rate: Any) -> None:
+    paid = perpetual_that_settles({"fundingTime": epoch_ms(NOW) - 1, "fundingRate": rate})
+
+    async with plugged(paid, kind=MarketKind.PERP) as market:
+        with pytest.raises(MarketUnavailable, match="simulated binance: "):
+            await market.funding(BTC, since=NOW - timedelta(days=1), until=NOW)
+
+
+@pytest.mark.parametrize("rate", ["0.05", "-0.05"])
+async def test_a_settlement_of_five_hundredths_is_the_highest_there_is(rate: str) -> None:
+    paid = perpetual_that_settles({"fundingTime": epoch_ms(NOW) - 1, "fundingRate": rate})
+
+    async with plugged(paid, kind=MarketKind.PERP) as market:
+        (told,) = await market.funding(BTC, since=NOW - timedelta(days=1), until=NOW)
+
+    assert told.rate_ratio == Decimal(rate)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        [{"timestamp": None, "fundingRate": 0.0001}],
+        [{"timestamp": epoch_ms(NOW)}],
+        [{"timestamp": epoch_ms(NOW), "fundingRate": []}],
+        [None],
+        7,
+    ],
+)
+async def test_settlements_that_cannot_be_read_are_refused_by_the_venues_name(page: Any) -> None:
+    async with plugged(perpetual_that_settles(), kind=MarketKind.PERP) as market:
+        await market._markets()
+        market._venue.fetch_funding_rate_history = telling(page)
+        with pytest.raises(MarketUnavailable, match="simulated binance: unreadable answer"):
+            await market.funding(BTC, since=NOW - timedelta(days=1), until=NOW)
+
+
+def telling(answer: Any) -> Callable[..., Any]:
+    """A method of ccxt that makes this of whatever it was told."""
+
+    async def told(*_question: Any) -> Any:
+        return answer
+
+    return told
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        *(("fetch_ohlcv", answer) for answer in (7, [7], [["x"] * 6], [[epoch_ms(NOW) - 60_000, *["x"] * 5]])),
+        ("fetch_ohlcv", [[epoch_ms(NOW) // 60_000 * 60_000, *[10**400] * 5]]),
+        *(("load_markets", answer) for answer in (7, {"BTC/USDC": 7}, {"BTC/USDC": {}})),
+        *(("fetch_order_book", answer) for answer in (7, {}, {"timestamp": 10**30, "bids": [], "asks": []})),
+        *(("fetch_trades", answer) for answer in (7, [7], [{"side": "buy", "timestamp": None}])),
+        ("fetch_time", 10**400),
+        *((name, 7) for name in ("fetch_funding_rate", "fetch_open_interest")),
+    ],
+)
+async def test_whatever_ccxt_makes_of_an_answer_only_our_exceptions_come_out(method: str, answer: Any) -> None:
+    async with plugged(app(MARKET, lambda: epoch_ms(NOW))) as market:
+        await market.open()
+        if method == "load_markets":
+            market._venue.markets = answer
+            market._listed_ms = epoch_ms(NOW)
+        setattr(market._venue, method, telling(answer))
+        hour = NOW - timedelta(hours=1)
+        market._teller = market
+        asked = [
+            market.candles(BTC, Timeframe.M1, until=NOW, limit=3),
+            market.fine_candles(BTC, since=hour, until=NOW),
+            market.first_open(BTC, since=hour, until=NOW),
+            market.last_price(BTC, until=NOW),
+            market.rules(BTC),
+            market.book(BTC, until=NOW),
+            market.trades(BTC, until=NOW),
+            market.funding_quote(BTC, until=NOW),
+            market.open_interest(BTC, until=NOW),
+            market.probe((BTC,)),
+        ]
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        market._teller = None
+
+    wrongs = [wrong for wrong in told if isinstance(wrong, BaseException)]
+    assert {type(wrong) for wrong in wrongs} <= {MarketUnavailable, NotOffered, InvalidSymbol}
+    assert any("simulated binance" in str(wrong) for wrong in wrongs)
+
+
+# --- answers that are too much ---
+
+MIB = 1024 * 1024
+PACK = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
+
+
+def venue_that_floods(path: str, content: bytes, headers: dict[str, str], status: int = 200) -> FastAPI:
+    """Answers one question with that, and all others as it should."""
+    api = venue_that_tells([bar(1)])
+
+    @api.middleware("http")
+    async def flooded(request: Request, call_next: Any) -> Any:
+        if request.url.path == path:
+            return Response(content, status, {"content-type": "application/json", **headers})
+        return await call_next(request)
+
+    return api
+
+
+@pytest.mark.parametrize("coding", PACK)
+@pytest.mark.parametrize(("path", "size"), [("/api/v3/exchangeInfo", 32), ("/api/v3/klines", 8)])
+async def test_a_small_answer_that_unpacks_to_a_huge_one_is_not_unpacked(coding: str, path: str, size: int) -> None:
+    bomb = PACK[coding](b"[" + b" " * (size * MIB) + b"]")
+    assert len(bomb) < MIB
+
+    async with plugged(venue_that_floods(path, bomb, {"content-encoding": coding})) as market:
+        with pytest.raises(MarketUnavailable, match=f"simulated binance: .* at most {size * MIB} bytes unpacked"):
+            await market.candles(BTC, Timeframe.H1, until=NOW, limit=3)
+
+
+@pytest.mark.parametrize(("bars", "match"), [(5_001, "at most 5000 of anything"), (30_000, "at most 250000 values")])
+async def test_far_more_bars_than_were_asked_for_are_not_read(bars: int, match: str) -> None:
+    async with plugged(venue_that_tells([bar(1)] * bars)) as market:
+        with pytest.raises(MarketUnavailable, match=f"simulated binance: .* {match}"):
+            await market.candles(BTC, Timeframe.H1, until=NOW, limit=3)
+
+
+async def test_far_more_settlements_than_ever_were_are_not_read() -> None:
+    paid = perpetual_that_settles(*[{"fundingTime": epoch_ms(NOW), "fundingRate": "0.0001"}] * 60_001)
+
+    async with plugged(paid, kind=MarketKind.PERP) as market:
+        with pytest.raises(MarketUnavailable, match="at most 60000 of anything"):
+            await market.funding(BTC, since=NOW - timedelta(days=1), until=NOW)
+
+
+async def test_a_listing_of_more_pairs_than_there_are_is_not_read() -> None:
+    listed = [LISTING | {"symbol": f"C{number}USDC", "baseAsset": f"C{number}"} for number in range(20_001)]
+
+    async with plugged(venue_that_lists(JSONResponse({"symbols": listed}))) as market:
+        with pytest.raises(MarketUnavailable, match=r"simulated binance: .* at most 20000 of anything"):
+            await market.rules(BTC)
+
+
+async def test_a_refusal_that_goes_on_and_on_is_still_the_refusal_it_is() -> None:
+    page = gzip.compress(b"<p>slow down</p>" * MIB)
+    headers = {"content-encoding": "gzip", "retry-after": "7"}
+
+    async with plugged(venue_that_floods("/api/v3/klines", page, headers, 429)) as market:
+        with pytest.raises(RateLimited) as raised:
+            await market.candles(BTC, Timeframe.H1, until=NOW, limit=3)
+
+    assert raised.value.wait_s == 7
+    assert len(str(raised.value)) < 300
+
+
+async def test_a_charset_that_would_take_hours_to_decode_is_not_used() -> None:
+    content = b'{"symbols": [' + JSONResponse(LISTING).body + b"]}"
+    headers = {"content-type": "application/json; charset=punycode"}
+
+    async with plugged(venue_that_floods("/api/v3/exchangeInfo", content, headers)) as market:
+        assert len(await market.candles(BTC, Timeframe.H1, until=NOW, limit=3)) == 1
 
 
 # --- eight venues, each in its own tongue, of one world ---
@@ -585,6 +785,7 @@ async def test_how_long_a_venue_wants_to_be_left_alone_is_told_or_unknown(at: tu
         ({"X-Gate-Ratelimit-Reset-Timestamp": str(epoch_ms(NOW) // 1_000 + 10)}, pytest.approx(10, abs=1)),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "999999999"}, 3 * 86_400),
+        ({"Retry-After": "Mon, 01 Jan 2026 00:00:00 +99999999999999999999"}, None),
     ],
 )
 async def test_a_wait_is_read_as_each_venue_writes_it(headers: dict[str, str], wait_s: Any) -> None:
@@ -751,6 +952,18 @@ async def test_a_burst_is_let_through_where_the_venue_counts_by_the_window(
     assert within is None or (pace["windowSize"], int(pace["maxWeight"])) == within
 
 
+async def test_a_clock_that_is_set_back_does_not_keep_an_old_listing() -> None:
+    now = [NOW]
+    async with standing("okx", lambda: now[0]) as (venue, market):
+        await market.rules(BTC)
+        now[0] -= timedelta(days=30)
+        await market.rules(BTC)
+        assert market._listing
+        await market._listing
+
+    assert sum(asked.kind is Kind.LISTING for asked in venue.log) == 2
+
+
 async def test_a_listing_that_cannot_be_renewed_serves_on() -> None:
     now = [NOW]
     async with standing("okx", lambda: now[0]) as (venue, market):
@@ -782,6 +995,7 @@ def test_what_ccxt_knows_is_known_without_loading_it() -> None:
     assert is_known("bitvavo")
     assert not is_known("mtgox")
     assert not is_known("../gate")
+    assert not is_known("__init__")
     assert "ccxt.async_support.bitvavo" not in sys.modules
 
 

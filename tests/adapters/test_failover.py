@@ -5,7 +5,7 @@ from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pytest
@@ -57,7 +57,7 @@ class Venue:
         self.wrongs: list[Wrong] = list(wrongs) or [None]
         self.asked: list[str] = []
         self.gate: asyncio.Event | None = None
-        self.is_open = self.is_empty = False
+        self.is_open = self.is_empty = self.has_no_minute = False
 
     async def open(self) -> None:
         self.is_open = True
@@ -90,7 +90,7 @@ class Venue:
         self, symbol: Symbol, *, since: datetime, until: datetime, besides: Sources = NOBODY
     ) -> Quote | None:
         await self._told("first_open")
-        return Quote(since, 1.0, self.name)
+        return None if self.has_no_minute else Quote(since, 1.0, self.name)
 
     async def last_price(self, symbol: Symbol, *, until: datetime, besides: Sources = NOBODY) -> Quote | None:
         await self._told("last_price")
@@ -407,6 +407,91 @@ async def test_a_venue_without_a_single_bar_is_passed_over_and_asked_again() -> 
 
     assert await rig.ask() == "two"
     one.is_empty = False
+    assert await rig.ask() == "one"
+
+
+async def test_a_venue_that_tells_no_minute_vetoes_no_fill() -> None:
+    one = Venue("one")
+    one.has_no_minute = True
+    rig = Rig(one, Venue("two"))
+
+    async def first(minutes: float) -> str | None:
+        told = await rig.failover.first_open(BTC, since=NOW - timedelta(minutes=minutes), until=NOW)
+        return told and told.source
+
+    assert [await first(2), await first(60)] == ["two", "two"]
+    assert rig.asked == [2, 2]
+    # the minute may not have opened yet
+    assert await first(1.9) is None
+    assert rig.asked == [3, 2]
+    assert rig.failover.health()[0] == ("one", 1.0, None, "")
+
+
+@pytest.mark.parametrize("wrong", [None, down()])
+async def test_when_no_venue_tells_a_minute_there_is_none(wrong: Wrong) -> None:
+    markets = [Venue("one"), Venue("two", wrong), Venue("three")]
+    for market in markets:
+        market.has_no_minute = True
+    rig = Rig(*markets)
+
+    assert await rig.failover.first_open(BTC, since=NOW - timedelta(minutes=2), until=NOW) is None
+    assert rig.asked == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [InvalidOperation("x"), OverflowError("x"), KeyError("x" * 9_000), TypeError("x"), ValueError("x"),
+     AttributeError("x")],
+)  # fmt: skip
+async def test_what_no_plug_should_raise_is_its_venues_fault_and_the_next_is_asked(wrong: Exception) -> None:
+    rig = Rig(Venue("one", wrong), Venue("two"))
+
+    assert [await rig.ask() for _ in range(3)] == ["two"] * 3
+    assert rig.failover.health()[0].open_until == NOW + timedelta(seconds=30)
+    alone = Rig(Venue("one", wrong))
+    with pytest.raises(MarketUnavailable, match=f"^one: unforeseen {type(wrong).__name__} ") as raised:
+        await alone.ask()
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize("wrong", [RateLimited("slow down", 86_400.0), Blocked("not from here"), down()])
+async def test_a_clock_that_is_set_back_locks_no_venue_out(wrong: MarketUnavailable) -> None:
+    one = Venue("one", wrong, wrong, wrong, None)
+    rig = Rig(one, Venue("two"))
+    while rig.failover.health()[0].open_until is None:
+        await rig.ask()
+    one.wrongs = [None]
+    rig.later(-30 * 86_400)
+
+    assert [await rig.ask(), await rig.ask()] == ["one", "one"]
+    assert rig.failover.health()[0].open_until is None
+
+
+async def test_after_a_clock_was_set_back_a_venue_can_be_left_alone_again() -> None:
+    rig = Rig(Venue("one", RateLimited("slow down", 900.0), RateLimited("slow down", 60.0), None), Venue("two"))
+    await rig.ask()
+    rig.later(-30 * 86_400)
+
+    told = [await rig.ask(), await rig.ask()]
+    rig.later(60)
+
+    assert [*told, await rig.ask()] == ["two", "two", "one"]
+    assert rig.asked == [3, 2 + 1]
+
+
+async def test_nobody_is_left_alone_for_longer_than_three_days() -> None:
+    rig = Rig(Venue("one", RateLimited("slow down", 1e9)), Venue("two"))
+
+    await rig.ask()
+
+    assert rig.failover.health()[0].open_until == NOW + timedelta(days=3)
+
+
+async def test_a_pair_refused_by_a_clock_that_was_set_back_since_is_asked_for_again() -> None:
+    rig = Rig(Venue("one", InvalidSymbol("one does not list it"), None), Venue("two"))
+    await rig.ask()
+    rig.later(-30 * 86_400)
+
     assert await rig.ask() == "one"
 
 

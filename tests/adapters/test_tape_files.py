@@ -305,6 +305,35 @@ def test_a_damaged_day_is_refused_by_name(tmp_path: Path) -> None:
         tape.newest(OrderBook, BTC, until=NOON, within=WITHIN, source="binance")
 
 
+def test_a_day_that_unpacks_to_more_than_a_day_can_be_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tape = recorded(tmp_path, book(NOON))
+    DayFiles(tmp_path).compress(date(2026, 11, 23))
+    packed = tmp_path / "binance_spot_BTCUSDC_book_2026-11-22.jsonl.gz"
+    content = gzip.decompress(packed.read_bytes())
+    monkeypatch.setattr("semanticsignal.adapters.tape_files.DAY_BYTES", len(content))
+    assert tape.newest(OrderBook, BTC, until=NOON, within=WITHIN, source="binance")
+
+    # a second part, as gzip allows
+    packed.write_bytes(packed.read_bytes() + gzip.compress(b"\n" * 1_000_000))
+
+    with pytest.raises(BadInput, match=rf"^{packed.name}: must unpack to at most {len(content)} bytes"):
+        Recordings(tmp_path, MarketKind.SPOT).newest(OrderBook, BTC, until=NOON, within=WITHIN, source="binance")
+
+
+def test_a_day_that_could_not_be_unpacked_again_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = DayFiles(tmp_path)
+    for day in (20, 21):
+        days.append("news", date(2026, 11, day), {"day": "long" * day})
+    monkeypatch.setattr("semanticsignal.adapters.tape_files.DAY_BYTES", len(dumps({"day": "long" * 20})) + 1)
+
+    assert days.compress(date(2026, 11, 22)) == ["news_2026-11-20.jsonl.gz"]
+    assert list(days.recent("news")) == [dumps({"day": "long" * 21}) + b"\n"]
+
+
 def test_a_line_that_is_no_noun_is_refused_by_file_and_line(tmp_path: Path) -> None:
     tape, path = recorded(tmp_path, book(NOON)), tmp_path / "binance_spot_BTCUSDC_book_2026-11-22.jsonl"
     path.write_bytes(path.read_bytes() + b'{"at":"2026-11-22T12:01:00+00:00","bids":7}\nrubbish\n')
@@ -356,7 +385,7 @@ def test_what_every_pair_has_is_offered(tmp_path: Path) -> None:
     assert of(tmp_path).offers == {Part.BOOK, Part.TRADES, Part.DAILY}
     assert both.offers == frozenset()
     DayFiles(tmp_path).append("news", NOON.date(), {})
-    assert both.offers == {Part.NEWS}
+    assert both.offers == frozenset(), "the press is of the archive, no venue is asked for it"
 
 
 async def test_longer_bars_are_told_and_nothing_is_filled_on_them(tmp_path: Path) -> None:

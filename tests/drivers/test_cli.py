@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from drivers.instance import free_port, here, refusal, semsig
 
-from semanticsignal import __version__
+from semanticsignal import __version__, wiring
+from semanticsignal.adapters.ccxt import CcxtMarket
+from semanticsignal.adapters.system_clock import SystemClock
 from semanticsignal.domain.policy import Settings
 from semanticsignal.drivers import web
-from semanticsignal.drivers.cli import OneLine
+from semanticsignal.drivers.cli import OneLine, _Now
 from semanticsignal.settings import KEYS, load
 
 
@@ -76,20 +78,24 @@ def test_doctor_names_each_problem_in_a_line_with_its_mend(tmp_path: Path, monke
     monkeypatch.setattr(web, "SITE", tmp_path)
     (tmp_path / "file").write_text("in the way")
     taken = web.bound(0)
+    nowhere = {"binance": CcxtMarket("binance", base_url=f"http://127.0.0.1:{free_port()}", clock=SystemClock().now)}
+    monkeypatch.setattr(wiring, "venues", lambda *_: nowhere)
     variables = {
-        "SEMSIG_EXCHANGE": "nosuchvenue",
-        "SEMSIG_COLLECT__FALLBACKS": "",
         "SEMSIG_NEWS__FEEDS": "",
         "SEMSIG_MODEL__PROVIDER": "openai_compatible",
         "SEMSIG_MODEL__BASE_URL": f"http://127.0.0.1:{free_port()}/v1",
         "SEMSIG_HOME": "file/home",
     }
 
-    done = here("doctor", "--port", taken.getsockname()[1], folder=tmp_path, variables=variables)
+    port = taken.getsockname()[1]
+    done = here("doctor", "--port", port, folder=tmp_path, variables=variables)
     taken.close()
 
     lines = done.stdout.splitlines()
     assert done.returncode == 1 and "Traceback" not in done.stderr
+    mended = [line.partition("; mend: ")[2] for line in lines if line.startswith(("missing  market", "missing  port"))]
+    assert "semsig run --market simulated" in mended[0] and ", was " not in mended[1]
+    assert f"missing  port: {port} is busy; mend: " in done.stdout
     missing = [line for line in lines if line.startswith("missing ")]
     assert [line.split(":")[0].split()[1] for line in missing] == ["market", "model", "home", "port"]
     assert "warning  dashboard: not built; mend: make setup" in lines
@@ -116,3 +122,16 @@ def test_words_of_a_model_cannot_forge_a_line_or_move_the_cursor() -> None:
 
     assert "\n" not in said and "\x1b" not in said
     assert said == "HOLD:  [2Jwell 12:00 BTC bought"
+
+
+def test_without_a_terminal_a_long_work_says_now_and_then_how_far_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    seldom, often = _Now(), _Now(0)
+
+    for done in (2000, 4000):
+        seldom("BTC/USDC 1m", done, 9000)
+        often("BTC/USDC 1m", done, 9000)
+
+    assert [entry.message for entry in caplog.records] == [
+        "BTC/USDC 1m: 2000 of 9000 bars", "BTC/USDC 1m: 4000 of 9000 bars"
+    ]  # fmt: skip

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from socket import gaierror
 from threading import Event
 from typing import Any
 
 import pytest
-from drivers.instance import free_port, here
+from drivers.instance import free_port, here, refusal
 from fastapi import FastAPI
 from fastapi.responses import Response
 from loopback import serve
@@ -110,6 +111,46 @@ async def test_a_venue_that_is_none_and_one_where_nobody_listens_are_told_apart(
     assert found[1].wrong.startswith("cannot reach 127.0.0.1:")
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "short"),
+    [
+        ("kucoin", "kucoin: no whole answer in 8 s", "no whole answer in 8 s"),
+        ("kucoin", "kucoin: ", "no answer"),
+        ("data-api.binance.vision", "binance: no whole answer in 8 s", "no whole answer in 8 s"),
+        ("gate", "binance: no whole answer in 8 s", "binance: no whole answer in 8 s"),
+        ("gate", "gate", "gate"),
+    ],
+)
+async def test_a_venue_is_named_once_beside_its_reason(name: str, said: str, short: str) -> None:
+    (answer,) = await doctor.answers({name: Silent(said)}, (BTC,))
+
+    assert answer.wrong == short
+
+
+class Silent:
+    """A venue that says why it cannot be read."""
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+
+    async def probe(self, pairs: object) -> None:
+        raise Unavailable(self._said)
+
+    async def close(self) -> None:
+        """Nothing was opened."""
+
+
+@pytest.mark.parametrize("fallback", ["nosuch", "Kraken", ""])
+def test_a_fallback_that_is_no_venue_is_refused_as_by_run(tmp_path: Path, fallback: str) -> None:
+    (tmp_path / "config.toml").write_text(f'[collect]\nfallbacks = ["{fallback}"]\n')
+
+    said = refusal(here("doctor", folder=tmp_path))
+
+    assert said.startswith("semsig: collect.fallbacks must be a venue ") and said.endswith(f"was {fallback!r}")
+    assert ("in lower case, like kraken" in said) == (fallback == "Kraken")
+    assert refusal(here("run", "--market", "live", folder=tmp_path)) == said
+
+
 def told(*listed: tuple[Symbol, ...] | None) -> tuple[Answer, ...]:
     return tuple(
         Answer(f"v{n}", wrong="no answer in 9 s") if pairs is None else Answer(f"v{n}", pairs, 20)
@@ -123,7 +164,7 @@ def told(*listed: tuple[Symbol, ...] | None) -> tuple[Answer, ...]:
         (((BTC, ETH), None), State.OK, "BTC/USDC, ETH/USDC can be read, v0 first"),
         ((None, (BTC,), (ETH,)), State.OK, "BTC/USDC, ETH/USDC can be read, v1 first"),
         (((BTC,), None), State.MISSING, "no venue that can be read lists ETH/USDC"),
-        ((None, None), State.MISSING, "no venue can be read, was v0, v1"),
+        ((None, None), State.MISSING, "no venue can be read, asked: v0, v1"),
     ],
 )
 def test_each_pair_needs_one_venue(listed: tuple[Any, ...], state: State, said: str) -> None:
@@ -178,6 +219,63 @@ async def test_a_source_that_is_silent_is_a_warning(count: int, state: State, sa
     assert (found.state, found.said) == (state, said)
 
 
+def test_who_cannot_be_reached_is_named_without_the_words_of_a_library() -> None:
+    wrong = Unavailable("api.coingecko.com: ConnectError [Errno -2] Name or service not known")
+    wrong.__cause__ = gaierror(-2, "Name or service not known")
+
+    assert doctor._reason(wrong) == "cannot reach api.coingecko.com, was Name or service not known"
+
+
+def test_what_only_took_too_long_is_said_to() -> None:
+    wrong = Unavailable("api.coingecko.com: no whole answer in 10 s")
+    wrong.__cause__ = TimeoutError()
+
+    assert doctor._reason(wrong) == "api.coingecko.com: no whole answer in 10 s"
+
+
+def test_a_look_asks_publishers_for_their_feed_and_for_no_page() -> None:
+    def pages(feeds: tuple[Any, ...]) -> list[bool]:
+        return [feed._pages is not None for feed in feeds]
+
+    assert pages(wiring.gathered(Settings(), with_pages=False)[1]) == [False] * 4
+    assert pages(wiring.gathered(Settings())[1]) == [True] * 4
+
+
+async def test_the_look_of_doctor_is_the_one_without_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, bool]] = []
+
+    def gathered(_: Settings, **how: bool) -> tuple[tuple[()], tuple[()]]:
+        asked.append(how)
+        return (), ()
+
+    monkeypatch.setattr(wiring, "gathered", gathered)
+    assert await doctor._sources(Settings(), CLOCK, 1) == [] and asked == [{"with_pages": False}]
+
+
+@pytest.mark.parametrize(("place", "state"), [("home", State.OK), ("file/home", State.MISSING)])
+def test_a_home_is_tried_and_nothing_is_left_of_it(tmp_path: Path, place: str, state: State) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    assert doctor._home(Settings(home=str(tmp_path / place))).state is state
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="a file system that refuses whatever its permissions say")
+def test_a_home_that_the_file_system_refuses_is_missing() -> None:
+    assert doctor._home(Settings(home="/proc/x")).state is State.MISSING
+
+
+async def test_of_a_model_server_scheme_and_host_are_told_and_no_more() -> None:
+    async with answering(503) as url:
+        model = Model("openai_compatible", f"{url}/s3cret/v1?key=s3cret")
+        found = [await doctor._model(Settings(model=model), 5)]
+    found.append(await doctor._model(Settings(model=model), 5))
+    found.append(await doctor._model(Settings(model=replace(model, base_url="http://127.0.0.1:x/s3cret")), 5))
+
+    assert [finding.state for finding in found] == [State.MISSING] * 3
+    assert url in found[0].said and not any("s3cret" in str(finding) for finding in found)
+
+
 def test_a_name_that_is_never_resolved_holds_up_nobody() -> None:
     """The resolver runs in a thread, and a thread cannot be told to stop."""
     never, began = Event(), time.monotonic()
@@ -203,7 +301,7 @@ async def test_the_whole_takes_no_longer_than_its_limit_when_everything_hangs(
     place = Settings(home=str(tmp_path / "home"), port=free_port())
     async with black_hole() as hole:
         monkeypatch.setattr(wiring, "venues", lambda *_: {"binance": venue(hole), "kraken": venue(hole, "kraken")})
-        monkeypatch.setattr(wiring, "gathered", lambda _: ((), (Named(-1),)))
+        monkeypatch.setattr(wiring, "gathered", lambda *_, **__: ((), (Named(-1),)))
         settings = replace(place, model=Model("openai_compatible", f"{hole}/v1"))
         began = time.monotonic()
 
@@ -228,7 +326,7 @@ def unreachable(*names: str) -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(
             wiring, "venues", lambda *_: {name: venue(f"http://127.0.0.1:{free_port()}", name) for name in names}
         )
-        patch.setattr(wiring, "gathered", lambda _: ((), ()))
+        patch.setattr(wiring, "gathered", lambda *_, **__: ((), ()))
         yield patch
 
 
@@ -264,7 +362,7 @@ def test_doctor_tells_machines_what_it_tells_people(tmp_path: Path) -> None:
 
 
 async def test_a_silent_press_alone_is_exit_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "gathered", lambda _: ((), (Named(0),)))
+    monkeypatch.setattr(wiring, "gathered", lambda *_, **__: ((), (Named(0),)))
     async with listing(BTC) as url:
         monkeypatch.setattr(wiring, "venues", lambda *_: {"binance": venue(url)})
 

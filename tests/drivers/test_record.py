@@ -22,7 +22,14 @@ from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.codec import loads
 from semanticsignal.domain.collected import Part
 from semanticsignal.domain.context import MarketContext, Reading, Unit
-from semanticsignal.domain.errors import ArchiveUnavailable, InvalidSymbol, MarketUnavailable, NotOffered, Unavailable
+from semanticsignal.domain.errors import (
+    ArchiveUnavailable,
+    InvalidCandle,
+    InvalidSymbol,
+    MarketUnavailable,
+    NotOffered,
+    Unavailable,
+)
 from semanticsignal.domain.market import Candles, FundingRate, Symbol, Timeframe, TradingRules, epoch_ms, instant
 from semanticsignal.domain.microstructure import (
     FundingQuote,
@@ -392,8 +399,182 @@ async def test_what_a_crash_left_and_what_since_cannot_mend_is_said(
         "binance_spot_BTCUSDC_book_2025-01-31.jsonl ended in half a line, which was dropped",
         "binance_spot_BTCUSDC_1m.csv ended in half a row, which was dropped",
         "binance_spot_BTCUSDC_1m.csv begins at 2025-01-31T10:00:00+00:00; earlier bars are for another folder",
-        "the past is there: 1 bars",
+        "the past is there, but for BTC/USDC 1m before 2025-01-31T10:00:00+00:00: 1 bars",
     ]
+    assert again.recorder.written.missing == ("BTC/USDC 1m before 2025-01-31T10:00:00+00:00",)
+
+
+async def test_a_folder_that_begins_where_its_venue_does_lacks_nothing(studio: Set) -> None:
+    for since in (timedelta(days=400), timedelta(days=500)):
+        made = studio(since=instant(EPOCH_MS) - since, timeframes=(H4,))
+        await made.recorder.backfill()
+
+        assert made.opened("binance_spot_BTCUSDC_4h.csv")[0] == instant(EPOCH_MS)
+        assert made.recorder.written.missing == ()
+
+
+async def test_before_a_pair_was_listed_nobody_has_to_tell_of_it(studio: Set) -> None:
+    """Of several venues an empty answer is none: the first day that one tells of is where the past begins."""
+    made = studio("binance", "kraken", since=instant(EPOCH_MS) - timedelta(days=900), timeframes=(M1, H4))
+
+    await made.recorder.backfill()
+
+    assert made.recorder.written.missing == ()
+    assert made.opened("binance_spot_BTCUSDC_1m.csv") == each(instant(EPOCH_MS), NOON)
+    assert made.opened("binance_spot_BTCUSDC_4h.csv") == each(instant(EPOCH_MS), NOON, H4)
+
+
+class Lagging(Venue):
+    """Each answer takes a while. `most`: how many questions for bars were out at once; `broken`: broken off."""
+
+    at_once = most = broken = 0
+
+    async def candles(
+        self, symbol: Symbol, timeframe: Timeframe, *, until: datetime, limit: int, besides: Sources = NOBODY
+    ) -> Candles:
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            await asyncio.sleep(0.02)
+        except asyncio.CancelledError:
+            self.broken += 1
+            raise
+        finally:
+            self.at_once -= 1
+        return await super().candles(symbol, timeframe, until=until, limit=limit, besides=besides)
+
+
+class Pacing(SetClock):
+    """A minute takes a hundredth of a second."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0.01)
+
+
+async def test_the_past_is_waited_for_beside_the_minutes_and_nothing_breaks_it_off(
+    studio: Set, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(record, "LIMIT_S", 0.1)
+    monkeypatch.setattr(record, "CHUNK", 200)
+    since = NOON - timedelta(hours=40)
+    made = studio(since=since, timeframes=(M1, Timeframe.M5, H4), symbols=("BTC/USDC", "ETH/USDC"))
+    clock = Pacing(NOON)
+    venue = Lagging(clock, silent={"book", "trades"})
+    made.recorder._on = replace(made.on, market=venue, clock=clock)
+
+    async with asyncio.timeout(20):
+        running = asyncio.create_task(made.recorder.run())
+        while not any("the past is there" in entry.message for entry in caplog.records):
+            await asyncio.sleep(0.01)
+        made.recorder.stop.set()
+        await running
+
+    bars = 2 * (40 * 60 + 40 * 12 + 10)
+    said = [entry.message for entry in caplog.records]
+    assert f"the past is there: {bars} bars" in said and not any("no answer within" in line for line in said)
+    assert made.opened("binance_spot_ETHUSDC_1m.csv") == each(since, NOON)
+    assert (venue.most, venue.broken) == (record.SIDE_BY_SIDE, 0)
+
+
+async def test_a_stop_in_the_middle_of_the_past_says_what_is_not_there_yet(
+    studio: Set, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = studio(timeframes=(M1, H4))
+    clock = Pacing(NOON)
+    made.recorder._on = replace(made.on, market=Lagging(clock), clock=clock)
+
+    asyncio.get_running_loop().call_later(0.01, made.recorder.stop.set)
+    await made.recorder.run()
+
+    said = "the past is not there yet: BTC/USDC 4h, BTC/USDC 1m; the same command goes on from here"
+    assert said in [entry.message for entry in caplog.records]
+
+
+async def test_a_past_that_fails_beside_the_minutes_is_missing_and_asked_for_again(
+    studio: Set, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    made = studio(timeframes=(M1,), symbols=("BTC/USDC", "ETH/USDC"))
+    made.venues[0].silent.add("ETH/USDC")
+    seen: list[tuple[str, ...]] = []
+
+    class Again(SetClock):
+        async def sleep(self, seconds: float) -> None:
+            await asyncio.sleep(0)
+            if seconds == record.AGAIN_S:
+                seen.append(made.recorder.written.missing)
+                made.venues[0].silent.clear()
+            elif seen and not made.recorder.written.missing:
+                made.recorder.stop.set()
+
+    made.recorder._on = replace(made.on, clock=Again(NOON))
+    async with asyncio.timeout(20):
+        await made.recorder.run()
+
+    assert (seen, made.recorder.written.missing) == ([("ETH/USDC 1m",)], ())
+    assert "the past is there, but for ETH/USDC 1m: 1440 bars" in [entry.message for entry in caplog.records]
+
+
+async def test_a_minute_catches_up_by_a_part_that_fits_into_it(studio: Set) -> None:
+    made = studio(since=NOON - timedelta(days=5), timeframes=(M1,))
+
+    await made.recorder.bars(BTC, M1)
+
+    assert len(made.opened("binance_spot_BTCUSDC_1m.csv")) == record.CHUNK
+
+
+async def test_what_is_wrong_with_one_thing_is_said_once_however_its_words_change(
+    studio: Set, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = studio()
+
+    for minute in range(5):
+        made.recorder._said("BTC/USDC 1m", f"left alone until 12:0{minute}:00")
+        made.recorder._said("ETH/USDC 1m", "silent")
+
+    assert len(caplog.records) == len(made.recorder._said_at) == 2
+
+
+@pytest.mark.parametrize("whole", [record.WHOLE_BYTES, 0])
+@pytest.mark.parametrize(
+    ("row", "wrong"),
+    [
+        ("{0},1.5,2.5,0.5,nan,1.0", "row 5: "),
+        ("{0},1.5,2.5", "row 5: "),
+        ("{1},1.5,2.5,0.5,1.5,1.0", "row 5: "),
+        ("{2},1.5,2.5,0.5,1.5,1.0", "row 5: "),
+        ("rubbish\x00\x01", ""),
+    ],
+)
+async def test_a_file_that_is_damaged_further_up_is_refused_at_the_start(
+    studio: Set, monkeypatch: pytest.MonkeyPatch, row: str, wrong: str, whole: int
+) -> None:
+    monkeypatch.setattr(record, "WHOLE_BYTES", whole)
+    first = studio(since=NOON - timedelta(hours=2), timeframes=(M1,))
+    await first.recorder.backfill()
+    path = first.folder / "binance_spot_BTCUSDC_1m.csv"
+    lines = path.read_text().splitlines()
+    begin = int(lines[1].split(",")[0])
+    lines[6] = row.format(begin + 5 * M1.ms, begin, begin + 5 * M1.ms + 1)
+    path.write_text("\n".join(lines) + "\n")
+
+    again = studio(since=NOON - timedelta(hours=2), timeframes=(M1,), only_backfill=True)
+    with pytest.raises(InvalidCandle, match=f"^binance_spot_BTCUSDC_1m.csv: .*{wrong}"):
+        await again.recorder.run()
+
+
+@pytest.mark.parametrize("whole", [record.WHOLE_BYTES, 0])
+async def test_a_file_as_it_was_recorded_is_gone_on_with(
+    studio: Set, monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    monkeypatch.setattr(record, "WHOLE_BYTES", whole)
+    await studio(timeframes=(M1, H4, D1)).recorder.backfill()
+
+    again = studio(at=NOON + MINUTE, timeframes=(M1, H4, D1), only_backfill=True)
+    await again.recorder.run()
+
+    assert (str(again.recorder.written), again.recorder.written.missing) == ("bars 1 in 1 file", ())
 
 
 async def test_a_venue_that_answers_for_another_is_not_believed(studio: Set) -> None:
@@ -458,7 +639,7 @@ async def test_replay_knows_what_was_recorded_and_by_its_id(studio: Set) -> None
     on = wiring.replayed(settings, tape, held.ledger, NOON, made.on.model).on
     held.close()
 
-    assert tape.offers == {Part.BOOK, Part.TRADES, Part.FUNDING, Part.CONTEXT, Part.NEWS}
+    assert tape.offers == {Part.BOOK, Part.TRADES, Part.FUNDING}
     assert (await on.market.book(BTC, until=NOON + 10 * MINUTE)).at == NOON + 9 * MINUTE + timedelta(seconds=2)
     live = await made.venues[0].trades(BTC, until=made.clock.now())
     assert (await on.market.trades(BTC, until=made.clock.now())).trades == live.trades
@@ -521,6 +702,30 @@ def recording(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def test_a_simulated_folder_is_of_one_seed(tmp_path: Path) -> None:
+    options = ("record", "tapes", "--market", "simulated", "--symbols", "BTC/USDC", "--only-backfill")
+    since = ("--timeframes", "4h", "--since", (datetime.now(UTC) - timedelta(days=3)).date())
+    done = simulated(tmp_path, "--only-backfill", *since)
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "tapes").iterdir()}
+
+    other = here(*options, *since, folder=tmp_path, variables={"SEMSIG_SIMULATION__SEED": "99"})
+
+    assert done.returncode == 0, done.stderr
+    assert "tapes holds the simulated market of seed 17; " in refusal(other) and "was seed 99" in other.stderr
+    assert {path.name: path.read_bytes() for path in (tmp_path / "tapes").iterdir()} == kept
+
+
+def test_earlier_bars_that_a_folder_cannot_take_are_said_and_exit_with_one(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    options = ("--only-backfill", "--timeframes", "4h", "--since")
+    first = simulated(tmp_path, *options, (now - timedelta(days=3)).date())
+
+    earlier = simulated(tmp_path, *options, (now - timedelta(days=9)).date())
+
+    assert (first.returncode, earlier.returncode) == (0, 1), first.stderr + earlier.stderr
+    assert "semsig: still missing: BTC/USDC 4h before " in earlier.stderr and "another folder" in earlier.stderr
+
+
 def test_a_kill_in_the_middle_leaves_no_hole_and_no_double(tmp_path: Path) -> None:
     path = tmp_path / "tapes" / "simulatedbinance_spot_BTCUSDC_1m.csv"
     since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=60)
@@ -563,6 +768,9 @@ def test_a_second_one_on_the_folder_is_refused_and_a_signal_ends_the_first(tmp_p
         (("tapes", "--timeframes", ","), "--timeframes are of 1m, 5m"),
         (("tapes", "--since", "2999-01-01"), "--since lies in the past, was 2999-01-01"),
         (("tapes", "--since", "soon"), "--since is a date or an instant"),
+        (("tapes", "--since", "0001-01-01"), "--since is 2009-01-03 or later"),
+        (("tapes", "--since", "2009-01-02T23:59"), "--since is 2009-01-03 or later"),
+        (("",), "tapes are recorded to a folder, was ''"),
         (("tapes", "--symbols", "BTC"), "a pair is written BASE/QUOTE"),
         (("tapes", "--symbols", ","), "symbols"),
         (("tapes", "--market", "mars"), "--market is live or simulated, was mars"),

@@ -278,3 +278,52 @@ async def test_a_hundred_pairs_are_collected_at_once_and_one_that_hangs_holds_up
     assert [market.symbol for market in found if market] == [pair for pair in pairs if pair != pairs[42]]
     released.set()
     await hung
+
+
+async def test_a_wild_newest_bar_is_held_against_a_second_venue_that_publishes_later() -> None:
+    wild = [*CALM[:-1], (101.0, 101.2, 60.0, 61.0)]
+    one, two = Exchange("one", tape(wild)), Exchange("two", tape())
+    on = among(one, two)
+    two.publishes_at = CLOSE + timedelta(seconds=2)
+
+    found = await collected(on)
+
+    assert found.candles.close[-1] == CALM[-1][3]
+    assert [repair.source for repair in found.candles.repairs] == ["two"]
+
+
+async def test_a_second_venue_that_has_not_told_the_newest_bar_is_no_second_opinion() -> None:
+    one, two = Exchange("one", tape()), Exchange("two", tape())
+    on = among(one, two)
+    two.publishes_at = CLOSE + timedelta(hours=1)
+
+    found = await collected(on)
+
+    assert found.flags == ("prices of one alone: no other venue answers",)
+
+
+CRASH = [*CALM[:-1], (101.0, 101.2, 84.0, 85.0)]
+
+
+async def test_a_second_venue_alone_does_not_take_back_a_crash_that_the_first_and_a_third_saw() -> None:
+    found = await collected(
+        among(*(Exchange(n, tape(r)) for n, r in (("one", CRASH), ("two", CALM), ("three", CRASH))))
+    )
+
+    assert found.candles.close[-1] == 85 and not found.is_disputed
+    assert found.flags == ("two tells another price, three does not",)
+
+
+async def test_between_two_that_tell_another_newest_bar_the_price_is_disputed() -> None:
+    found = await collected(among(Exchange("one", tape(CRASH)), Exchange("two", tape(CALM))))
+
+    assert found.is_disputed
+    assert found.flags[-1] == "price disputed: one 85, two 101, 18.8% apart"
+
+
+async def test_a_wild_bar_fills_no_hole() -> None:
+    wild = [*CALM[:7], (100.0, 9000.0, 1.0, 100.0), *CALM[8:]]
+
+    found = await collected(among(Exchange("one", tape(lacking=7)), Exchange("two", tape(wild))))
+
+    assert found.candles.gaps == 1 and found.candles.repairs == ()

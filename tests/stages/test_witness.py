@@ -1,6 +1,7 @@
 """Money moves on what two venues saw: a wick that one venue alone prints stops nobody out, a true crash does."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -8,9 +9,10 @@ from decimal import Decimal
 import pytest
 from world import BTC, H4, M1, MONDAY, CycleModel, Row, bars, close, coarser, cycle, path, says, story, subjects, tick
 
+from semanticsignal.adapters.failover import Failover
 from semanticsignal.domain.errors import Unavailable
 from semanticsignal.domain.ledger import Opening
-from semanticsignal.domain.market import Timeframe
+from semanticsignal.domain.market import Timeframe, TradingRules
 from semanticsignal.ports import Sockets
 from tests.several import Exchange, among
 
@@ -214,3 +216,108 @@ async def test_an_entry_that_no_second_venue_confirms_expires_unfilled() -> None
             await tick(on, ENTRY + minutes * M1)
 
     assert await story(on) == ["OrderPlaced"]
+
+
+def shifted(rows: list[Row], factor: float) -> list[Row]:
+    return [tuple(price * factor for price in row) for row in rows]
+
+
+def at_level(rows: list[Row], row: int, price: float) -> list[Row]:
+    """One minute as a whole somewhere else."""
+    return [*rows[:row], (price, price, price, price), *rows[row + 1 :]]
+
+
+@pytest.mark.parametrize("row", [300, 480])
+async def test_a_minute_that_one_venue_tells_elsewhere_stops_nobody_out_also_as_the_first_after_a_mark(
+    row: int,
+) -> None:
+    on = await bought(exchange("one", at_level(MINUTES, row, 95)), exchange("two"), exchange("three"))
+
+    for at in (MONDAY + 480 * M1, MONDAY + 500 * M1):
+        await tick(on, at)
+
+    assert (await story(on))[-1] == "PositionOpened"
+
+
+async def test_a_venue_that_stands_in_at_another_level_stops_nobody_out() -> None:
+    one, two = exchange("one"), exchange("two", shifted(MINUTES, 0.96))
+    on = await bought(one, two, exchange("three"))
+    await tick(on, MONDAY + 260 * M1)
+    one.is_silent = True
+
+    for minutes in (300, 330, 500):
+        with suppress(Unavailable):
+            await tick(on, MONDAY + minutes * M1)
+
+    assert (await story(on))[-1] == "PositionOpened"
+
+
+async def test_a_venue_that_stands_in_does_not_judge_anew_what_was_walked_on_the_first() -> None:
+    near = [*MINUTES[:250], *shifted(MINUTES[250:251], 0.9735), *MINUTES[251:]]
+    lower = shifted(near, 0.996)
+    one, two, three = exchange("one", near), exchange("two", lower), exchange("three", lower)
+    on = await bought(one, two, three)
+    await tick(on, MONDAY + 310 * M1)
+    one.is_silent = True
+
+    await tick(on, MONDAY + 311 * M1)
+
+    assert (await story(on))[-1] == "PositionOpened"
+
+
+async def test_a_price_that_drifts_away_on_one_venue_alone_stops_nobody_out() -> None:
+    down = [100.0]
+    for _ in range(6):
+        down.append(down[-1] * 0.991)
+    rows = [*MINUTES[:LATER], *path(down), *shifted(MINUTES[LATER + 6 :], down[-1] / 100)]
+    on = await bought(exchange("one", rows), exchange("two"), exchange("three"))
+
+    await tick(on, MONDAY + 500 * M1)
+
+    assert (await story(on))[-1] == "PositionOpened"
+
+
+async def test_an_order_waits_for_a_second_venue_to_tell_of_its_minute() -> None:
+    late = [Exchange(name, bars(MINUTES[:240], timeframe=Timeframe.M1)) for name in ("two", "three")]
+    on = await bought(exchange("one", opening_at(103)), *late)
+
+    with pytest.raises(Unavailable, match="that nobody else tells of yet"):
+        await tick(on, ENTRY + M1)
+
+    assert await story(on) == ["OrderPlaced"]
+
+
+@pytest.mark.parametrize("gone", [range(0), range(LATER, 720)])
+async def test_a_first_venue_that_stands_still_or_falls_silent_keeps_no_stop_from_being_met(gone: range) -> None:
+    crash = [*MINUTES[:LATER], *shifted(MINUTES[LATER:], 0.9)]
+    on = await bought(exchange("one", lacking=gone), exchange("two", crash), exchange("three", crash))
+
+    await tick(on, MONDAY + (LATER + 7) * M1)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.fill.source == "two" and closing.trade.exit_reason == "stop"
+
+
+async def test_between_two_venues_that_part_nothing_is_met_and_it_is_said() -> None:
+    crash = [*MINUTES[:LATER], *shifted(MINUTES[LATER:], 0.9)]
+    on = await bought(exchange("one"), exchange("two", crash))
+
+    with pytest.raises(Unavailable, match=r"the price of BTC/USDC is disputed: one 100.* two 90"):
+        await tick(on, MONDAY + (LATER + 7) * M1)
+
+    assert (await story(on))[-1] == "PositionOpened"
+
+
+async def test_a_tick_that_no_price_of_the_pair_could_have_moves_no_fill() -> None:
+    crash = fell(LATER, 95)
+    on = await bought(*(exchange(name, crash) for name in ("one", "two", "three")))
+    rules = TradingRules(Decimal(10**6), Decimal("0.001"), Decimal(5))
+    liars = [exchange(name, crash) for name in ("one", "two", "three")]
+    for liar in liars:
+        liar._rules = {BTC: rules}
+    market = Failover([(liar.name, liar) for liar in liars], clock=on.clock.now)
+
+    with pytest.raises(Unavailable, match="cannot be the rule of BTC/USDC"):
+        await tick(replace(on, market=market), MONDAY + 500 * M1)
+
+    assert (await story(on))[-1] == "PositionOpened"

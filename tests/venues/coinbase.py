@@ -1,7 +1,8 @@
 """Coinbase: Advanced Trade's public endpoints at `/api/v3/brokerage/market`, the clock at `/v2/time`.
 
 No payload of it is recorded: after the Advanced Trade REST pages (list public products, get public product candles,
-get public product book, get public market trades) and what ccxt's `coinbase` reads. No week, and no perpetuals here."""
+get public product book, get public market trades) and what ccxt's `coinbase` reads. The side of a public trade is the
+maker's, as other clients have found (hummingbot, bbgo and nautilus turn it around). No week, no perpetuals here."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -116,7 +117,7 @@ class Coinbase(Desk):
         symbol = self._symbol(query)
         trades = [
             {"trade_id": str(number), "product_id": query["product_id"], "price": plain(price), "size": plain(quantity),
-             "time": iso(at), "side": "SELL" if makes else "BUY", "bid": "", "ask": "", "exchange": "CBE"}
+             "time": iso(at), "side": "BUY" if makes else "SELL", "bid": "", "ask": "", "exchange": "CBE"}
             for number, at, price, quantity, makes in reversed(
                 self.prints(symbol, min(int(query.get("limit", 100)), TAPE))
             )

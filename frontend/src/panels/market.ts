@@ -4,8 +4,8 @@ import { NONE, age, compact, fixed, ratio, time } from "../format";
 import type { FigureView } from "../shapes";
 import type { State } from "../state";
 import { valueOf, type Surroundings } from "../surroundings";
-import { failure, gaps, signed, tools, type Frame } from "./parts";
-import { seen } from "./seen";
+import { gaps, signed, tools, type Frame } from "./parts";
+import { failed, seen } from "./seen";
 
 const FIGURES = [
   ["fear_greed", "Fear & Greed"], ["market_cap", "Market cap"], ["volume_24h", "Volume 24 h"], ["btc_dominance", "BTC dominance"],
@@ -21,7 +21,7 @@ export interface MarketProps {
 }
 
 export function market({ state, around, symbol, frame }: MarketProps): TemplateResult {
-  const { context, failed } = around;
+  const { context } = around;
   const gathered = context?.gathered_at ?? null;
   return html`<section class="panel market ${frame.fold}" aria-labelledby="market-title">
     <div class="panel-head">
@@ -30,7 +30,7 @@ export function market({ state, around, symbol, frame }: MarketProps): TemplateR
       ${tools("market", "Market", frame)}
     </div>
     ${frame.fold === "closed" ? nothing : html`
-      ${failure(failed.context)}
+      ${failed(around, "context")}
       <h3 class="part-title">All coins</h3>
       ${gathered ? whole(context?.readings ?? [], state.at) : html`<p class="muted unasked">${unasked(state, around)}</p>`}
       ${gaps("Silent when they were asked", context?.silent ?? [])}
@@ -38,9 +38,9 @@ export function market({ state, around, symbol, frame }: MarketProps): TemplateR
   </section>`;
 }
 
-function unasked({ health }: State, { context, failed }: Surroundings): string {
+function unasked({ health }: State, { context, failed: silent }: Surroundings): string {
   if (health.is_simulated) return "A simulated market has no mood: nothing is asked about all coins.";
-  if (!context) return failed.context === undefined ? "Loading the figures…" : NONE;
+  if (!context) return silent.context === undefined ? "Loading the figures…" : NONE;
   return "Nothing was gathered lately; a live market asks every quarter of an hour.";
 }
 

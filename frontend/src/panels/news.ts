@@ -1,11 +1,12 @@
 /** The press: what the last decision was shown of it, and the rest. Every word is foreign: text, never markup. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { age, number, time } from "../format";
+import { age, number, ratio, time } from "../format";
 import type { ArticleView, ExcerptView } from "../shapes";
 import type { State } from "../state";
 import { lastOn, parted, safeHref, seenBy, type Surroundings } from "../surroundings";
-import { empty, failure, gaps, tools, whyHref, type Frame } from "./parts";
+import { empty, gaps, tools, whyHref, type Frame } from "./parts";
+import { failed } from "./seen";
 
 export interface NewsProps {
   state: State;
@@ -21,14 +22,16 @@ export function news({ state, around, symbol, shown, frame, show }: NewsProps): 
   const { used, rest } = parted(around.news, seenBy(around, decision));
   const read = around.news?.gathered_at ?? null;
   const more = rest.length - shown;
-  return html`<section class="panel news ${frame.fold}" aria-labelledby="news-title">
+  // With nothing to list it is as tall as its words, not as the panel beside it.
+  const height = used.length || rest.length ? "" : "margin-bottom: auto";
+  return html`<section class="panel news ${frame.fold}" .style=${height} aria-labelledby="news-title">
     <div class="panel-head">
       <h2 id="news-title">News</h2><span class="count">${around.news?.articles.length ?? 0}</span>
       ${read ? html`<span class="muted sum">read ${age(read, state.at)}</span>` : nothing}
       ${tools("news", "News", frame)}
     </div>
     ${frame.fold === "closed" ? nothing : html`
-      ${failure(around.failed.news)}
+      ${failed(around, "news")}
       ${used.length && decision ? html`<h3 class="part-title">Shown to the <a href=${whyHref(decision)}>last decision on ${symbol}</a></h3>
         <ul class="articles">${repeat(used, ({ id }) => id, (one) => article(one, state.at, one.score))}</ul>` : nothing}
       ${used.length && rest.length ? html`<h3 class="part-title">The rest, newest first</h3>` : nothing}
@@ -39,9 +42,9 @@ export function news({ state, around, symbol, shown, frame, show }: NewsProps): 
   </section>`;
 }
 
-function none({ health }: State, { news, failed }: Surroundings): TemplateResult {
+function none({ health }: State, { news, failed: silent }: Surroundings): TemplateResult {
   if (health.is_simulated) return empty("No news here", "No news is read in a simulated market: its prices follow no press.");
-  if (!news) return html`<p class="empty">${failed.news === undefined ? "Loading the news…" : "Nothing is known of the press."}</p>`;
+  if (!news) return html`<p class="empty">${silent.news === undefined ? "Loading the news…" : "Nothing is known of the press."}</p>`;
   return empty("No news yet", "The press is read each hour of a live market; what is older than the settings allow is dropped.");
 }
 
@@ -53,7 +56,12 @@ function article(told: ArticleView | ExcerptView, at: string, score?: number): T
     ${told.text ? html`<p class="lead"><bdi>${told.text}</bdi></p>` : nothing}
     <p class="row from">
       <bdi>${told.source}</bdi><span title="Published, as it says: ${time(told.published_at)} UTC">first seen ${age(told.seen_at, at)}</span>
-      ${score === undefined ? nothing : html`<span class="chip" title="How much it was taken to be about the pair; higher is more">score ${number(score, 2)}</span>`}
+      ${score === undefined ? nothing : html`<span class="chip" title="How much it was taken to be about the pair">${relevance(score)}</span>`}
     </p>
   </li>`;
+}
+
+/** Scores that were kept before they had an end are told as they are. */
+function relevance(score: number): string {
+  return score >= 0 && score <= 1 ? `relevance ${ratio(score, 0)}` : `score ${number(score, 2)}, higher is more`;
 }

@@ -78,7 +78,3 @@ export function gaps(title: string, told: readonly GapView[]): TemplateResult | 
   if (!told.length) return nothing;
   return html`<div class="gaps"><p class="muted">${title}</p><ul class="notes">${told.map(({ name, why }) => html`<li><strong><bdi>${name}</bdi></strong> <bdi>${why}</bdi></li>`)}</ul></div>`;
 }
-
-export function failure(why: string | undefined): TemplateResult | typeof nothing {
-  return why === undefined ? nothing : html`<p class="refusal"><strong>Could not be asked anew.</strong> ${why}</p>`;
-}

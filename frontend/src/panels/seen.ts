@@ -3,17 +3,21 @@ import { html, nothing, type TemplateResult } from "lit";
 import { NONE, age, compact, duration, fixed, price, quoteOf, ratio } from "../format";
 import type { SnapshotView } from "../shapes";
 import type { State } from "../state";
-import { lastOn, seenBy, type Surroundings } from "../surroundings";
-import { failure, field, gaps, meter, signed, whyHref } from "./parts";
+import { lapse, lastOn, seenBy, type Question, type Surroundings } from "../surroundings";
+import { field, gaps, meter, signed, whyHref } from "./parts";
 
 export function seen({ state, around, symbol }: { state: State; around: Surroundings; symbol: string }): TemplateResult {
   const decision = lastOn(state, symbol);
   const view = seenBy(around, decision);
-  const { failed } = around;
   return html`<h3 class="part-title">${symbol} ${decision ? html`at the <a href=${whyHref(decision)}>last decision</a>${view ? html`, ${age(view.seen_at, state.at)}` : nothing}` : nothing}</h3>
-    ${failure(failed.snapshot)}
+    ${failed(around, "snapshot")}
     ${view ? told(view) : html`<p class="muted unasked">${decision === null ? "No decision yet: this shows what the next one sees."
-      : around.decision === decision ? "The archive no longer has what it saw." : failed.snapshot === undefined ? "Loading what it saw…" : NONE}</p>`}`;
+      : around.decision === decision ? "The archive no longer has what it saw." : around.failed.snapshot === undefined ? "Loading what it saw…" : NONE}</p>`}`;
+}
+
+export function failed(around: Surroundings, question: Question): TemplateResult | typeof nothing {
+  const told = lapse(around, question);
+  return told === null ? nothing : html`<p class="refusal"><strong>${told.title}</strong> ${told.why}</p>`;
 }
 
 function told(view: SnapshotView): TemplateResult {
@@ -31,6 +35,7 @@ function told(view: SnapshotView): TemplateResult {
       ${field("Open interest", interest ? worth(interest.notional_quote, quoteOf(view.symbol)) : NONE, interest?.perpetual)}
       ${interest?.quantity ? field("Contracts open", html`${compact(Number(interest.quantity))} ${view.symbol.split("/")[0]}`) : nothing}
     </dl>
+    ${view.is_simulated && !funding && !interest ? html`<p class="muted unasked">This market has no perpetuals: no funding and no open interest, and none is missed.</p>` : nothing}
     ${book ? depth(book, quoteOf(view.symbol)) : nothing}
     ${gaps("Missing", view.missing)}`;
 }

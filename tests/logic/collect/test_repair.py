@@ -105,44 +105,70 @@ def minutes(source: str, rows: Iterable[Row], lacking: Iterable[int] = ()) -> Ca
 
 
 def test_a_minute_that_left_the_close_before_by_more_than_the_limit_is_sharp() -> None:
-    assert witness.sharp(minutes("one", MINUTES), LIMIT) == ()
-    assert witness.sharp(minutes("one", spiked(MINUTES, 9, 98)), LIMIT) == (9,)
+    assert witness.sharp(minutes("one", MINUTES), 100, LIMIT) == ()
+    assert witness.sharp(minutes("one", spiked(MINUTES, 9, 98)), 100, LIMIT) == (9,)
 
 
-@pytest.mark.parametrize(("low", "is_seen"), [(98.0, True), (98.9, True), (99.5, False), (100.0, False)])
+@pytest.mark.parametrize(("low", "is_seen"), [(98.0, True), (98.96, True), (99.1, False), (100.0, False)])
 def test_who_moved_the_same_way_at_least_half_as_far_saw_it(low: float, is_seen: bool) -> None:
     own = minutes("one", spiked(MINUTES, 9, 98))
     other = minutes("two", spiked(MINUTES, 9, low))
 
-    assert witness.confirms(other, own, 9, LIMIT) is is_seen
+    assert witness.confirms(other, own, 9, own.close[8], LIMIT) is is_seen
+
+
+def test_the_first_minute_is_held_against_the_price_before_it() -> None:
+    below = minutes("one", path([95, 95.05] * 5, wick=0.01))
+
+    assert witness.sharp(below, 100, LIMIT) == (0,)
+    assert witness.confirms(minutes("two", MINUTES), below, 0, 100, LIMIT) is False
+    assert witness.sharp(below[:0], 100, LIMIT) == ()
+
+
+def test_a_price_that_drifted_away_is_not_confirmed_by_one_that_stayed() -> None:
+    drift = minutes("one", path([100 - 0.9 * n for n in range(11)]))
+
+    assert witness.sharp(drift, 100, LIMIT) == ()
+    assert witness.confirms(minutes("two", MINUTES), drift, 6, drift.close[5], LIMIT) is False
+
+
+@given(st.lists(st.floats(-0.04, 0.04), min_size=3, max_size=30), st.data())
+def test_no_venue_denies_what_it_saw_itself(moves: list[float], data: st.DataObject) -> None:
+    prices = [100.0]
+    for move in moves:
+        prices.append(prices[-1] * (1 + move))
+    own = minutes("one", path(prices, wick=0.2))
+    row = data.draw(st.integers(0, len(own) - 1))
+
+    assert witness.confirms(own, own, row, witness.before_of(own, row, 100), LIMIT) is True
 
 
 def test_a_minute_sooner_or_later_is_the_same_move() -> None:
     own = minutes("one", spiked(MINUTES, 9, 98))
 
-    assert witness.confirms(minutes("two", spiked(MINUTES, 10, 98)), own, 9, LIMIT) is True
-    assert witness.confirms(minutes("two", spiked(MINUTES, 8, 98)), own, 9, LIMIT) is True
-    assert witness.confirms(minutes("two", spiked(MINUTES, 12, 98)), own, 9, LIMIT) is False
+    assert witness.confirms(minutes("two", spiked(MINUTES, 10, 98)), own, 9, own.close[8], LIMIT) is True
+    assert witness.confirms(minutes("two", spiked(MINUTES, 8, 98)), own, 9, own.close[8], LIMIT) is True
+    assert witness.confirms(minutes("two", spiked(MINUTES, 12, 98)), own, 9, own.close[8], LIMIT) is False
 
 
 def test_a_fall_is_not_confirmed_by_a_rise() -> None:
     own = minutes("one", spiked(MINUTES, 9, 98))
     rise = [*MINUTES[:9], (100.1, 103.0, 100.0, 100.0), *MINUTES[10:]]
 
-    assert witness.confirms(minutes("two", rise), own, 9, LIMIT) is False
+    assert witness.confirms(minutes("two", rise), own, 9, own.close[8], LIMIT) is False
 
 
 def test_who_tells_nothing_of_that_time_is_no_witness() -> None:
     own = minutes("one", spiked(MINUTES, 9, 98))
 
-    assert witness.confirms(minutes("two", MINUTES)[:9], own, 9, LIMIT) is None
-    assert witness.confirms(minutes("two", MINUTES, lacking=[8, 9, 10]), own, 9, LIMIT) is None
+    assert witness.confirms(minutes("two", MINUTES)[:9], own, 9, own.close[8], LIMIT) is None
+    assert witness.confirms(minutes("two", MINUTES, lacking=[8, 9, 10]), own, 9, own.close[8], LIMIT) is None
 
 
 def test_a_bar_that_is_not_believed_is_told_as_the_other_saw_it_and_named() -> None:
     own, other = minutes("one", spiked(MINUTES, 9, 50)), minutes("two", MINUTES)
 
-    told_anew = witness.without(own, 9, other)
+    told_anew = witness.without(own, 9, own.close[8], other)
 
     assert told_anew.low[9] == other.low[9] and len(told_anew) == len(own)
     assert [(r.opened_ms, r.source, r.fault) for r in told_anew.repairs] == [
@@ -153,7 +179,7 @@ def test_a_bar_that_is_not_believed_is_told_as_the_other_saw_it_and_named() -> N
 def test_where_the_other_traded_nothing_in_that_minute_the_price_stands_still() -> None:
     own, other = minutes("one", spiked(MINUTES, 9, 50)), minutes("two", MINUTES, lacking=[9])
 
-    still = witness.without(own, 9, other)
+    still = witness.without(own, 9, own.close[8], other)
 
     assert still.low[9] == still.high[9] == own.close[8]
     assert len(still) == len(own) and still.volume[9] == 0
@@ -164,3 +190,26 @@ def test_a_cut_keeps_the_repairs_of_the_bars_it_keeps() -> None:
 
     assert len(whole[5:10].repairs) == 1
     assert whole[:5].repairs == whole[8:].repairs == ()
+
+
+@pytest.mark.parametrize(("high", "is_striking"), [(1.08, True), (1.079, False)])
+def test_a_bar_is_striking_from_eight_per_cent_on(high: float, is_striking: bool) -> None:
+    quiet = [(100.0, 100.1, 100.0, 100.0)] * 20
+
+    own = told("one", [*quiet, (100.0, 100 * high, 100.0, 100.0)])
+
+    assert bool(series.striking(own)) is is_striking
+
+
+@pytest.mark.parametrize(("times", "is_striking"), [(6.1, True), (5.9, False)])
+def test_a_bar_is_striking_from_six_times_the_median_on(times: float, is_striking: bool) -> None:
+    lively = [(100.0, 103.0, 100.0, 100.0)] * 20
+
+    own = told("one", [*lively, (100.0, 100 + 3 * times, 100.0, 100.0)])
+
+    assert bool(series.striking(own)) is is_striking
+
+
+def test_one_per_cent_is_not_more_than_one_per_cent() -> None:
+    assert series.apart(100, 101) == series.apart(101, 100) == 0.01
+    assert series.apart(1e-8, 1.01e-8) == series.apart(1e5, 1.01e5) == 0.01

@@ -59,7 +59,7 @@ def test_trades_funding_and_open_interest_are_shown_with_their_units() -> None:
 
     assert "taker_buy_ratio: 0.60, 6000 bought and 4000 sold" in lines
     assert "trades_per_minute: 99.8" in lines
-    assert "funding: +0.0100 % each 8 h, +10.95 % a year, BTC/USDT:USDT at binance" in lines
+    assert "funding: +0.010000 % each 8 h, +10.95 % a year, BTC/USDT:USDT at binance" in lines
     assert "open_interest: 12345.6 BTC, worth 1.235B, BTC/USDT:USDT at binance" in lines
 
 
@@ -75,7 +75,7 @@ def test_what_a_venue_does_not_say_is_not_made_up() -> None:
 
     assert "taker_buy_ratio: unknown, 6000 bought and 4000 sold" in lines
     assert "trades_per_minute: unknown" in lines
-    assert "funding: +0.0100 %, BTC/USDT:USDT at binance" in lines
+    assert "funding: +0.010000 %, BTC/USDT:USDT at binance" in lines
     assert "open_interest: unknown, BTC/USDT:USDT at binance" in lines
 
 

@@ -4,7 +4,7 @@ What can grow is read up to `until`, so that a replay cannot see the future; wha
 venue's rules are read as they stand. Every write is first-write-wins."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -39,12 +39,13 @@ class MarketData(Protocol):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Who may answer, as nouns name their source; the first is asked first."""
+        """Who may answer, as nouns name their source; the first is asked first. One: there is no second opinion."""
         ...
 
     @property
     def offers(self) -> frozenset[Part]:
-        """What can be told at all, beside the bars. Of the parts that are not here nobody asks."""
+        """What a venue can be asked for at all, beside the bars: neither context nor news. It may shrink as a venue
+        turns out not to tell something."""
         ...
 
     async def candles(
@@ -257,7 +258,10 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Sockets:
-    """All a step is given. Without a `context` or `news` feed nobody is asked, and nothing is told."""
+    """All a step is given. Without a `context` or `news` feed nobody is asked, and nothing is told.
+
+    `looked`: until when this process walked each position on its own venue's bars. Nothing hangs on it but that a
+    venue which stands in for a silent one does not judge those bars anew."""
 
     settings: Settings
     clock: Clock
@@ -269,6 +273,7 @@ class Sockets:
     notifier: Notifier
     context: tuple[ContextFeed, ...] = ()
     news: tuple[NewsFeed, ...] = ()
+    looked: dict[str, datetime] = field(default_factory=dict)
 
 
 Facts = tuple[Fact, ...]

@@ -1,5 +1,6 @@
 """Settings, read once: defaults, then config.toml, then SEMSIG_… variables, then flags; each key bounded here."""
 
+import json
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -66,8 +67,8 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "collect.daily_limit": ("daily bars collected", {"ge": 0, "le": 1000}),
     "collect.weekly_limit": ("weekly bars collected", {"ge": 0, "le": 1000}),
-    "collect.timeout_s": ("time for one answer of one venue, seconds", {"gt": 0, "le": 60}),
-    "collect.deadline_s": ("time to wait for a bar that has closed, seconds", {"ge": 0, "le": 300}),
+    "collect.timeout_s": ("time for one answer of one venue, seconds", {"gt": 0, "le": 15}),
+    "collect.deadline_s": ("time to wait for a bar that has closed, seconds", {"ge": 0, "le": 120}),
     "collect.max_apart_ratio": ("two venues' prices this far apart are disputed", {"gt": 0, "le": 1}),
     "collect.min_score_ratio": ("share of all that should be known below which nothing is decided", {"ge": 0, "le": 1}),
     "context.max_age_minutes": (
@@ -94,7 +95,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "cloud.alarm_email": ("who hears the alarms", {"pattern": r"^([^@\s]+@[^@\s]+)?$", "max_length": 200}),
     "cloud.log_days": ("how long logs are kept, days; rounded up to what CloudWatch offers", {"ge": 1, "le": 3653}),
 }
-# Said with commas by a flag or a variable.
+# Said with commas, as a JSON list, or as none, by a flag or a variable.
 LISTS = ("symbols", "feeds", "fallbacks")
 # Where the settings lie, recorded data for tests and benchmarks, and what the cloud calls its parts.
 PLACES = {
@@ -179,6 +180,7 @@ def rows(settings: Settings) -> Iterator[tuple[str, Any, str]]:
 
 
 def _validated(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
+    _check_address(merged)
     try:
         settings: Settings = _build(Settings, _MODEL.model_validate(merged))
     except ValidationError as wrong:
@@ -260,7 +262,25 @@ def _nested(key: str, value: Any) -> dict[str, Any]:
 
 
 def _parsed(key: str, text: str) -> Any:
-    return [part.strip() for part in text.split(",") if part.strip()] if key.endswith(LISTS) else text
+    """Of a list: A,B, or what config.toml shows, or none."""
+    if not key.endswith(LISTS):
+        return text
+    if text.strip() == "none":
+        return []
+    if text.strip().startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise InvalidSetting(f'{key} is a list, A,B or ["A", "B"] or none, was {text!r}') from None
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _check_address(merged: Mapping[str, Any]) -> None:
+    """A name and a password would be printed wherever the address is; the refusal does not repeat them either."""
+    model = merged.get("model")
+    address = model.get("base_url") if isinstance(model, Mapping) else None
+    if isinstance(address, str) and "@" in address:
+        raise InvalidSetting("model.base_url holds no name and password, no @; a key is MODEL_API_KEY in .env")
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any], prefix: str, origin: str, origins: dict[str, str]) -> None:

@@ -134,6 +134,7 @@ def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNoti
     from .adapters.inmemory import InMemoryMemory
 
     is_live = world.tape is None and not world.market.is_simulated
+    context, news = gathered(settings) if is_live else ((), ())
     return Sockets(
         settings=settings,
         clock=world.clock,
@@ -143,8 +144,8 @@ def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNoti
         ledger=held.ledger,
         archive=with_recorded(world.tape, FolderArchive(held.path / ARCHIVE)),
         notifier=notifier,
-        context=context_feed(settings, environment_secret("COINGECKO_API_KEY")) if is_live else (),
-        news=news_feed(settings, environment_secret("CRYPTOCOMPARE_API_KEY")) if is_live else (),
+        context=context,
+        news=news,
     )
 
 
@@ -193,7 +194,8 @@ def cloud() -> Sockets:
         archive=late(lambda: S3Archive(parts.bucket)),
         notifier=late(lambda: ApiGateway(parts.socket, audience(), clock.now)),
         context=late(lambda: context_feed(settings, secret("COINGECKO_API_KEY"))),
-        news=late(lambda: news_feed(settings, secret("CRYPTOCOMPARE_API_KEY"))),
+        # a plug that is not made yet is there: whether it will be is for the settings to say
+        news=late(lambda: news_feed(settings, secret("CRYPTOCOMPARE_API_KEY"))) if settings.news.feeds else (),
     )
 
 
@@ -407,13 +409,16 @@ def context_feed(settings: Settings, coingecko_key: str = "") -> tuple[ContextFe
 PAGE_S, PAGE_BYTES = 8.0, 1_500_000
 
 
-def news_feed(settings: Settings, cryptocompare_key: str = "") -> tuple[NewsFeed, ...]:
-    """Whose news are read; CryptoCompare's only with a key. Raises InvalidSetting for one that no header can carry."""
+def news_feed(settings: Settings, cryptocompare_key: str = "", *, with_pages: bool = True) -> tuple[NewsFeed, ...]:
+    """Whose news are read; CryptoCompare's only with a key, and nobody's where no publisher is wanted. Raises
+    InvalidSetting for a key that no header can carry."""
+    if not settings.news.feeds:
+        return ()
     from .adapters.cryptocompare import CryptoCompare
     from .adapters.rss import FEEDS, SITES, RssFeed
     from .adapters.web import Web
 
-    web, pages = Web(settings.news.timeout_s), Web(PAGE_S, PAGE_BYTES, stays=True)
+    web, pages = Web(settings.news.timeout_s), Web(PAGE_S, PAGE_BYTES, stays=True) if with_pages else None
     feeds = [
         RssFeed(web, name, FEEDS[name], settings.news.timeout_s, pages=pages, site=SITES[name])
         for name in dict.fromkeys(settings.news.feeds)
@@ -531,12 +536,27 @@ def recording(settings: Settings, held: Reel, market: MarketData, clock: Clock) 
     )
 
 
+def check_bars(path: Path, symbol: Symbol, timeframe: Timeframe) -> None:
+    """As replay reads them. Raises InvalidCandle by file and row."""
+    from .adapters import candle_files
+
+    candle_files.read(path, symbol, timeframe, path.name)
+
+
 def venues(settings: Settings, clock: Clock) -> "dict[str, CcxtMarket]":
-    """Each that may be asked, by itself, in the order asked. Raises InvalidSetting."""
+    """Each that may be asked, by itself, in the order asked. Raises InvalidSetting, with the right spelling where only
+    capitals are wrong."""
+    from .adapters.ccxt import is_known
+
+    fallbacks = (("collect.fallbacks", name) for name in settings.collect.fallbacks)
+    for key, name in (("exchange", settings.exchange), *fallbacks):
+        if name != name.lower() and is_known(name.lower()):
+            raise InvalidSetting(f"{key} must be a venue in lower case, like {name.lower()}, was {name!r}")
     return dict(ranked(settings, clock.now))
 
 
-def gathered(settings: Settings) -> tuple[tuple[ContextFeed, ...], tuple[NewsFeed, ...]]:
-    """Who is asked about the whole market, and whose news are read, with the keys of this machine."""
+def gathered(settings: Settings, *, with_pages: bool = True) -> tuple[tuple[ContextFeed, ...], tuple[NewsFeed, ...]]:
+    """Who is asked about the whole market, and whose news are read, with the keys of this machine. Without pages a
+    publisher is asked for its feed alone."""
     context = context_feed(settings, environment_secret("COINGECKO_API_KEY"))
-    return context, news_feed(settings, environment_secret("CRYPTOCOMPARE_API_KEY"))
+    return context, news_feed(settings, environment_secret("CRYPTOCOMPARE_API_KEY"), with_pages=with_pages)

@@ -107,7 +107,8 @@ class Tape:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return tuple(sorted({tape.source for tapes in self._series.values() for tape in tapes.values()}))
+        """One, whichever: each pair is told by the venue it was recorded from, and by no second."""
+        return (next(tape.source for tapes in self._series.values() for tape in tapes.values()),)
 
     @property
     def offers(self) -> frozenset[Part]:

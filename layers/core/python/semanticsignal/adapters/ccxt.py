@@ -5,17 +5,19 @@ import re
 import sys
 import threading
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from functools import cache, wraps
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from ..domain.collected import Part
@@ -54,6 +56,7 @@ from ..domain.microstructure import (
 from ..ports import NOBODY, Sources
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Row = list[Any]
 
 RUNGS, TRADES = 50, 500
@@ -76,7 +79,32 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GEO = re.compile(r"(?i)restricted location|(un|not )available in (the|your)|country/region|your (country|region)")
 CLOSED = re.compile(r"(?i)maintenance|EService:Unavailable")
 # What ccxt's parsers stumble over when a body is not what the venue documents.
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+# No settlement takes more of a position, either way; no tick and no step is finer or coarser.
+HIGHEST_RATE = Decimal("0.05")
+FINEST_STEP, COARSEST_STEP = Decimal("1e-20"), Decimal("1e6")
+
+
+class Room(NamedTuple):
+    """How much an answer may be. `size_bytes`: unpacked. `marks`: brackets and commas of its JSON, counted before it is
+    read: what there is of values. `rows`: of any one list in it."""
+
+    size_bytes: int
+    marks: int
+    rows: int
+
+
+MIB = 1024 * 1024
+# Five pages of the venue that tells most at once; binance's listing has about a million marks; krakenfutures tells all
+# the hours that it ever settled, whatever it is asked for.
+ANSWER = Room(8 * MIB, 250_000, 5_000)
+SETTLEMENTS = Room(8 * MIB, 500_000, 60_000)
+LISTING = Room(32 * MIB, 3_000_000, 20_000)
+# How much is read of an answer whose status says enough.
+FAULT_BYTES = 64 * 1024
+# Lists of rows lie no deeper than this in any venue's answers.
+LEVELS = 4
+_ROOM: ContextVar[Room] = ContextVar("room", default=ANSWER)
 
 
 class Ways(NamedTuple):
@@ -88,7 +116,8 @@ class Ways(NamedTuple):
     `perpetuals`: the class that tells of them; None: none does. `interest`: what tells their open interest, and by
     which figure of it.
     `window_ms`: of the venue's limit, where it lets a burst through; 0: evenly spaced. `counts_contracts`: the volume
-    of its perpetuals' bars is not in base."""
+    of its perpetuals' bars is not in base. `taker_buys`: its side of a public trade in which the taker bought; some
+    tell the maker's."""
 
     page: int = 1_000
     perp_page: int = 1_000
@@ -103,6 +132,7 @@ class Ways(NamedTuple):
     has_weeks: bool = True
     window_ms: int = 0
     counts_contracts: bool = False
+    taker_buys: str = "buy"
 
 
 KUCOIN = Ways(
@@ -129,7 +159,7 @@ WAYS = {
     # one question a second: it lets no burst through
     "kraken": Ways(page=720, reach=720, perpetuals="krakenfutures"),
     "krakenfutures": Ways(perpetuals="krakenfutures", interest=("fetch_tickers", "openInterest")),
-    "coinbase": Ways(page=300, has_weeks=False, window_ms=1_000),
+    "coinbase": Ways(taker_buys="sell", page=300, has_weeks=False, window_ms=1_000),
     # its limits are each endpoint's own; an answer from before the last 1440 bars may be shorter
     "okx": Ways(page=300, perp_page=300, older=(1_439, 100), settlements=100, perpetuals="okx"),
 }  # fmt: skip
@@ -146,6 +176,21 @@ class Probe(NamedTuple):
     skew_s: float | None
     listed: tuple[Symbol, ...]
     absent: tuple[Symbol, ...]
+
+
+def _in_our_words(
+    ask: Callable[Concatenate["CcxtMarket", P], Awaitable[T]],
+) -> Callable[Concatenate["CcxtMarket", P], Coroutine[Any, Any, T]]:
+    """A question of which no exception comes but ours."""
+
+    @wraps(ask)
+    async def asked(self: "CcxtMarket", /, *args: P.args, **options: P.kwargs) -> T:
+        try:
+            return await ask(self, *args, **options)
+        except UNREADABLE as wrong:
+            raise MarketUnavailable(f"{self.sources[0]}: unreadable answer, {_line(repr(wrong))}") from wrong
+
+    return asked
 
 
 class CcxtMarket:
@@ -206,6 +251,7 @@ class CcxtMarket:
         venue.milliseconds = lambda: epoch_ms(self._clock())
         venue.seconds = lambda: epoch_ms(self._clock()) // 1_000
         venue.handle_errors = _Ear(self._source, self._clock, venue.handle_errors)
+        venue.open = _Opening(self._source, venue)
         self._pace = self._pace or _Pace(venue.throttler)
         venue.throttle = self._pace
         if self._base_url is not None:
@@ -246,6 +292,7 @@ class CcxtMarket:
         }
         return frozenset(part for part, is_told in told.items() if is_told)
 
+    @_in_our_words
     async def probe(self, symbols: Sequence[Symbol]) -> Probe:
         """One question for its time and one for its listing. Raises MarketUnavailable."""
         await self.open()
@@ -263,6 +310,7 @@ class CcxtMarket:
         listed = tuple([symbol for symbol in symbols if await self._is_listed(symbol)])
         return Probe(latency, skew, listed, tuple(symbol for symbol in symbols if symbol not in listed))
 
+    @_in_our_words
     async def candles(
         self, symbol: Symbol, timeframe: Timeframe, *, until: datetime, limit: int, besides: Sources = NOBODY
     ) -> Candles:
@@ -278,6 +326,7 @@ class CcxtMarket:
                 del self._kept[next(iter(self._kept))]
         return candles
 
+    @_in_our_words
     async def fine_candles(
         self, symbol: Symbol, *, since: datetime, until: datetime, besides: Sources = NOBODY
     ) -> Candles:
@@ -286,6 +335,7 @@ class CcxtMarket:
         self._within_reach(start)
         return await self._closed(symbol, FINEST, start, FINEST.floor_ms(epoch_ms(until)))
 
+    @_in_our_words
     async def first_open(
         self, symbol: Symbol, *, since: datetime, until: datetime, besides: Sources = NOBODY
     ) -> Quote | None:
@@ -296,6 +346,7 @@ class CcxtMarket:
             return Quote(instant(page[0][0]), self._price(page[0][1]), self._source)
         return None
 
+    @_in_our_words
     async def last_price(self, symbol: Symbol, *, until: datetime, besides: Sources = NOBODY) -> Quote | None:
         self._alone(symbol, besides)
         end = epoch_ms(until)
@@ -307,6 +358,7 @@ class CcxtMarket:
         last = _in_order(rows)[-1]
         return Quote(instant(min(end, last[0] + FINEST.ms)), self._price(last[4]), self._source)
 
+    @_in_our_words
     async def funding(self, symbol: Symbol, *, since: datetime, until: datetime) -> tuple[FundingRate, ...]:
         if self._kind is MarketKind.SPOT:
             return ()
@@ -315,24 +367,39 @@ class CcxtMarket:
         rates: dict[int, FundingRate] = {}
         while start <= end:
             asked = self._venue.fetch_funding_rate_history(market["symbol"], start, self._ways.settlements)
-            page = await self._ask(asked)
+            page = await self._ask(asked, SETTLEMENTS)
             fresh = [row for row in page if start <= row["timestamp"] <= end]
             for row in fresh:
                 at = int(row["timestamp"])
-                rates[at] = FundingRate(symbol, instant(at), exact(row["fundingRate"]))
+                rates[at] = FundingRate(symbol, instant(at), self._settled(row["fundingRate"]))
             if not fresh:
                 break
             start = max(rates) + 1
         return tuple(rates[at] for at in sorted(rates))
 
+    def _settled(self, told: Any) -> Decimal:
+        """It moves money: what no venue settles at is not taken from one that says so."""
+        rate = _finite(told)
+        if abs(rate) > HIGHEST_RATE:
+            raise MarketUnavailable(f"{self._source}: a settlement must be within ±{HIGHEST_RATE:%}, was {rate}")
+        return rate
+
+    @_in_our_words
     async def rules(self, symbol: Symbol) -> TradingRules:
         market = await self._market(symbol)
         precision, cost = market["precision"], market["limits"]["cost"]["min"]
         if self._venue.precisionMode != _tick_size() or not (precision["price"] and precision["amount"]):
             raise MarketUnavailable(f"{self._source} publishes no tick and step for {symbol}, was {precision}")
+        tick, step = exact(precision["price"]), exact(precision["amount"]) * _size(market)
         least = exact(cost) if cost else Decimal(0)
-        return TradingRules(exact(precision["price"]), exact(precision["amount"]) * _size(market), least)
+        # all of them: a NaN compares with nothing
+        figures_are_sane = all(each.is_finite() and FINEST_STEP <= each <= COARSEST_STEP for each in (tick, step))
+        if not (figures_are_sane and least.is_finite() and 0 <= least <= DEAREST):
+            said = f"a tick of {tick}, a step of {step} and orders from {least}"
+            raise MarketUnavailable(f"{self._source} publishes no rules for {symbol} that can be true, was {said}")
+        return TradingRules(tick, step, least)
 
+    @_in_our_words
     async def book(self, symbol: Symbol, *, until: datetime) -> OrderBook:
         market = await self._market(symbol)
         told = await self._ask(self._venue.fetch_order_book(market["symbol"], self._ways.rungs))
@@ -344,6 +411,7 @@ class CcxtMarket:
         at = self._read(lambda: self._at(told["timestamp"]))
         return self._read(lambda: OrderBook(symbol, at, side("bids"), side("asks"), self._source))
 
+    @_in_our_words
     async def trades(self, symbol: Symbol, *, until: datetime) -> PublicTrades:
         if not self._ways.has_trades:
             raise NotOffered(f"{self._source} tells no public trades")
@@ -355,7 +423,7 @@ class CcxtMarket:
             price, quantity = exact(row["price"]), exact(row["amount"]) * size
             if not (price > 0 and quantity > 0):
                 raise ValueError(f"a trade of {quantity} at {price}")
-            return PublicTrade(instant(row["timestamp"]), price, quantity, row["side"] == "buy")
+            return PublicTrade(instant(row["timestamp"]), price, quantity, row["side"] == self._ways.taker_buys)
 
         def newest() -> tuple[PublicTrade, ...]:
             # a venue that does not know which side took is not guessed at
@@ -366,9 +434,11 @@ class CcxtMarket:
 
         return PublicTrades(symbol, until, self._read(newest), self._source)
 
+    @_in_our_words
     async def funding_quote(self, symbol: Symbol, *, until: datetime) -> FundingQuote:
         return await (await self._of_perpetuals()).funding_told(symbol, self._source)
 
+    @_in_our_words
     async def open_interest(self, symbol: Symbol, *, until: datetime) -> OpenInterest:
         return await (await self._of_perpetuals()).interest_told(symbol, self._source)
 
@@ -549,11 +619,11 @@ class CcxtMarket:
         """All that is listed: fetched once for all who wait, and none of them takes it from the others by going."""
         await self.open()
         venue, now = self._venue, epoch_ms(self._clock())
-        if not venue.markets or now - self._listed_ms > LISTING_MS:
+        if not venue.markets or not 0 <= now - self._listed_ms <= LISTING_MS:
             if self._listing is None or self._listing.done():
                 # if it fails, the one that is kept serves until the next try
                 self._listed_ms = now - LISTING_MS + RELISTING_MS
-                self._listing = asyncio.create_task(venue.load_markets(True))
+                self._listing = asyncio.create_task(_relisted(venue))
                 self._listing.add_done_callback(self._has_listed)
             if not venue.markets:
                 await self._ask(asyncio.shield(self._listing))
@@ -590,10 +660,10 @@ class CcxtMarket:
             raise MarketUnavailable(f"{self._source} tells no price, was {value!r:.80}")
         return float(value)
 
-    async def _ask(self, answer: Awaitable[T]) -> T:
+    async def _ask(self, answer: Awaitable[T], room: Room = ANSWER) -> T:
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await answer
+                return await _within(room, answer)
         except TimeoutError as wrong:
             raise MarketUnavailable(f"{self._source}: no whole answer in {self._timeout_s:g} s") from wrong
         except self._errors.BaseError as wrong:
@@ -611,17 +681,17 @@ class CcxtMarket:
 
     def _ours(self, wrong: Exception) -> SemanticSignalError:
         said = f"{self._source}: {type(wrong).__name__} {_line(str(wrong))}"
-        kinds = self._errors
+        kinds, beginning = self._errors, str(wrong)[:FAULT_BYTES]
         if isinstance(wrong, kinds.BadSymbol):
             return InvalidSymbol(said)
-        if isinstance(wrong, kinds.OnMaintenance) or CLOSED.search(str(wrong)):
+        if isinstance(wrong, kinds.OnMaintenance) or CLOSED.search(beginning):
             return Maintenance(said)
         if isinstance(wrong, kinds.RateLimitExceeded | kinds.DDoSProtection):
             return RateLimited(said)
         # what is public and denied is denied to this place
-        if isinstance(wrong, kinds.RestrictedLocation | kinds.PermissionDenied) or GEO.search(str(wrong)):
+        if isinstance(wrong, kinds.RestrictedLocation | kinds.PermissionDenied) or GEO.search(beginning):
             return Blocked(said)
-        if isinstance(wrong, kinds.NotSupported | kinds.ArgumentsRequired) or "too long ago" in str(wrong):
+        if isinstance(wrong, kinds.NotSupported | kinds.ArgumentsRequired) or "too long ago" in beginning:
             return NotOffered(said)
         return MarketUnavailable(said)
 
@@ -645,6 +715,60 @@ class _Pace:
             raise
 
 
+async def _within(room: Room, answer: Awaitable[T]) -> T:
+    """The task that reads an answer, and each that it starts, knows how much it may be."""
+    token = _ROOM.set(room)
+    try:
+        return await answer
+    finally:
+        _ROOM.reset(token)
+
+
+async def _relisted(venue: Any) -> Any:
+    return await _within(LISTING, venue.load_markets(True))
+
+
+class _Opening:
+    """Opens ccxt's own session, but one that reads no more of an answer than it may be."""
+
+    def __init__(self, source: str, venue: Any) -> None:
+        self._source, self._venue, self._open = source, venue, venue.open
+
+    def __call__(self, lazy: bool = False) -> None:
+        before = self._venue.session
+        self._open(lazy)
+        if (bare := self._venue.session) is not before:
+            self._venue.session = import_module("aiohttp").ClientSession(
+                connector=bare.connector, trust_env=bare.trust_env, response_class=_answers(self._source)
+            )
+            bare.detach()
+
+
+@cache
+def _answers(source: str) -> type:
+    """Of one venue. aiohttp, which takes its time to load, comes with ccxt."""
+
+    class Answer(import_module("aiohttp").ClientResponse):  # type: ignore[misc]
+        async def text(self, encoding: str | None = None, errors: str = "strict") -> str:
+            """Whatever charset it names: some take Python hours to decode."""
+            room, content = _ROOM.get(), bytearray()
+            async for part in self.content.iter_any():
+                # unpacked piece by piece, and no further than it is read
+                content += part
+                if self.status >= 400 and len(content) > FAULT_BYTES:
+                    self.close()
+                    del content[FAULT_BYTES:]
+                    break
+                if len(content) > room.size_bytes:
+                    self.close()
+                    raise MarketUnavailable(f"{source}: an answer must be at most {room.size_bytes} bytes unpacked")
+            if sum(map(content.count, (b"[", b"{", b","))) > room.marks:
+                raise MarketUnavailable(f"{source}: an answer must hold at most {room.marks} values")
+            return content.decode("utf-8", errors)
+
+    return Answer
+
+
 class _Ear:
     """Hears an answer's status before ccxt gives it a meaning of its own."""
 
@@ -653,17 +777,31 @@ class _Ear:
 
     def __call__(self, *answer: Any) -> Any:
         code, reason, _, _, headers, body, content = answer[:7]
-        said = f"{self._source}: HTTP {code} {_line(f'{reason} {body}')}"
+        beginning = body[:FAULT_BYTES]
+        said = f"{self._source}: HTTP {code} {_line(f'{reason} {beginning}')}"
         if code in (403, 451):
             raise Blocked(said)
         if code in (418, 429):
             raise RateLimited(said, _wait_s(headers, self._clock()))
-        if (code >= 500 or body.lstrip().startswith("<")) and CLOSED.search(body):
+        if (code >= 500 or beginning.lstrip().startswith("<")) and CLOSED.search(beginning):
             raise Maintenance(said)
         if code < 400 and content is None and body.strip():
             # ccxt would take a sign-in page, or half an answer, for an empty one
-            raise MarketUnavailable(f"{self._source}: unreadable answer, {_line(body)}")
+            raise MarketUnavailable(f"{self._source}: unreadable answer, {_line(beginning)}")
+        if _is_longer(content, rows := _ROOM.get().rows):
+            raise MarketUnavailable(f"{self._source}: an answer must list at most {rows} of anything")
         return self._otherwise(*answer)
+
+
+def _is_longer(content: Any, rows: int) -> bool:
+    """Than what was asked for. ccxt would walk all of it in Python."""
+    level = [content] if isinstance(content, dict | list) else []
+    for _ in range(LEVELS):
+        if any(len(each) > rows for each in level):
+            return True
+        within = (child for each in level for child in (each.values() if isinstance(each, dict) else each))
+        level = [child for child in within if isinstance(child, dict | list)]
+    return False
 
 
 def _wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -679,7 +817,7 @@ def _wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
             wait = float(told["x-gate-ratelimit-reset-timestamp"]) - epoch_ms(now) / 1_000
         else:
             return None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return min(max(wait, 0.0), LONGEST_WAIT_S) if isfinite(wait) else None
 
@@ -688,8 +826,11 @@ def is_known(exchange: str) -> bool:
     """Whether ccxt has such a venue; nothing is imported for the answer."""
     package = find_spec("ccxt")
     places = package.submodule_search_locations if package else None
-    return exchange.isidentifier() and any(
-        (Path(place) / "async_support" / f"{exchange}.py").is_file() for place in places or ()
+    # `__init__` is a file there too, and would import every venue there is
+    return (
+        exchange.isidentifier()
+        and not exchange.startswith("_")
+        and any((Path(place) / "async_support" / f"{exchange}.py").is_file() for place in places or ())
     )
 
 
@@ -707,7 +848,7 @@ def _loaded(exchange: str) -> tuple[Callable[[dict[str, Any]], Any], ModuleType]
         # what ccxt's own modules look for in the package
         vars(sys.modules["ccxt"]).update({name: getattr(errors, name) for name in errors.__all__})
         vars(sys.modules["ccxt"])["Exchange"] = import_module("ccxt.base.exchange").Exchange
-        if find_spec(f"ccxt.async_support.{exchange}"):
+        if is_known(exchange):
             found = getattr(import_module(f"ccxt.async_support.{exchange}"), exchange, None)
             if isinstance(found, type):
                 return found, errors
@@ -746,7 +887,10 @@ def _size(market: dict[str, Any]) -> Decimal:
     """Base of one contract: what a perpetual's quantities are counted in. Spot counts in base."""
     size = market.get("contractSize")
     # 1.0 would add a digit to all that is multiplied by it
-    return Decimal(1) if not size or size == 1 else exact(size)
+    base = Decimal(1) if not size or size == 1 else _finite(size)
+    if base <= 0:
+        raise ValueError(f"a contract of {base}")
+    return base
 
 
 def _interval_s(told: Any) -> int | None:
@@ -765,7 +909,7 @@ def _finite(value: Any) -> Decimal:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:SAID]
+    return " ".join(text[: 4 * SAID].split())[:SAID]
 
 
 def _whole(row: Row) -> Row:

@@ -1,6 +1,7 @@
 """MarketData made of MarketDatas: each question goes to the first venue that can answer it now."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from math import ceil, exp2
@@ -12,12 +13,15 @@ from ..domain.market import EPOCH, Candles, FundingRate, Symbol, Timeframe, Trad
 from ..domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrades, Quote
 from ..ports import NOBODY, MarketData, Sources
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Ask = Callable[[MarketData], Awaitable[T]]
 
 # How long a venue is left alone, seconds.
 LIMITED_S, BLOCKED_S, MAINTENANCE_S = 60.0, 3_600.0, 300.0
 TRIP_S, LONGEST_TRIP_S, TRIPS_AT = 30.0, 600.0, 3
+# No rest ends later from now: one that seems to was begun by a clock that has been set back since.
+LONGEST_REST = timedelta(days=3)
 # Doublings after which it is long at its longest; a float has an end.
 MOST_TRIPS = 8
 REFUSED = timedelta(hours=1)
@@ -29,8 +33,11 @@ ELSEWHERE = -1
 # Bars that one answer holds on most venues: a longer question may take longer.
 PAGE_BARS = 1_000
 SAID, SAID_ALL = 140, 1_000
-# Minutes without a trade, from which on another venue is asked: some answers only look like a quiet market.
-QUIET = 5
+# Minutes without a trade, from which on another venue is asked: some answers only look like a quiet market. Fewer where
+# a fill waits for the answer: one venue without bars would veto every one.
+QUIET, UNFILLED = 5, 2
+# What a plug stumbles over when its venue tells nonsense that it did not foresee.
+FOREIGN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 class Venue(MarketData, Protocol):
@@ -77,11 +84,12 @@ class _Seat:
         self._refusals: dict[_Topic, tuple[datetime, InvalidSymbol | NotOffered]] = {}
 
     def score(self, now: datetime) -> float:
-        passed_s = max((now - self._scored_at).total_seconds(), 0.0)
+        # either way: a clock that was set back shall not keep a score as it is
+        passed_s = abs((now - self._scored_at).total_seconds())
         return 1 - (1 - self._score) * exp2(-passed_s / HALF_LIFE_S)
 
     def rests(self, now: datetime) -> bool:
-        return self.open_until is not None and self.open_until > now
+        return self.open_until is not None and now < self.open_until <= now + LONGEST_REST
 
     def is_due(self, now: datetime) -> bool:
         """Its rest is over, and nobody tries it yet."""
@@ -129,11 +137,12 @@ class _Seat:
         self._rest(rest_s, wrong, now)
 
     def _rest(self, rest_s: float, wrong: MarketUnavailable, now: datetime) -> None:
-        until = now + timedelta(seconds=rest_s)
-        if self.open_until is None or until > self.open_until:
+        until = now + min(timedelta(seconds=rest_s), LONGEST_REST)
+        if self.open_until is None or not self.rests(now) or until > self.open_until:
             self._is_limited = isinstance(wrong, RateLimited) or self.must_rest(now)
             self.era += 1
             self.open_until, self.reason = until, _line(wrong)
+            log.warning("%s is left alone until %s: %s", self.name, f"{until:%H:%M:%S}", self.reason)
 
     def _mark(self, result: float, now: datetime) -> None:
         self._score = (1 - WEIGHT) * self.score(now) + WEIGHT * result
@@ -147,7 +156,7 @@ class _Seat:
     def refusal(self, topic: _Topic, now: datetime) -> InvalidSymbol | NotOffered | None:
         for key in (topic, _Topic(topic.symbol, "")):
             until, wrong = self._refusals.get(key, (now, None))
-            if wrong is not None and until > now:
+            if wrong is not None and now < until <= now + REFUSED:
                 return wrong
         return None
 
@@ -230,10 +239,17 @@ class Failover:
     async def first_open(
         self, symbol: Symbol, *, since: datetime, until: datetime, besides: Sources = NOBODY
     ) -> Quote | None:
-        def ask(venue: MarketData) -> Awaitable[Quote | None]:
-            return venue.first_open(symbol, since=since, until=until, besides=besides)
+        still: list[Quote | None] = []
 
-        return await self._answer(ask, _Topic(symbol, "first price"), besides=besides, bars=_minutes(since, until))
+        async def ask(venue: MarketData) -> Quote | None:
+            first = await venue.first_open(symbol, since=since, until=until, besides=besides)
+            if first is None and _minutes(since, until) >= UNFILLED:
+                still.append(first)
+                raise _Nothing(f"{', '.join(venue.sources)} tells no minute of {symbol}")
+            return first
+
+        asked = self._answer(ask, _Topic(symbol, "first price"), besides=besides, bars=_minutes(since, until))
+        return await _or_still(asked, still)
 
     async def last_price(self, symbol: Symbol, *, until: datetime, besides: Sources = NOBODY) -> Quote | None:
         def ask(venue: MarketData) -> Awaitable[Quote | None]:
@@ -333,7 +349,7 @@ class Failover:
         seat.trial, era = trial, seat.era
         try:
             async with asyncio.timeout(within):
-                answer = await ask(seat.market)
+                answer = await _in_our_words(seat, ask)
         except TimeoutError:
             wrong = MarketUnavailable(f"no answer in {within:.3g} s")
             # cut short, it may have been about to answer
@@ -368,6 +384,14 @@ class Failover:
         return ends - loop.time()
 
 
+async def _in_our_words(seat: _Seat, ask: Ask[T]) -> T:
+    """What no plug should raise is that venue's fault: it must not keep the next from being asked."""
+    try:
+        return await ask(seat.market)
+    except FOREIGN as wrong:
+        raise MarketUnavailable(f"{seat.name}: unforeseen {_line(wrong)}") from wrong
+
+
 def _minutes(since: datetime, until: datetime) -> int:
     return max(0, int((until - since) / timedelta(minutes=1)))
 
@@ -378,7 +402,7 @@ def _known(topic: _Topic, wrong: InvalidSymbol | NotOffered) -> _Topic:
 
 
 def _line(wrong: Exception) -> str:
-    return " ".join(f"{type(wrong).__name__} {wrong}".split())[:SAID]
+    return " ".join(f"{type(wrong).__name__} {wrong}"[: 4 * SAID].split())[:SAID]
 
 
 async def _or_still(answer: Awaitable[T], still: list[T]) -> T:

@@ -25,10 +25,11 @@ T = TypeVar("T")
 
 HEADER = b"ts,open,high,low,close,volume\n"
 WORDS: dict[type, str] = {OrderBook: "book", PublicTrades: "trades", FundingQuote: "funding", OpenInterest: "interest"}
-PARTS = {
-    "book": Part.BOOK, "trades": Part.TRADES, "funding": Part.FUNDING, "interest": Part.INTEREST,
-    "context": Part.CONTEXT, "news": Part.NEWS,
-}  # fmt: skip
+# Context and news of today and yesterday.
+DAYS_KEPT = 4
+# Most that a day unpacks to: a thousandth of it on the disk may be all of a machine's memory.
+DAY_BYTES = 512 * 1024 * 1024
+PARTS = {"book": Part.BOOK, "trades": Part.TRADES, "funding": Part.FUNDING, "interest": Part.INTEREST}
 NAME = re.compile(
     r"^((?P<venue>[a-z0-9]+)_(?P<kind>spot|perp)_(?P<pair>[A-Z0-9]+)_(?P<word>book|trades|funding|interest)"
     r"|(?P<whole>context|news))_(?P<day>\d{4}-\d\d-\d\d)\.jsonl(\.gz)?$"
@@ -126,8 +127,8 @@ class DayFiles:
         done = []
         for path in sorted(self.folder.glob("*.jsonl")):
             parts = NAME.match(path.name)
-            if parts and parts["day"] < before.isoformat():
-                done.append(_compressed(path).name)
+            if parts and parts["day"] < before.isoformat() and (packed := _compressed(path)):
+                done.append(packed.name)
         return done
 
     def recent(self, name: str) -> Iterator[bytes]:
@@ -183,13 +184,18 @@ class Recordings:
         self._folder, self._kind, self._days = folder, kind, days
         self._put: dict[str, Any] = {}
         self._read: dict[str, tuple[str, list[_Line]]] = {}
+        self._kept: dict[Path, list[bytes]] = {}
 
     def __bool__(self) -> bool:
         return any(True for _ in self._named())
 
     def parts(self, symbol: Symbol) -> frozenset[Part]:
-        mine = [p for p in self._named() if p["whole"] or (p["pair"], p["kind"]) == (symbol.joined, self._kind)]
-        return frozenset(PARTS[parts["word"] or parts["whole"]] for parts in mine)
+        """Of the venue: context and news are of the archive."""
+        return frozenset(
+            PARTS[parts["word"]]
+            for parts in self._named()
+            if parts["word"] and (parts["pair"], parts["kind"]) == (symbol.joined, self._kind)
+        )
 
     def newest(self, kind: type[T], symbol: Symbol, *, until: datetime, within: timedelta, source: str) -> T | None:
         for name in self._names(kind, symbol, source):
@@ -235,7 +241,7 @@ class Recordings:
             return self._put[key]
         path, id = self._place(key)
         mark = dumps({"id": id})[1:-1]
-        for number, line in enumerate(_lines(path), 1):
+        for number, line in enumerate(self._day_of(path), 1):
             if mark in line:
                 found: Any = _read(kind, line, path.name, number)
                 if found.id == id:
@@ -252,6 +258,16 @@ class Recordings:
         else:
             self._put[key] = item
         return item
+
+    def _day_of(self, path: Path) -> list[bytes]:
+        """A day that nobody writes to any more is unpacked once, while it is asked about."""
+        if self._days:
+            return _lines(path)
+        if path not in self._kept:
+            if len(self._kept) >= DAYS_KEPT:
+                self._kept.clear()
+            self._kept[path] = _lines(path)
+        return self._kept[path]
 
     def _place(self, key: str) -> tuple[Path, str]:
         what, _, id = key.partition("/")
@@ -324,10 +340,19 @@ def _lines(path: Path) -> list[bytes]:
         new = b""
     try:
         # After the other: a day that is compressed just now is in the one or in both.
-        old = gzip.decompress(packed.read_bytes()) if packed.exists() else b""
+        old = _unpacked(packed) if packed.exists() else b""
     except (OSError, EOFError, zlib.error) as wrong:
         raise BadInput(f"{packed.name}: cannot be read, was {wrong!r}") from wrong
     return _united(old, new).splitlines(keepends=True)
+
+
+def _unpacked(packed: Path) -> bytes:
+    with gzip.open(packed) as file:
+        # one byte more than may be: enough to know that it is too long
+        content = file.read(DAY_BYTES + 1)
+    if len(content) > DAY_BYTES:
+        raise BadInput(f"{packed.name}: must unpack to at most {DAY_BYTES} bytes")
+    return content
 
 
 def _united(old: bytes, new: bytes) -> bytes:
@@ -335,10 +360,13 @@ def _united(old: bytes, new: bytes) -> bytes:
     return old if old.endswith(new) else old + new
 
 
-def _compressed(path: Path) -> Path:
+def _compressed(path: Path) -> Path | None:
+    """None for a day that stays as it is: packed, it would be longer than what is unpacked."""
     packed = path.with_name(f"{path.name}.gz")
     draft = path.with_name(f"{packed.name}{DRAFT}")
     content = b"".join(_lines(path))
+    if len(content) > DAY_BYTES:
+        return None
     try:
         with draft.open("wb") as file:
             file.write(gzip.compress(content, mtime=0))

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from .errors import InvalidReading
+
 
 class Unit(StrEnum):
     """`points`: of 100. `ratio`: 1 is the whole."""
@@ -15,12 +17,20 @@ class Unit(StrEnum):
     POINTS = "points"
 
 
+# What is known of the whole market, by name; whatever calls itself otherwise is shown to no model.
+FIGURES = frozenset({
+    "fear_greed", "market_cap", "market_cap_change_24h", "volume_24h", "btc_dominance", "eth_dominance", "tvl",
+    "stablecoins", "dex_volume_24h", "fees_24h",
+})  # fmt: skip
+LONGEST = 60
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One figure of one source.
 
     `true_at`: as the source dates it; a figure without a date is true as it is asked for. From `stale_at` on it counts
-    as absent."""
+    as absent. Raises InvalidReading for a name or source that is no short line, or a value that is no figure."""
 
     name: str
     value: Decimal
@@ -28,6 +38,12 @@ class Reading:
     true_at: datetime
     stale_at: datetime
     source: str
+
+    def __post_init__(self) -> None:
+        if not all(word.isprintable() and len(word) <= LONGEST for word in (self.name, self.source)):
+            raise InvalidReading(f"name and source are short lines, was {self.name!r:.80} of {self.source!r:.80}")
+        if not (self.value.is_finite() and abs(self.value) < 10**18 and self.value.adjusted() > -LONGEST):
+            raise InvalidReading(f"{self.name} of {self.source}: no figure, was {self.value!s:.80}")
 
 
 @dataclass(frozen=True, slots=True)

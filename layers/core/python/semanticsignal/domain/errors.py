@@ -5,7 +5,8 @@ SemanticSignalError
 │   ├── InvalidSetting    a key of config.toml, an environment variable or a flag
 │   ├── InvalidSymbol     not BASE/QUOTE, or not traded here
 │   ├── InvalidCandle     one bar, or a file of bars, that cannot be true
-│   ├── InvalidBook       an order book that cannot be true
+│   ├── InvalidBook       an order book, a public trade or a figure of a perpetual that cannot be true
+│   ├── InvalidReading    a figure of the whole market that is none
 │   ├── InvalidReply      the model's words make no signal
 │   └── InvalidOrder      the venue's own rules forbid it
 ├── Unavailable         an outside system did not answer; try again later
@@ -45,7 +46,11 @@ class InvalidCandle(BadInput):
 
 
 class InvalidBook(BadInput):
-    """An order book that is empty, crossed or out of order."""
+    """An order book that is empty, crossed or out of order; what nobody can have traded."""
+
+
+class InvalidReading(BadInput):
+    """A figure of the whole market whose name, source or value cannot be."""
 
 
 class InvalidReply(BadInput):

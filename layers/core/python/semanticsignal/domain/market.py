@@ -180,6 +180,10 @@ class Candles:
             volume=exact(self.volume[index]),
         )
 
+    def row_at(self, at: datetime) -> int:
+        """Of the bar that holds this instant. Raises ValueError when there is none."""
+        return list(self.opened_ms).index(self.timeframe.floor_ms(epoch_ms(at)))
+
     def source_at(self, at: datetime) -> str:
         """Whose the bar is that holds this instant."""
         opened = self.timeframe.floor_ms(epoch_ms(at))

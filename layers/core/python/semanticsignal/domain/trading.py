@@ -88,7 +88,8 @@ class Position:
 
     `initial_stop_price` fixes 1R for ever. `highest_price`, `lowest_price`: extremes since entry.
     `checked_until`: every bar that closed by then has been looked at; a bar that is published late is looked at late.
-    `funded_until`: the last settlement that was booked. `funding_quote`: paid so far."""
+    `funded_until`: the last settlement that was booked. `funding_quote`: paid so far. `source`: the venue at whose
+    price it was opened, whose bars it is watched on; None for one of before that was kept."""
 
     id: str
     decision_id: str
@@ -110,6 +111,7 @@ class Position:
     mark_price: Decimal
     funding_quote: Decimal = ZERO
     earlier: tuple[Levels, ...] = ()
+    source: str | None = None
 
     def levels_at(self, at: datetime) -> Levels | None:
         """What rested when a bar opened at `at`; None before the entry."""

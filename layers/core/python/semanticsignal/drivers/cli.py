@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and 
 
 # Fewer bars are there before anybody looks.
 WORTH_A_BAR = 1_000
+# Without a terminal, of a long past.
+SAID_EACH_S = 15.0
 # Typer carries a click of its own; this is what it raises for an option or a command that there is not.
 UsageError: Any = typer.BadParameter.__mro__[1]
 
@@ -389,7 +392,7 @@ def doctor(
 
 @cli.command()
 def record(
-    folder: Annotated[Path, typer.Argument(help="Folder of tapes.", metavar="DIR")] = Path("tapes"),
+    folder: Annotated[str, typer.Argument(help="Folder of tapes.", metavar="DIR")] = "tapes",
     symbols: Annotated[str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", metavar="A,B")] = None,
     since: Annotated[
         str | None, typer.Option("--since", help="First bar, UTC; else as many as an analysis reads.", metavar="D")
@@ -413,13 +416,15 @@ def record(
     Without a network: semsig record tapes/ --market simulated --only-backfill"""
     if market not in ("live", "simulated"):
         raise BadInput(f"--market is live or simulated, was {market}")
+    if not folder.strip():
+        raise BadInput(f"tapes are recorded to a folder, was {folder!r}")
     sourced = load({"symbols": _listed(symbols)})
     settings = _pairs(sourced, market, symbols)
     from . import record as tapes
 
     begin = None if since is None else _instant("--since", since, since)
-    take = tapes.Take(folder, settings, _timeframes(timeframes, settings), begin, only_backfill, min_free)
-    tapes.check(take)
+    take = tapes.Take(Path(folder), settings, _timeframes(timeframes, settings), begin, only_backfill, min_free)
+    tapes.check(take, market)
     _logged()
     if market == "live":
         _reach(settings)
@@ -440,18 +445,35 @@ def _timeframes(text: str | None, settings: Settings) -> tuple[Timeframe, ...]:
     return tuple(sorted({Timeframe(name) for name in names}, key=lambda timeframe: timeframe.ms))
 
 
+class _Now:
+    """How far it is, in a line now and then."""
+
+    def __init__(self, each_s: float = SAID_EACH_S) -> None:
+        self._each_s, self._said_at = each_s, time.monotonic()
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        if time.monotonic() - self._said_at >= self._each_s:
+            self._said_at = time.monotonic()
+            logging.getLogger("semsig").info("%s: %d of %d bars", what, done, of)
+
+
 @contextmanager
 def _bars() -> Iterator[Any]:
-    """A progress bar for each pair and length of bars while their past is fetched; silence without a terminal."""
+    """A progress bar for each pair and length of bars while their past is fetched; now and then a line without a
+    terminal."""
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         tasks: dict[str, TaskID] = {}
+        say = _Now()
 
         def tell(what: str, done: int, of: int) -> None:
             if of < WORTH_A_BAR:
+                return
+            if not console.is_terminal:
+                say(what, done, of)
                 return
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=of)

@@ -1,9 +1,9 @@
 """`semsig doctor`: what a live run needs, and what of it can be reached from here."""
 
 import asyncio
-import os
 import re
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -25,7 +26,9 @@ from . import web
 LIMIT_S, CLOSING_S = 9.0, 2.0
 ARTICLES = 100
 LEAST_FREE_MB, MB = 500, 1_000_000
-ADDRESS, BRACKETS = re.compile(r"https?://([^/\s]+)"), re.compile(r"^Cannot connect to host .* \[(?=.*\]$)|\]$")
+# Whom an error is about: an address in it, or the host that it begins with.
+ADDRESS = re.compile(r"https?://([^/\s]+)|^([a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?): ")
+BRACKETS = re.compile(r"^Cannot connect to host .* \[(?=.*\]$)|\]$|^\[Errno -?\d+\] ")
 KNOWN = "set exchange and collect.fallbacks to venues that ccxt knows"
 # A clock that is further off makes bars that have closed look open.
 MOST_SKEW_MS = 2_000
@@ -97,9 +100,10 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 async def examined(settings: Settings, clock: Clock, limit_s: float = LIMIT_S) -> list[Finding]:
-    """Everything, asked side by side; in the order in which people mend it."""
+    """Everything, asked side by side; in the order in which people mend it. Raises InvalidSetting for a venue that
+    there is not, like every command."""
     asked = await asyncio.gather(
-        _venues(settings, clock, limit_s),
+        answers(wiring.venues(settings, clock), settings.pairs, limit_s),
         _model(settings, limit_s),
         _sources(settings, clock, limit_s),
     )
@@ -111,13 +115,6 @@ async def examined(settings: Settings, clock: Clock, limit_s: float = LIMIT_S) -
 
 
 # --- Venues ---
-
-
-async def _venues(settings: Settings, clock: Clock, limit_s: float) -> tuple[Answer, ...]:
-    try:
-        return await answers(wiring.venues(settings, clock), settings.pairs, limit_s)
-    except BadInput as wrong:
-        return (Answer(settings.exchange, wrong=str(wrong), mend=KNOWN),)
 
 
 async def answers(
@@ -134,13 +131,14 @@ async def _answer(venue: str, market: Any, pairs: tuple[Symbol, ...], limit_s: f
         skew_ms = None if told.skew_s is None else round(1_000 * told.skew_s)
         return Answer(venue, told.listed, round(1_000 * told.latency_s), skew_ms)
     except Blocked as wrong:
-        return Answer(venue, wrong=f"blocked from here: {wrong}", mend="another venue, or a network that it lets in")
+        said = f"blocked from here: {_unlabeled(venue, str(wrong))}"
+        return Answer(venue, wrong=said, mend="another venue, or a network that it lets in")
     except BadInput as wrong:
         return Answer(venue, wrong=str(wrong), mend=KNOWN)
     except TimeoutError:
         return Answer(venue, wrong=f"no answer in {limit_s:g} s", mend="the network, or another venue")
     except Exception as wrong:
-        return Answer(venue, wrong=_reason(wrong), mend="the network, or another venue")
+        return Answer(venue, wrong=_unlabeled(venue, _reason(wrong)), mend="the network, or another venue")
     finally:
         await _closed(market)
 
@@ -171,8 +169,9 @@ def _venue(told: Answer) -> Finding:
 def _market(told: tuple[Answer, ...], pairs: tuple[Symbol, ...]) -> list[Finding]:
     """Each pair needs one venue."""
     if all(answer.wrong for answer in told):
-        said = f"no venue can be read, was {', '.join(answer.venue for answer in told)}"
-        return [Finding("market", State.MISSING, said, "the network, another exchange, or semsig run simulated")]
+        said = f"no venue can be read, asked: {', '.join(answer.venue for answer in told)}"
+        mend = "the network, another exchange, or semsig run --market simulated"
+        return [Finding("market", State.MISSING, said, mend)]
     homeless = [str(symbol) for symbol in pairs if not any(symbol in answer.listed for answer in told)]
     if homeless:
         said = f"no venue that can be read lists {', '.join(homeless)}"
@@ -215,9 +214,9 @@ Nothing was started, nothing was written."""
 
 
 async def _sources(settings: Settings, clock: Clock, limit_s: float) -> list[Finding]:
-    """Context and news: without them decisions know less, and that is all."""
+    """Context and news: without them decisions know less, and that is all. Feeds alone: a look asks for no pages."""
     try:
-        figures, press = wiring.gathered(settings)
+        figures, press = wiring.gathered(settings, with_pages=False)
     except BadInput as wrong:
         return [Finding("sources", State.WARNING, str(wrong), "the key in .env")]
     now = clock.now()
@@ -246,21 +245,23 @@ async def _model(settings: Settings, limit_s: float) -> Finding:
     if settings.model.provider == "analyst":
         return Finding("model", State.OK, "the rules analyst is built in")
     url, began = settings.model.base_url.rstrip("/") + "/models", time.monotonic()
-    mend = "start the server, or set model.base_url"
+    # who the server is, and no more: a path or a query may hold a key
+    said, mend = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}", "start the server, or set model.base_url"
     try:
         async with asyncio.timeout(limit_s), httpx.AsyncClient(timeout=limit_s) as client:
             answer = await client.get(url)
+    except httpx.InvalidURL:
+        return Finding("model", State.MISSING, "model.base_url is no address that can be asked", mend)
     except (httpx.HTTPError, TimeoutError) as wrong:
-        return Finding("model", State.MISSING, f"no answer from {url}, was {_short(_reason(wrong))}", mend)
+        return Finding("model", State.MISSING, f"no answer from {said}, was {_short(_reason(wrong))}", mend)
     if answer.is_success:
-        return Finding("model", State.OK, f"{url} answers", latency_ms=_ms_since(began))
-    return Finding("model", State.MISSING, f"{url} answers with status {answer.status_code}", mend, _ms_since(began))
+        return Finding("model", State.OK, f"{said} answers", latency_ms=_ms_since(began))
+    return Finding("model", State.MISSING, f"{said} answers with status {answer.status_code}", mend, _ms_since(began))
 
 
 def _home(settings: Settings) -> Finding:
     path = Path(settings.home)
-    there = nearest(path)
-    if there.is_dir() and os.access(there, os.W_OK):
+    if not unwritable(nearest(path)):
         return Finding("home", State.OK, f"{path} can be written")
     return Finding("home", State.MISSING, f"cannot be written, was {path}", "choose another with --home or SEMSIG_HOME")
 
@@ -269,8 +270,8 @@ def _port(settings: Settings) -> Finding:
     try:
         web.bound(settings.port).close()
     except BadInput as wrong:
-        said, _, mend = str(wrong).partition("; ")
-        return Finding("port", State.MISSING, said, mend)
+        said = str(wrong).partition("; ")[0].removeprefix("port ")
+        return Finding("port", State.MISSING, said, "choose another with --port or SEMSIG_PORT")
     return Finding("port", State.OK, f"{settings.port} is free")
 
 
@@ -293,6 +294,18 @@ def nearest(path: Path) -> Path:
     return next(parent for parent in (whole, *whole.parents) if parent.exists())
 
 
+def unwritable(there: Path) -> str:
+    """Why nothing can be made in what is there; empty when it can. It is tried, and nothing is left of it: what a
+    folder's permissions say is not all that a file system refuses."""
+    if not there.is_dir():
+        return "is a file"
+    try:
+        with tempfile.TemporaryDirectory(prefix=".semsig", dir=there):
+            return ""
+    except OSError:
+        return "cannot be written"
+
+
 def _ms_since(began: float) -> int:
     return round((time.monotonic() - began) * 1_000)
 
@@ -301,10 +314,17 @@ def _reason(wrong: BaseException) -> str:
     """Of a chain of errors the system's own word, which says most; else what the last one says."""
     cause: BaseException | None = wrong
     while cause is not None:
-        if isinstance(cause, OSError) and (told := ADDRESS.search(str(wrong))):
-            return f"cannot reach {told[1]}, was {BRACKETS.sub('', str(cause)) or type(cause).__name__}"
+        if isinstance(cause, OSError) and not isinstance(cause, TimeoutError) and (told := ADDRESS.search(str(wrong))):
+            return f"cannot reach {told[1] or told[2]}, was {BRACKETS.sub('', str(cause)) or type(cause).__name__}"
         cause = cause.__cause__ or cause.__context__
     return str(wrong) or repr(wrong)
+
+
+def _unlabeled(venue: str, said: str) -> str:
+    """A venue is named beside its reason; a mirror calls itself by the name of the venue."""
+    names = {venue, *(name for name, address in wiring.MIRRORS.items() if venue in address)}
+    head, colon, rest = said.partition(":")
+    return rest.strip() or "no answer" if colon and head in names else said
 
 
 def _short(text: str) -> str:

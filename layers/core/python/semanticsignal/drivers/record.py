@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-import os
+import re
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from ..domain.context import MarketContext
 from ..domain.errors import (
     ArchiveUnavailable,
     BadInput,
+    InvalidCandle,
     MarketUnavailable,
     NotOffered,
     SemanticSignalError,
@@ -29,22 +31,31 @@ from ..domain.microstructure import PublicTrades
 from ..domain.news import News
 from ..domain.policy import Settings
 from ..logic.collect.candles import closed
-from ..ports import NOBODY, MarketData, Sockets
+from ..ports import NOBODY, MarketData, Sockets, Sources
 from ..stages.context import context
 from ..stages.news import news
 from . import worlds
-from .doctor import nearest
+from .doctor import nearest, unwritable
 from .host import stop_on_signals
 
 log = logging.getLogger("semsig")
 
 Progress = Callable[[str, int, int], None]
+Line = tuple[Symbol, Timeframe]
 # Bars asked for at once, and pairs whose past is asked for side by side: a venue wants few questions at a time.
 CHUNK, SIDE_BY_SIDE = 2_000, 3
 # Whoever has not told by then is asked again in the next minute, and delays nobody.
 LIMIT_S = 50.0
 SILENCE_S = 300.0
+# Whose past could not be had is asked for it again.
+AGAIN_S = 300.0
 MB = 1_000_000
+# Bars up to so many are read whole at the start, as replay reads them; of more their shape and order alone.
+WHOLE_BYTES = 64 * MB
+ROW = re.compile(rb"(\d{1,16})(?:,\d+(?:\.\d+)?(?:e[+-]\d+)?){5}\n")
+# Before the first block there was nothing to trade.
+GENESIS = datetime(2009, 1, 3, tzinfo=UTC)
+SEED = "simulated_seed"
 # Measured: bytes a bar, and a line of each kind; of trades as many as a minute of a brisk market has.
 BAR_BYTES = 64
 LINE_BYTES = {Part.BOOK: 2_600, Part.TRADES: 12_000, Part.FUNDING: 250, Part.INTEREST: 250}
@@ -100,11 +111,10 @@ class Written:
     missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        told = {"bars": self.bars.total(), "files of bars": len(self.bars)} | dict(sorted(self.lines.items()))
-        return (
-            ", ".join(f"{word} {count}" for word, count in (told | {"trades": self.trades}).items() if count)
-            or "nothing"
-        )
+        files = "1 file" if len(self.bars) == 1 else f"{len(self.bars)} files"
+        told = [f"bars {self.bars.total()} in {files}"] if self.bars else []
+        lines = dict(sorted(self.lines.items())) | {"trades": self.trades}
+        return ", ".join([*told, *(f"{word} {count}" for word, count in lines.items() if count)]) or "nothing"
 
 
 class Recorder:
@@ -118,10 +128,12 @@ class Recorder:
         self._began = on.clock.now()
         self._files: dict[tuple[str, Symbol, Timeframe], wiring.CandleFile] = {}
         self._trades: dict[str, wiring.Unseen] = {}
-        self._locks: defaultdict[tuple[Symbol, Timeframe], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: defaultdict[Line, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # whose past is to be fetched: a minute leaves them alone, also while they wait for their turn
+        self._behind: dict[Line, None] = {}
         self._turns = asyncio.Semaphore(SIDE_BY_SIDE)
         self._gathered: dict[type, datetime] = {}
-        self._said_at: dict[tuple[str, str], float] = {}
+        self._said_at: dict[str, float] = {}
         self._never: set[str] = set()
         self._day = self._began.date()
 
@@ -130,9 +142,12 @@ class Recorder:
         for name in self._reel.torn:
             log.warning("%s ended in half a line, which was dropped", name)
         self._check_disk()
+        await asyncio.to_thread(self.check_bars)
         await asyncio.to_thread(self._reel.days.compress, self._day)
-        work = [self.backfill()] if self._take.only_backfill else [self.backfill(), self._minutes()]
+        work = [self.backfill()] if self._take.only_backfill else [self._past_and_again(), self._minutes()]
         await self._until_stopped(work)
+        if self._behind and not self._take.only_backfill:
+            log.warning("the past is not there yet: %s; the same command goes on from here", _named(self._behind))
 
     async def _until_stopped(self, work: list[Coroutine[Any, Any, None]]) -> None:
         """Nothing is left running. A file is written without a pause, so nothing is broken off in a line."""
@@ -152,42 +167,97 @@ class Recorder:
 
     # --- Bars ---
 
-    async def backfill(self) -> None:
+    def check_bars(self) -> None:
+        """What is there is what replay can read: nothing is appended to a file that is damaged further up. Raises
+        InvalidCandle by file and row."""
+        for symbol in self._pairs:
+            for timeframe in self._take.timeframes:
+                name = f"_{self._settings.market_kind}_{symbol.joined}_{timeframe}.csv"
+                for path in sorted(self._take.folder.glob(f"*{name}")):
+                    file = self._reel.bars(path.name.removesuffix(name), self._settings, symbol, timeframe)
+                    _say_dropped(file)
+                    if file.last_ms is not None and path.stat().st_size <= WHOLE_BYTES:
+                        wiring.check_bars(path, symbol, timeframe)
+                    elif file.last_ms is not None:
+                        _check_rows(path, timeframe)
+
+    async def backfill(self, lines: Iterable[Line] = ()) -> None:
         """Of each pair the longest bars first. What could not be had is in `written.missing`."""
-        tasks = [(symbol, tf) for tf in sorted(self._take.timeframes, key=lambda tf: -tf.ms) for symbol in self._pairs]
-        found = await asyncio.gather(*(self._past(symbol, timeframe) for symbol, timeframe in tasks))
-        self.written.missing = tuple(what for what in found if what)
-        log.info("the past is there: %d bars", self.written.bars.total())
+        longest = sorted(self._take.timeframes, key=lambda timeframe: -timeframe.ms)
+        lines = tuple(lines) or tuple((symbol, timeframe) for timeframe in longest for symbol in self._pairs)
+        self._behind = dict.fromkeys(lines)
+        kept = [what for what in self.written.missing if what not in {_named([line]) for line in lines}]
+        found = await asyncio.gather(*(self._past(*line) for line in lines))
+        self.written.missing = (*kept, *(what for what in found if what))
+        lacking = f", but for {', '.join(self.written.missing)}" if self.written.missing else ""
+        log.info("the past is there%s: %d bars", lacking, self.written.bars.total())
+
+    async def _past_and_again(self) -> None:
+        """Whoever was silent is asked for the past again, until it is there."""
+        await self.backfill()
+        while silent := [line for line in self._lines() if _named([line]) in self.written.missing]:
+            await self._on.clock.sleep(AGAIN_S)
+            await self.backfill(silent)
+
+    def _lines(self) -> Iterator[Line]:
+        yield from ((symbol, timeframe) for symbol in self._pairs for timeframe in self._take.timeframes)
 
     async def _past(self, symbol: Symbol, timeframe: Timeframe) -> str:
-        """What is missing of it, in words; empty for nothing."""
-        async with self._turns:
+        """What is missing of it, in words; empty for nothing. However long it takes: only a minute has an end."""
+        missing = _named([(symbol, timeframe)])
+        async with self._turns, self._locks[symbol, timeframe]:
             try:
-                await self.bars(symbol, timeframe)
+                await self._extend(symbol, timeframe)
+                missing = await self._earlier(symbol, timeframe)
             except ArchiveUnavailable:
                 raise
             except (Unavailable, BadInput) as wrong:
-                log.warning("%s %s: %s", symbol, timeframe, wrong)
-                return f"{symbol} {timeframe}"
-        return ""
+                log.warning("%s: %s", missing, wrong)
+            # not when it is broken off: then it still is behind
+            self._behind.pop((symbol, timeframe), None)
+        return missing
+
+    async def _earlier(self, symbol: Symbol, timeframe: Timeframe) -> str:
+        """What was asked for and lies before the first bar of the file, where its venue has it: a file only grows."""
+        begin = self._take.begins_at(timeframe, self._began)
+        found = [(file.first_ms, source, file) for (source, *line), file in self._files.items()
+                 if line == [symbol, timeframe] and file.first_ms is not None]  # fmt: skip
+        first, source, file = min(found, key=lambda told: told[0], default=(begin, "", None))
+        if file is None or not self._take.since or first <= begin:
+            return ""
+        others, limit = frozenset(self._on.market.sources) - {source}, min(CHUNK, (first - begin) // timeframe.ms)
+        try:
+            told = await self._on.market.candles(symbol, timeframe, until=instant(first), limit=limit, besides=others)
+        except NotOffered:
+            return ""
+        if not len(told):
+            return ""
+        began = instant(first).isoformat()
+        log.warning("%s begins at %s; earlier bars are for another folder", file.path.name, began)
+        return f"{_named([(symbol, timeframe)])} before {began}"
 
     async def bars(self, symbol: Symbol, timeframe: Timeframe) -> None:
-        """Those that have closed. Raises MarketUnavailable, InvalidSymbol."""
+        """Those that have closed since the last look; of many a part, for a minute ends. Raises MarketUnavailable,
+        InvalidSymbol."""
         lock = self._locks[symbol, timeframe]
-        if not lock.locked():  # else its past is being fetched
+        if (symbol, timeframe) not in self._behind and not lock.locked():  # else its past is being fetched
             async with lock:
-                await self._extend(symbol, timeframe)
+                await self._extend(symbol, timeframe, chunks=1)
 
-    async def _extend(self, symbol: Symbol, timeframe: Timeframe) -> None:
+    async def _extend(self, symbol: Symbol, timeframe: Timeframe, chunks: float = inf) -> None:
         """Whoever answers goes on in a file of its own, from its own last bar on, and then it alone is asked."""
         market, source, besides = self._on.market, self._on.market.sources[0], NOBODY
         begin = start = self._start(source, symbol, timeframe)
         end = timeframe.floor_ms(epoch_ms(self._on.clock.now()))
-        while start < end:
+        while start < end and chunks > 0:
             self._check_disk()
             stop = min(start + CHUNK * timeframe.ms, end)
             limit = (stop - start) // timeframe.ms
-            told = await market.candles(symbol, timeframe, until=instant(stop), limit=limit, besides=besides)
+            try:
+                told = await market.candles(symbol, timeframe, until=instant(stop), limit=limit, besides=besides)
+            except NotOffered as wrong:
+                begin = start = await self._first_day((symbol, timeframe), start, besides, wrong)
+                continue
             if told.source != source and besides:
                 raise MarketUnavailable(f"{symbol} {timeframe}: {source} alone was asked, {told.source} answered")
             if told.source != source:
@@ -197,8 +267,21 @@ class Recorder:
             file = self._file(source, symbol, timeframe)
             if count := file.append(closed(told, instant(stop))):
                 self.written.bars[file.path.name] += count
-            start = stop
+            start, chunks = stop, chunks - 1
             self._progress(f"{symbol} {timeframe}", (start - begin) // timeframe.ms, (end - begin) // timeframe.ms)
+
+    async def _first_day(self, line: Line, start: int, besides: Sources, wrong: NotOffered) -> int:
+        """Where to go on when nobody tells of the oldest bars: before a pair was listed there are none. Raises what was
+        said where that is not why."""
+        (symbol, timeframe), now = line, self._on.clock.now()
+        days = (epoch_ms(now) - start) // Timeframe.D1.ms
+        if not days:
+            raise wrong
+        told = await self._on.market.candles(symbol, Timeframe.D1, until=now, limit=days, besides=besides)
+        first = timeframe.floor_ms(told.opened_ms[0]) if len(told) else start
+        if first <= start:
+            raise wrong
+        return first
 
     def _start(self, source: str, symbol: Symbol, timeframe: Timeframe) -> int:
         """After its last bar; a venue that stands in begins where the first one fell silent."""
@@ -213,11 +296,7 @@ class Recorder:
         key = (source, symbol, timeframe)
         if key not in self._files:
             file = self._files[key] = self._reel.bars(source, self._settings, symbol, timeframe)
-            if file.dropped:
-                log.warning("%s ended in half a row, which was dropped", file.path.name)
-            if self._take.since and file.first_ms and file.first_ms > self._take.begins_at(timeframe, self._began):
-                began = instant(file.first_ms).isoformat()
-                log.info("%s begins at %s; earlier bars are for another folder", file.path.name, began)
+            _say_dropped(file)
         return self._files[key]
 
     # --- What a market tells now ---
@@ -300,10 +379,10 @@ class Recorder:
             self._said(about, f"a defect: {wrong!r}")
 
     def _said(self, about: str, problem: str) -> None:
-        """The same problem once in a while, not at every minute."""
+        """What is wrong with one thing once in a while, not at every minute, however its words change."""
         now = asyncio.get_running_loop().time()
-        if now - self._said_at.get((about, problem), -SILENCE_S) >= SILENCE_S:
-            self._said_at[about, problem] = now
+        if now - self._said_at.get(about, -SILENCE_S) >= SILENCE_S:
+            self._said_at[about] = now
             log.warning("%s: %s", about, problem)
 
     def _check_disk(self) -> None:
@@ -330,6 +409,8 @@ async def record(take: Take, market: str, progress: Progress = _unseen) -> Writt
         await _listed(venue, settings)
         reel = wiring.reel(take.folder)
         stack.callback(reel.lock.release)
+        if venue.is_simulated:
+            _keep_seed(take)
         recorder = Recorder(take, reel, wiring.recording(settings, reel, venue, clock), progress)
         stop_on_signals(recorder.stop)
         await recorder.run()
@@ -338,14 +419,60 @@ async def record(take: Take, market: str, progress: Progress = _unseen) -> Writt
         return recorder.written
 
 
-def check(take: Take) -> None:
+def check(take: Take, market: str = "live") -> None:
     """What can be refused before anybody is asked and anything is made. Raises BadInput."""
     there = nearest(take.folder)
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        why = "cannot be written" if there.is_dir() else "is a file"
+    if why := unwritable(there):
         raise BadInput(f"tapes are recorded to a folder that can be written, was {take.folder}: {there} {why}")
     if take.since and take.since > wiring.system_clock().now():
         raise BadInput(f"--since lies in the past, was {take.since.isoformat()}")
+    if take.since and take.since < GENESIS:
+        raise BadInput(f"--since is {GENESIS.date()} or later, Bitcoin's first block, was {take.since.isoformat()}")
+    if market == "simulated":
+        _check_seed(take)
+
+
+def _check_seed(take: Take) -> None:
+    """Two simulated worlds in one file would be a market that never was."""
+    path, seed = take.folder / SEED, str(take.settings.simulation.seed)
+    try:
+        kept = path.read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return
+    if kept != seed:
+        raise BadInput(
+            f"{take.folder} holds the simulated market of seed {kept[:20]}; record elsewhere, was seed {seed}"
+        )
+
+
+def _keep_seed(take: Take) -> None:
+    _check_seed(take)
+    (take.folder / SEED).write_text(f"{take.settings.simulation.seed}\n", encoding="utf-8")
+
+
+def _check_rows(path: Path, timeframe: Timeframe) -> None:
+    """Of a file too long to be read whole. Raises InvalidCandle by file and row."""
+    last = -inf
+    with path.open("rb") as file:
+        file.readline()
+        for number, line in enumerate(file):
+            row = ROW.fullmatch(line)
+            if not row:
+                raise InvalidCandle(f"{path.name}: row {number}: is no bar, was {line[:80]!r}")
+            opened = int(row[1])
+            if opened <= last or timeframe.floor_ms(opened) != opened:
+                fault = f"out of order, or opens no {timeframe} bar"
+                raise InvalidCandle(f"{path.name}: row {number}: {fault}, was {opened}")
+            last = opened
+
+
+def _say_dropped(file: "wiring.CandleFile") -> None:
+    if file.dropped:
+        log.warning("%s ended in half a row, which was dropped", file.path.name)
+
+
+def _named(lines: Iterable[Line]) -> str:
+    return ", ".join(f"{symbol} {timeframe}" for symbol, timeframe in lines)
 
 
 async def _listed(venue: MarketData, settings: Settings) -> None:

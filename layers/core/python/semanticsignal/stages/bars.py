@@ -11,6 +11,9 @@ from .gather import together
 
 # Venues publish within a second or two; each pause is this much longer than the last, up to the longest.
 PAUSE_S, LONGEST_PAUSE_S = 1.0, 5.0
+# Times that a second venue is asked for a bar that the first has published.
+OPINIONS = 4
+Opinion = Candles | MarketUnavailable | InvalidSymbol
 
 
 class Bars(NamedTuple):
@@ -26,35 +29,57 @@ async def bars(symbol: Symbol, timeframe: Timeframe, closed_at: datetime, on: So
     published in time, or when its newest bar is wild and nobody can be asked about it."""
     if len(on.market.sources) == 1:
         return Bars(await _published(symbol, timeframe, closed_at, on))
-    own, other = await together(
+    own, first = await together(
         _published(symbol, timeframe, closed_at, on),
         _second(symbol, timeframe, closed_at, on, {on.market.sources[0]}),
     )
-    if isinstance(other, Candles) and other.source == own.source:
-        # the first venue did not answer, and the second opinion was that of the second
-        other = await _second(symbol, timeframe, closed_at, on, {own.source})
+    other = await _opinion(own, first, closed_at, on)
     if isinstance(other, Candles):
-        return _compared(own, other, on)
+        return await _compared(own, other, closed_at, on)
     if own.opened_ms[-1] in series.striking(own) and not isinstance(other, InvalidSymbol):
         raise MarketUnavailable(f"{own.source} tells a wild bar of {symbol}, and nobody else can be asked: {other}")
     why = "no other venue lists the pair" if isinstance(other, InvalidSymbol) else "no other venue answers"
     return Bars(own, (f"prices of {own.source} alone: {why}",))
 
 
-def _compared(own: Candles, other: Candles, on: Sockets) -> Bars:
+async def _opinion(own: Candles, other: Opinion, closed_at: datetime, on: Sockets) -> Opinion:
+    """Of another venue than the one that answered, with the newest bar in it: what was asked as the bar closed may be
+    too early, as with the first. Who still has not told it cannot speak of it."""
+    for _ in range(OPINIONS):
+        if isinstance(other, InvalidSymbol) or (isinstance(other, Candles) and _speaks_of(other, own)):
+            return other
+        if isinstance(other, Candles) and other.source != own.source:
+            await on.clock.sleep(PAUSE_S)
+        other = await _second(own.symbol, own.timeframe, closed_at, on, {own.source})
+    if isinstance(other, Candles) and not _speaks_of(other, own):
+        return MarketUnavailable(f"{other.source} has not told the newest bar of {own.symbol}")
+    return other
+
+
+def _speaks_of(other: Candles, own: Candles) -> bool:
+    return other.source != own.source and other.opened_ms[-1] == own.opened_ms[-1]
+
+
+async def _compared(own: Candles, other: Candles, closed_at: datetime, on: Sockets) -> Bars:
+    """Against the second venue; where that tells another newest bar a third decides whose it is."""
     limit = on.settings.collect.max_apart_ratio
     whole = series.repaired(own, other, limit)
-    ours, theirs = whole.close[-1], other.close[-1]
-    apart = series.apart(ours, theirs)
-    if other.opened_ms[-1] != whole.opened_ms[-1] or apart <= limit:
+    apart = series.apart(own.close[-1], other.close[-1])
+    is_repaired = any(repair.opened_ms == own.opened_ms[-1] for repair in whole.repairs)
+    if apart <= limit and not is_repaired:
         return Bars(whole, series.flags(whole))
-    said = f"price disputed: {own.source} {ours:g}, {other.source} {theirs:g}, {apart:.1%} apart"
+    third = await _second(own.symbol, own.timeframe, closed_at, on, {own.source, other.source})
+    if isinstance(third, Candles) and third.opened_ms[-1] == own.opened_ms[-1]:
+        if is_repaired and series.apart(third.close[-1], other.close[-1]) <= limit:
+            return Bars(whole, series.flags(whole))
+        if series.apart(third.close[-1], own.close[-1]) <= limit:
+            stands = series.repaired(own, third, limit)
+            return Bars(stands, (*series.flags(stands), f"{other.source} tells another price, {third.source} does not"))
+    said = f"price disputed: {own.source} {own.close[-1]:g}, {other.source} {other.close[-1]:g}, {apart:.1%} apart"
     return Bars(whole, (*series.flags(whole), said), is_disputed=True)
 
 
-async def _second(
-    symbol: Symbol, timeframe: Timeframe, closed_at: datetime, on: Sockets, besides: Sources
-) -> Candles | MarketUnavailable | InvalidSymbol:
+async def _second(symbol: Symbol, timeframe: Timeframe, closed_at: datetime, on: Sockets, besides: Sources) -> Opinion:
     """Another venue's opinion, or why there is none."""
     limit = on.settings.candle_limit
     try:

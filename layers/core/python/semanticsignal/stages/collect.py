@@ -7,6 +7,7 @@ from ..domain.decision import Refusal
 from ..domain.errors import BadInput, InvalidSymbol, MarketUnavailable
 from ..domain.events import AnalysisRequested, CandleClosed, CandleMissed, MarketCollected
 from ..domain.ledger import Entry
+from ..domain.market import TradingRules
 from ..ports import Facts, Sockets
 from .around import around
 from .bars import bars
@@ -30,8 +31,9 @@ async def collect(fact: CandleClosed | AnalysisRequested, on: Sockets) -> Facts:
 
 async def _collected(told: MarketCollected, on: Sockets) -> Market:
     """Everything side by side: the slowest answer is what it takes."""
-    rules = await on.market.rules(told.symbol)
-    seen, known = await together(bars(told.symbol, told.timeframe, told.closed_at, on), around(told, on))
+    (seen, rules), known = await together(
+        together(bars(told.symbol, told.timeframe, told.closed_at, on), _rules(told, on)), around(told, on)
+    )
     return Market(
         id=told.id,
         symbol=told.symbol,
@@ -44,6 +46,10 @@ async def _collected(told: MarketCollected, on: Sockets) -> Market:
         is_disputed=seen.is_disputed,
         around=known,
     )
+
+
+async def _rules(told: MarketCollected, on: Sockets) -> TradingRules:
+    return await on.market.rules(told.symbol)
 
 
 def _known(fact: CandleClosed | AnalysisRequested, on: Sockets) -> None:

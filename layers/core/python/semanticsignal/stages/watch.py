@@ -8,24 +8,30 @@ from collections.abc import Awaitable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
 from ..domain.decision import Refusal
 from ..domain.errors import BadInput, LedgerConflict, MarketUnavailable, MemoryUnavailable, Unavailable
 from ..domain.events import EquityMarked, Fact, MinutePassed, OrderExpired, PositionClosed, PositionOpened
 from ..domain.ledger import Closing, Entry, Expiry, Learned, Opening
-from ..domain.market import Candles, MarketKind, Symbol, epoch_ms, exact
+from ..domain.market import Candles, MarketKind, Symbol, TradingRules, epoch_ms, exact
 from ..domain.trading import ExitReason, Fill, Order, Portfolio, Position, Purpose, Touch
 from ..logic.execute import exits, paper
 from ..logic.execute import position as fold
 from ..ports import Facts, Sockets
-from .witness import fine_bars, first_price
+from .witness import first_price, watched_bars
 
 T = TypeVar("T")
 
 UNTAUGHT = 20
-# For all that is asked of one pair; a venue that answers later holds up nobody else.
-PATIENCE_S = 10.0
+# For all that is asked of one pair, as many answers of one venue each: one that hangs, the next, and a witness. At the
+# longest that one may take all is over within the minute; a pair that needs longer holds up nobody else.
+PATIENCE_ANSWERS = 3
+# What figures that cannot be make of arithmetic: of one pair, and no reason to leave the others unwatched.
+NONSENSE = (ArithmeticError, LookupError, TypeError, ValueError)
+# A tick that is more of the price would move a fill further than any slippage.
+COARSEST_TICK = Decimal("0.02")
 Silent = dict[Symbol, MarketUnavailable]
 
 
@@ -63,7 +69,7 @@ async def _looked_at(until: datetime, on: Sockets, silent: Silent, only: Symbol 
         portfolio = await on.ledger.portfolio()
         at_work = {o.symbol for o in portfolio.orders} | {p.symbol for p in portfolio.positions}
         asked = sorted((at_work & {only} if only else at_work) - silent.keys())
-        nexts = await _together([_patiently(s, _next(s, portfolio, until, on), silent) for s in asked])
+        nexts = await _together([_patiently(s, _next(s, portfolio, until, on), silent, on) for s in asked])
         if not nexts:
             return tuple(told)
         first = min(nexts, key=lambda happening: (happening.at, str(happening.symbol)))
@@ -80,13 +86,14 @@ async def _together(asked: list[Coroutine[Any, Any, T | None]]) -> list[T]:
     return [answer for answer in answers if answer is not None]
 
 
-async def _patiently(symbol: Symbol, answer: Awaitable[T], silent: Silent) -> T | None:
+async def _patiently(symbol: Symbol, answer: Awaitable[T], silent: Silent, on: Sockets) -> T | None:
     """None from a pair that does not answer, or answers nonsense: it is silent then."""
+    patience_s = PATIENCE_ANSWERS * on.settings.collect.timeout_s
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             return await answer
-    except (Unavailable, BadInput, TimeoutError) as wrong:
-        reason = f"no answer in {PATIENCE_S:g} s" if isinstance(wrong, TimeoutError) else str(wrong)
+    except (Unavailable, BadInput, TimeoutError, *NONSENSE) as wrong:
+        reason = f"no answer in {patience_s:g} s" if isinstance(wrong, TimeoutError) else str(wrong)
         silent[symbol] = MarketUnavailable(f"{symbol} cannot be watched: {reason}")
         return None
 
@@ -119,7 +126,7 @@ async def _order_next(order: Order, portfolio: Portfolio, until: datetime, on: S
             return None
         return _expired(order, portfolio, order.expires_at, Refusal("no_price", "no price came while the order lived"))
     at = price.at
-    terms = (on.settings.paper, await on.market.rules(order.symbol))
+    terms = (on.settings.paper, await _rules(order.symbol, exact(price.price), on))
     got = paper.fill(
         order.id, order.quantity, at, exact(price.price), terms, is_buy=paper.bought(order.side, is_opening)
     )  # fmt: skip
@@ -132,23 +139,42 @@ async def _order_next(order: Order, portfolio: Portfolio, until: datetime, on: S
     position = portfolio.position(order.symbol)
     if position is None:
         return _expired(order, portfolio, at, Refusal("no_position", "the position had closed before"))
-    bars = await fine_bars(order.symbol, position.checked_until, at, on)
+    bars, _ = await watched_bars(position, at, on)
     return await _closed(position, portfolio, (fill, Touch(at, fill.price, ExitReason.SIGNAL, False)), bars, on)
 
 
 async def _position_next(position: Position, portfolio: Portfolio, until: datetime, on: Sockets) -> Happening | None:
-    bars = await fine_bars(position.symbol, position.checked_until, until, on)
-    touch = exits.first_touch(position, bars, on.settings.paper.price_band_ratio)
+    bars, touch = await _touched(position, until, on)
     if touch is None:
         return None
     order_id = f"{position.id}#{touch.reason}"
     if touch.reason is ExitReason.TARGET:
         fill = paper.resting_fill(order_id, position.quantity, touch.at, touch.price, on.settings.paper)
     else:
-        terms = (on.settings.paper, await on.market.rules(position.symbol))
+        terms = (on.settings.paper, await _rules(position.symbol, touch.price, on))
         is_buy = paper.bought(position.side, is_opening=False)
         fill = paper.fill(order_id, position.quantity, touch.at, touch.price, terms, is_buy=is_buy)
     return await _closed(position, portfolio, (replace(fill, source=bars.source_at(touch.at)), touch), bars, on)
+
+
+async def _rules(symbol: Symbol, price: Decimal, on: Sockets) -> TradingRules:
+    """Raises MarketUnavailable for rules by which that price could not be traded."""
+    rules = await on.market.rules(symbol)
+    if not 0 < rules.price_tick <= price * COARSEST_TICK:
+        raise MarketUnavailable(f"a tick of {rules.price_tick} cannot be the rule of {symbol} at {price}")
+    return rules
+
+
+async def _touched(position: Position, until: datetime, on: Sockets) -> tuple[Candles, Touch | None]:
+    """The first touch that two venues saw, and the bars as they are believed."""
+    band_ratio = on.settings.paper.price_band_ratio
+    bars, jury = await watched_bars(position, until, on)
+    while (touch := exits.first_touch(position, bars, band_ratio)) and jury:
+        judged = await jury.judged(bars, bars.row_at(touch.at))
+        if judged is bars:
+            break
+        bars = judged
+    return bars, touch
 
 
 def _opened(order: Order, fill: Fill, portfolio: Portfolio) -> Happening:
@@ -184,7 +210,7 @@ async def _marked(at: datetime, on: Sockets, silent: Silent) -> Facts:
         portfolio = await on.ledger.portfolio()
         if portfolio.marked_until is not None and portfolio.marked_until >= at:
             return ()
-        asked = [_patiently(p.symbol, _seen(p, at, on), silent) for p in portfolio.positions]
+        asked = [_patiently(p.symbol, _seen(p, at, on), silent, on) for p in portfolio.positions]
         positions = await _together(asked)
         if silent:
             return ()
@@ -197,7 +223,7 @@ async def _marked(at: datetime, on: Sockets, silent: Silent) -> Facts:
 
 
 async def _seen(position: Position, at: datetime, on: Sockets) -> Position:
-    bars = await fine_bars(position.symbol, position.checked_until, at, on)
+    bars, _ = await watched_bars(position, at, on)
     return await _funded(fold.watched(position, bars, on.settings.paper.price_band_ratio), at, on)
 
 

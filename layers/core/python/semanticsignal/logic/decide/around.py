@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from ...domain.analysis import BookView, Flow, Snapshot
-from ...domain.context import Reading, Unit
+from ...domain.context import FIGURES, Reading, Unit
 from ...domain.microstructure import FundingQuote, OpenInterest
 from .envelope import enveloped, nonce
 
@@ -58,7 +58,7 @@ def _flow(flow: Flow) -> Iterator[str]:
 def _funding(funding: FundingQuote) -> Iterator[str]:
     yearly = "" if funding.annualized_ratio is None else f", {funding.annualized_ratio * 100:+.2f} % a year"
     every = "" if funding.interval_s is None else f" each {funding.interval_s / 3600:g} h"
-    yield f"funding: {funding.rate_ratio * 100:+.4f} %{every}{yearly}, {funding.perpetual} at {funding.source}"
+    yield f"funding: {funding.rate_ratio * 100:+.6f} %{every}{yearly}, {funding.perpetual} at {funding.source}"
 
 
 def _interest(interest: OpenInterest) -> Iterator[str]:
@@ -72,7 +72,7 @@ def _interest(interest: OpenInterest) -> Iterator[str]:
 def whole_market(seen: Snapshot) -> Iterator[str]:
     """Each figure with its age; the days before it where there are some."""
     newest: dict[str, list[Reading]] = {}
-    for reading in seen.readings:
+    for reading in (one for one in seen.readings if one.name in FIGURES):
         newest.setdefault(reading.name, []).append(reading)
     if not newest:
         return

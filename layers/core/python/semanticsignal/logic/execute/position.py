@@ -47,6 +47,7 @@ def opened(order: Order, fill: Fill) -> Position:
         highest_price=fill.price,
         lowest_price=fill.price,
         mark_price=fill.price,
+        source=fill.source,
     )
 
 
