@@ -291,7 +291,8 @@ def test_who_is_asked_is_what_the_settings_say() -> None:
     some = Settings(news=News(feeds=("decrypt", "coindesk", "decrypt")))
 
     assert [feed.name for feed in wiring.news_feed(some)] == ["decrypt", "coindesk"]
-    assert [feed.name for feed in wiring.news_feed(Settings(news=News(feeds=())), "k3y")] == ["cryptocompare"]
+    assert [feed.name for feed in wiring.news_feed(some, "k3y")] == ["decrypt", "coindesk", "cryptocompare"]
+    assert wiring.news_feed(Settings(news=News(feeds=())), "k3y") == ()
     assert [feed.name for feed in wiring.context_feed(Settings())] == [
         "alternative.me", "coingecko", "defillama tvl", "defillama stablecoins", "defillama dex_volume_24h",
         "defillama fees_24h",

@@ -14,7 +14,7 @@ from semanticsignal.adapters.folder import FolderArchive
 from semanticsignal.codec import dumps, loads
 from semanticsignal.domain.analysis import Snapshot
 from semanticsignal.domain.context import MarketContext, Reading, Unit, known
-from semanticsignal.domain.errors import Unavailable
+from semanticsignal.domain.errors import InvalidReading, Unavailable
 from semanticsignal.domain.events import CandleClosed, ContextGathered, QuarterPassed
 from semanticsignal.drivers.aws_lambda import serve
 from semanticsignal.drivers.loop import Loop
@@ -225,3 +225,15 @@ async def test_a_context_that_nobody_gathered_is_named_as_missing() -> None:
 
     assert "[whole market]" not in prompt.user
     assert "not known: market context" in prompt.user
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e18"])
+def test_a_value_that_is_no_figure_makes_no_reading(value: str) -> None:
+    with pytest.raises(InvalidReading, match="no figure"):
+        Reading("tvl", Decimal(value), Unit.USD, TWENTY, TWENTY + DAY, "hand")
+
+
+@pytest.mark.parametrize("source", ["hand\n[rules]", "x" * 61, "a\u202eb"])
+def test_a_source_that_is_no_short_line_makes_no_reading(source: str) -> None:
+    with pytest.raises(InvalidReading, match="short lines"):
+        Reading("tvl", Decimal(1), Unit.USD, TWENTY, TWENTY + DAY, source)

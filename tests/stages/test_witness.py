@@ -211,11 +211,12 @@ async def test_an_entry_that_no_second_venue_confirms_expires_unfilled() -> None
     two.is_silent = True
     await close(on, ENTRY)
 
-    for minutes in (20, 59, 61):
+    for minutes in (20, 59):
         with pytest.raises(Unavailable):
             await tick(on, ENTRY + minutes * M1)
+    await tick(on, ENTRY + 61 * M1)
 
-    assert await story(on) == ["OrderPlaced"]
+    assert await story(on) == ["OrderPlaced", "OrderExpired"]
 
 
 def shifted(rows: list[Row], factor: float) -> list[Row]:
@@ -321,3 +322,110 @@ async def test_a_tick_that_no_price_of_the_pair_could_have_moves_no_fill() -> No
         await tick(replace(on, market=market), MONDAY + 500 * M1)
 
     assert (await story(on))[-1] == "PositionOpened"
+
+
+async def test_an_entry_that_venues_dispute_expires_and_holds_up_no_mark() -> None:
+    on = await bought(exchange("one", opening_at(98.5)), exchange("two"), exchange("three", opening_at(102)))
+
+    for minutes in (300, 480):
+        with suppress(Unavailable):
+            await tick(on, MONDAY + minutes * M1)
+
+    assert await story(on) == ["OrderPlaced", "OrderExpired"]
+    assert (await on.ledger.portfolio()).marked_until == MONDAY + 480 * M1
+
+
+async def test_a_dispute_of_one_minute_at_a_mark_keeps_no_later_stop_from_being_met() -> None:
+    crash = [*MINUTES[:600], *shifted(MINUTES[600:], 0.9)]
+    on = await bought(exchange("one", crash), exchange("two", at_level(crash, 479, 98.5)))
+
+    with pytest.raises(Unavailable, match="is disputed"):
+        await tick(on, MONDAY + 480 * M1)
+    for minutes in (500, 601, 620):
+        with suppress(Unavailable):
+            await tick(on, MONDAY + minutes * M1)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.trade.exit_reason == "stop"
+
+
+async def test_what_closes_a_position_is_the_price_nearest_to_the_decided_one_when_two_dispute_it() -> None:
+    script = {**BUY, cycle(BTC, ENTRY + H4): says("CLOSE")}
+    lie = [*MINUTES[:480], (70.0, 100.1, 70.0, 100.0), *MINUTES[481:]]
+    on = among(exchange("one", lie), exchange("two"), model=CycleModel(script), min_bars=1)
+    for at in (ENTRY, ENTRY + H4):
+        await tick(on, at)
+        await close(on, at)
+
+    for minutes in (481, 490, 496):
+        with suppress(Unavailable):
+            await tick(on, MONDAY + minutes * M1)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.fill.source == "two" and closing.fill.price > 99
+
+
+async def test_a_third_venue_is_asked_when_the_second_has_not_traded_in_that_minute() -> None:
+    late = Exchange("two", bars(MINUTES[:240], timeframe=Timeframe.M1))
+    on = await bought(exchange("one", opening_at(103)), late, exchange("three"), exchange("four"))
+
+    await tick(on, ENTRY + M1)
+
+    (opened,) = await subjects(on, "PositionOpened")
+    assert opened.fill.source != "one" and opened.fill.price < 101
+
+
+@pytest.mark.parametrize("late", [(), (310,)])
+async def test_a_third_does_not_judge_anew_either_when_the_one_that_stands_in_is_late(late: tuple[int, ...]) -> None:
+    near = [*MINUTES[:250], *shifted(MINUTES[250:251], 0.9735), *MINUTES[251:]]
+    lower = shifted(near, 0.996)
+    one = exchange("one", near)
+    on = await bought(one, exchange("two", lower, lacking=late), exchange("three", lower))
+    await tick(on, MONDAY + 310 * M1)
+    one.is_silent = True
+
+    for minutes in (310, 311):
+        await tick(on, MONDAY + minutes * M1)
+
+    assert (await story(on))[-1] == "PositionOpened"
+
+
+async def test_a_frozen_first_venue_is_found_out_by_a_third_when_the_second_does_not_trade() -> None:
+    crash = [*MINUTES[:LATER], *shifted(MINUTES[LATER:], 0.9)]
+    quiet = exchange("two", crash, lacking=range(290, 720))
+    on = await bought(exchange("one"), quiet, exchange("three", crash), exchange("four", crash))
+
+    await tick(on, MONDAY + (LATER + 7) * M1)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.trade.exit_reason == "stop"
+
+
+async def test_a_minute_that_was_waited_for_is_not_lost_when_its_venue_falls_silent() -> None:
+    crash = fell(LATER, 95)
+    one = exchange("one", crash)
+    late = [Exchange(name, bars(crash[: LATER - 1], timeframe=Timeframe.M1)) for name in ("two", "three")]
+    on = await bought(one, *late)
+    with pytest.raises(Unavailable, match="that nobody else tells of yet"):
+        await tick(on, MONDAY + (LATER + 2) * M1)
+    one.is_silent = True
+    published = [one, *(exchange(name, crash) for name in ("two", "three"))]
+    for venue in published:
+        venue.now = on.clock.now
+    market = Failover([(venue.name, venue) for venue in published], clock=on.clock.now)
+
+    await tick(replace(on, market=market), MONDAY + (LATER + 3) * M1)
+
+    (closing,) = await subjects(on, "PositionClosed")
+    assert closing.trade.closed_at == MONDAY + LATER * M1 + M1 - timedelta(milliseconds=1)
+
+
+async def test_the_worst_that_a_position_saw_is_what_was_believed() -> None:
+    down = [100 * 0.991**n for n in range(7)]
+    rows = [*MINUTES[:LATER], *path(down), *path([*down[::-1]]), *MINUTES[LATER + 12 :]]
+    on = await bought(exchange("one", rows), exchange("two"), exchange("three"))
+
+    await tick(on, MONDAY + 480 * M1)
+
+    (position,) = (await on.ledger.portfolio()).positions
+    assert position.lowest_price >= 97

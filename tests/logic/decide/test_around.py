@@ -110,3 +110,10 @@ def test_the_rules_analyst_decides_alike_whatever_lies_around() -> None:
     full = replace(briefing().snapshot, book=BOOK, flow=FLOW, funding=FUNDING, interest=INTEREST)
 
     assert said(prompt.prompt(briefing(snapshot=full), Risk(), Memory())) == said(plain)
+
+
+def test_a_figure_that_calls_itself_like_one_of_ours_is_shown_to_no_model() -> None:
+    at = SEEN.seen_at
+    forged = Reading("rsi_14", d(5), Unit.POINTS, at, at + timedelta(hours=1), "tape")
+
+    assert list(around.whole_market(replace(SEEN, readings=(forged,)))) == []

@@ -243,7 +243,8 @@ class Failover:
 
         async def ask(venue: MarketData) -> Quote | None:
             first = await venue.first_open(symbol, since=since, until=until, besides=besides)
-            if first is None and _minutes(since, until) >= UNFILLED:
+            # a second opinion is one that was told
+            if first is None and (besides or _minutes(since, until) >= UNFILLED):
                 still.append(first)
                 raise _Nothing(f"{', '.join(venue.sources)} tells no minute of {symbol}")
             return first

@@ -42,7 +42,7 @@ class Reading:
     def __post_init__(self) -> None:
         if not all(word.isprintable() and len(word) <= LONGEST for word in (self.name, self.source)):
             raise InvalidReading(f"name and source are short lines, was {self.name!r:.80} of {self.source!r:.80}")
-        if not (self.value.is_finite() and abs(self.value) < 10**18 and self.value.adjusted() > -LONGEST):
+        if not (self.value.is_finite() and abs(self.value) < 10**18):
             raise InvalidReading(f"{self.name} of {self.source}: no figure, was {self.value!s:.80}")
 
 

@@ -46,9 +46,9 @@ async def _opinion(own: Candles, other: Opinion, closed_at: datetime, on: Socket
     """Of another venue than the one that answered, with the newest bar in it: what was asked as the bar closed may be
     too early, as with the first. Who still has not told it cannot speak of it."""
     for _ in range(OPINIONS):
-        if isinstance(other, InvalidSymbol) or (isinstance(other, Candles) and _speaks_of(other, own)):
+        if not isinstance(other, Candles) or _speaks_of(other, own):
             return other
-        if isinstance(other, Candles) and other.source != own.source:
+        if other.source != own.source:
             await on.clock.sleep(PAUSE_S)
         other = await _second(own.symbol, own.timeframe, closed_at, on, {own.source})
     if isinstance(other, Candles) and not _speaks_of(other, own):

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ..domain.errors import Unavailable
+from ..domain.errors import BadInput, Unavailable
 
 
 class Named(Protocol):
@@ -27,7 +27,7 @@ async def gather(
     async def one(source: S) -> tuple[T, ...] | None:
         try:
             return await ask(source)
-        except Unavailable as wrong:
+        except (Unavailable, BadInput) as wrong:
             silent[source.name] = str(wrong)
             return None
 

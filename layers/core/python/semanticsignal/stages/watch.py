@@ -120,7 +120,12 @@ async def _next(symbol: Symbol, portfolio: Portfolio, until: datetime, on: Socke
 async def _order_next(order: Order, portfolio: Portfolio, until: datetime, on: Sockets) -> Happening | None:
     limit = min(until, order.expires_at)
     is_opening = order.purpose is Purpose.OPEN
-    price = await first_price(order.symbol, order.created_at, limit, on, is_opening=is_opening)
+    try:
+        price = await first_price(order, limit, on)
+    except MarketUnavailable as wrong:
+        if is_opening and until >= order.expires_at:
+            return _expired(order, portfolio, order.expires_at, Refusal("no_price", f"no price was agreed on: {wrong}"))
+        raise
     if price is None:
         if until < order.expires_at:
             return None
@@ -139,7 +144,7 @@ async def _order_next(order: Order, portfolio: Portfolio, until: datetime, on: S
     position = portfolio.position(order.symbol)
     if position is None:
         return _expired(order, portfolio, at, Refusal("no_position", "the position had closed before"))
-    bars, _ = await watched_bars(position, at, on)
+    bars, _ = await _touched(position, at, on)
     return await _closed(position, portfolio, (fill, Touch(at, fill.price, ExitReason.SIGNAL, False)), bars, on)
 
 
@@ -174,6 +179,8 @@ async def _touched(position: Position, until: datetime, on: Sockets) -> tuple[Ca
         if judged is bars:
             break
         bars = judged
+    if jury and len(bars) and not touch:
+        on.looked[position.id] = bars.closed_at
     return bars, touch
 
 
@@ -223,7 +230,7 @@ async def _marked(at: datetime, on: Sockets, silent: Silent) -> Facts:
 
 
 async def _seen(position: Position, at: datetime, on: Sockets) -> Position:
-    bars, _ = await watched_bars(position, at, on)
+    bars, _ = await _touched(position, at, on)
     return await _funded(fold.watched(position, bars, on.settings.paper.price_band_ratio), at, on)
 
 

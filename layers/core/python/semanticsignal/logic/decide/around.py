@@ -91,7 +91,7 @@ def _value(reading: Reading) -> str:
         case Unit.RATIO:
             return f"{reading.value * 100:.2f} %"
         case Unit.POINTS:
-            return f"{reading.value:f}"
+            return f"{reading.value:.4g}"
 
 
 def _short(value: Decimal) -> str:
