@@ -38,10 +38,8 @@ from ..domain.news import News
 from ..domain.trading import Position
 from ..logic.show import surroundings, views
 from ..ports import Sockets
-from ..stages.context import QUARTER
-from ..stages.context import id_of as context_id
-from ..stages.news import HOUR
-from ..stages.news import id_of as news_id
+from ..stages.context import keys_before as contexts_before
+from ..stages.news import keys_before as news_before
 from .figures import Figures
 
 T = TypeVar("T")
@@ -358,15 +356,12 @@ async def _why(room: Room, entry: Entry) -> views.WhyView:
 
 async def _read(room: Room) -> News | None:
     """The press as it was read last, within the hours that its articles are kept."""
-    hour, back = HOUR.floor(room.on.clock.now()), range(room.on.settings.news.keep_hours + 1)
-    return await _newest(room, [f"news/{news_id(hour - n * HOUR.span)}" for n in back], News)
+    return await _newest(room, [*news_before(room.on.clock.now(), room.on.settings.news)], News)
 
 
 async def _gathered(room: Room) -> MarketContext | None:
     """The figures as they were gathered last, as far back as a decision would look for them."""
-    quarter = QUARTER.floor(room.on.clock.now())
-    back = range(room.on.settings.context.max_age_minutes * 60 // QUARTER.seconds + 2)
-    return await _newest(room, [f"context/{context_id(quarter - n * QUARTER.span)}" for n in back], MarketContext)
+    return await _newest(room, [*contexts_before(room.on.clock.now(), room.on.settings.context)], MarketContext)
 
 
 async def _newest(room: Room, keys: Sequence[str], kind: type[T]) -> T | None:

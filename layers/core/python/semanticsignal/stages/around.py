@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,12 +14,11 @@ from ..domain.market import Candles, Symbol, Timeframe
 from ..domain.news import News
 from ..logic.collect.candles import closed
 from ..ports import Sockets
-from .context import QUARTER
-from .context import id_of as context_id
-from .news import HOUR
-from .news import id_of as news_id
+from .context import keys_before as contexts_before
+from .gather import together
+from .news import keys_before as news_before
 
-T = TypeVar("T")
+T = TypeVar("T", MarketContext, News)
 
 PATIENCE_S = 20.0
 SAID = 160
@@ -36,9 +36,7 @@ class Found(NamedTuple):
 async def around(told: MarketCollected, on: Sockets) -> Around:
     """What the market offers, and what was gathered of the whole market and the press. A venue that is silent raises
     nothing here: what is not there is named."""
-    offered = [part for part in Part if part in on.market.offers]
-    of_venues = await asyncio.gather(*(_of_venue(part, told, on) for part in offered))
-    context, press, withheld = await _context(on), *await _press(told.symbol, on)
+    of_venues, (context, press, withheld) = await together(_of_venues(told, on), _of_archive(told.symbol, on))
     found = [*of_venues, *(one for one in (context, press) if one)]
     return Around(
         **{FIELDS[one.part]: one.told for one in found if one.told is not None},
@@ -46,6 +44,16 @@ async def around(told: MarketCollected, on: Sockets) -> Around:
         missing={one.part.value: one.missing for one in found if one.missing},
         flags=(f"articles withheld, for they give orders or are not in English: {withheld}",) if withheld else (),
     )
+
+
+async def _of_venues(told: MarketCollected, on: Sockets) -> list[Found]:
+    offered = [part for part in Part if part in on.market.offers]
+    return await asyncio.gather(*(_of_venue(part, told, on) for part in offered))
+
+
+async def _of_archive(symbol: Symbol, on: Sockets) -> tuple[Found | None, Found | None, int]:
+    """Context, press, and how much of it was withheld."""
+    return await _context(on), *await _press(symbol, on)
 
 
 async def _of_venue(part: Part, told: MarketCollected, on: Sockets) -> Found:
@@ -103,10 +111,8 @@ ASKED: Mapping[Part, Callable[[MarketCollected, Sockets], Awaitable[Any]]] = {
 
 async def _context(on: Sockets) -> Found | None:
     """The figures that were gathered last and are not stale; None where nobody gathers any."""
-    now, newest = on.clock.now(), QUARTER.floor(on.clock.now())
-    quarters = on.settings.context.max_age_minutes * 60 // QUARTER.seconds + 2
-    ids = (f"context/{context_id(newest - back * QUARTER.span)}" for back in range(quarters))
-    gathered = await _last(ids, MarketContext, now, on)
+    now = on.clock.now()
+    gathered = await _last(contexts_before(now, on.settings.context), MarketContext, now, on)
     if gathered is None and not on.context:
         return None
     readings = known(gathered.readings, now) if gathered else ()
@@ -116,9 +122,8 @@ async def _context(on: Sockets) -> Found | None:
 async def _press(symbol: Symbol, on: Sockets) -> tuple[Found | None, int]:
     """What a decision on the pair is shown of what was read last, by the instant it was first seen; and how much of it
     was withheld. None where nobody reads any."""
-    now, newest = on.clock.now(), HOUR.floor(on.clock.now())
-    ids = (f"news/{news_id(newest - back * HOUR.span)}" for back in range(on.settings.news.keep_hours + 1))
-    read = await _last(ids, News, now, on)
+    now = on.clock.now()
+    read = await _last(news_before(now, on.settings.news), News, now, on)
     if read is None:
         missing = Found(Part.NEWS, missing=f"nothing was read in {on.settings.news.keep_hours} h")
         return missing if on.news else None, 0
@@ -130,17 +135,16 @@ async def _press(symbol: Symbol, on: Sockets) -> tuple[Found | None, int]:
     return Found(Part.NEWS, shown), withheld
 
 
-async def _last(ids: Iterable[str], kind: type[T], now: datetime, on: Sockets) -> T | None:
+async def _last(keys: Iterable[str], kind: type[T], now: datetime, on: Sockets) -> T | None:
     """The first of them that was gathered by now. One that is no such thing is passed over; an archive that does not
-    answer is not asked for the next: what was gathered is missing then."""
-    for id in ids:
-        try:
-            found = await on.archive.get(id, kind)
-        except BadInput:
-            continue
-        except ArchiveUnavailable:
-            return None
-        if found and found.gathered_at <= now:
-            gathered: T = found
-            return gathered
+    answer, or takes its time over many, is not asked for the next: what was gathered is missing then."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            for key in keys:
+                with suppress(BadInput):
+                    found: T | None = await on.archive.get(key, kind)
+                    if found and found.gathered_at <= now:
+                        return found
+    except (ArchiveUnavailable, TimeoutError):
+        return None
     return None

@@ -1,10 +1,12 @@
 """QuarterPassed → ContextGathered."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from ..domain.context import MarketContext, known
 from ..domain.events import ContextGathered, QuarterPassed
 from ..domain.market import Timeframe
+from ..domain.policy import Context
 from ..ports import Facts, Sockets
 from .gather import gather
 
@@ -30,3 +32,10 @@ async def context(fact: QuarterPassed, on: Sockets) -> Facts:
 def id_of(quarter: datetime) -> str:
     """Under which the figures of that quarter of an hour are kept."""
     return f"context#{quarter.isoformat()}"
+
+
+def keys_before(now: datetime, settings: Context) -> Iterator[str]:
+    """Of the archive, the newest first, as far back as a figure may be that is not stale."""
+    newest = QUARTER.floor(now)
+    for back in range(settings.max_age_minutes * 60 // QUARTER.seconds + 2):
+        yield f"context/{id_of(newest - back * QUARTER.span)}"

@@ -1,8 +1,10 @@
 """HourPassed → NewsGathered."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from ..domain import policy
 from ..domain.events import HourPassed, NewsGathered
 from ..domain.market import Timeframe
 from ..domain.news import Article, News
@@ -48,3 +50,10 @@ async def _before(hour: datetime, on: Sockets) -> tuple[Article, ...]:
 def id_of(hour: datetime) -> str:
     """Under which the press of that hour is kept."""
     return f"news#{hour.isoformat()}"
+
+
+def keys_before(now: datetime, settings: policy.News) -> Iterator[str]:
+    """Of the archive, the newest first, as far back as articles are kept."""
+    newest = HOUR.floor(now)
+    for back in range(settings.keep_hours + 1):
+        yield f"news/{id_of(newest - back * HOUR.span)}"
