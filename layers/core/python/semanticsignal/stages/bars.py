@@ -66,7 +66,7 @@ async def _compared(own: Candles, other: Candles, closed_at: datetime, on: Socke
     whole = series.repaired(own, other, limit)
     apart = series.apart(own.close[-1], other.close[-1])
     is_repaired = any(repair.opened_ms == own.opened_ms[-1] for repair in whole.repairs)
-    if apart <= limit and not is_repaired:
+    if apart <= limit:
         return Bars(whole, series.flags(whole))
     third = await _second(own.symbol, own.timeframe, closed_at, on, {own.source, other.source})
     if isinstance(third, Candles) and third.opened_ms[-1] == own.opened_ms[-1]:
