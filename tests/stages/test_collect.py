@@ -327,3 +327,12 @@ async def test_a_wild_bar_fills_no_hole() -> None:
     found = await collected(among(Exchange("one", tape(lacking=7)), Exchange("two", tape(wild))))
 
     assert found.candles.gaps == 1 and found.candles.repairs == ()
+
+
+async def test_a_wick_that_the_second_venue_did_not_see_is_repaired_and_disputes_nothing() -> None:
+    wick = [*CALM[:-1], (101.0, 101.2, 60.0, 101.0)]
+
+    found = await collected(among(Exchange("one", tape(wick)), Exchange("two", tape())))
+
+    assert found.candles.low[-1] == CALM[-1][2] and not found.is_disputed
+    assert found.flags == ("4h bar of 2026-01-11 08:00 is two's: one's is apart",)

@@ -323,3 +323,17 @@ async def test_all_pairs_are_asked_at_once_so_many_that_hang_cost_one_patience()
     await watch(MinutePassed(MONDAY + 3 * H4), away)
 
     assert {trade.trade.symbol for trade in await subjects(on, "PositionClosed")} == set(symbols)
+
+
+async def test_a_pair_has_the_time_of_three_answers_and_then_it_is_silent() -> None:
+    on = await held(BTC)
+
+    async def hangs(_: Symbol) -> None:
+        await asyncio.Event().wait()
+
+    collect = replace(on.settings.collect, timeout_s=0.01)
+    away = replace(on, market=Moody(on.market, fine_candles=hangs), settings=replace(on.settings, collect=collect))
+    away.clock.set(MONDAY + 3 * H4)  # type: ignore[attr-defined]
+
+    with pytest.raises(MarketUnavailable, match=r"no answer in 0\.03 s"):
+        await watch(MinutePassed(MONDAY + 3 * H4), away)

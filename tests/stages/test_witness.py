@@ -429,3 +429,13 @@ async def test_the_worst_that_a_position_saw_is_what_was_believed() -> None:
 
     (position,) = (await on.ledger.portfolio()).positions
     assert position.lowest_price >= 97
+
+
+@pytest.mark.parametrize(("minutes", "asked"), [(4, ["fine_candles"]), (5, ["fine_candles", "fine_candles"])])
+async def test_from_five_minutes_without_a_trade_on_another_venue_is_asked(minutes: int, asked: list[str]) -> None:
+    quiet, other = exchange("one", lacking=range(100, 720)), exchange("two")
+    market = Failover([("one", quiet), ("two", other)], clock=lambda: MONDAY + 200 * M1)
+
+    await market.fine_candles(BTC, since=MONDAY + 120 * M1, until=MONDAY + (120 + minutes) * M1)
+
+    assert quiet.asked + other.asked == asked
