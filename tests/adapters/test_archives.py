@@ -11,6 +11,7 @@ from semanticsignal.adapters.folder import FolderArchive
 from semanticsignal.adapters.inmemory import InMemoryArchive
 from semanticsignal.adapters.s3 import S3Archive
 from semanticsignal.domain.analysis import Snapshot
+from semanticsignal.domain.asking import Usage
 from semanticsignal.domain.decision import Reply
 from semanticsignal.domain.errors import ArchiveUnavailable, BadInput, SemanticSignalError
 from semanticsignal.domain.market import Candles
@@ -67,9 +68,9 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
 
 class TestArchive:
     async def test_what_was_put_is_there(self, archive: Archive) -> None:
-        put = await archive.put("reply/1", Reply("hello", "m", 0.5, 3, 4))
+        put = await archive.put("reply/1", Reply("hello", "m", 0.5, Usage(3, 4)))
 
-        assert put == await archive.get("reply/1", Reply) == Reply("hello", "m", 0.5, 3, 4)
+        assert put == await archive.get("reply/1", Reply) == Reply("hello", "m", 0.5, Usage(3, 4))
 
     async def test_what_was_not_put_is_none(self, archive: Archive) -> None:
         assert await archive.get("reply/1", Reply) is None

@@ -73,7 +73,7 @@ async def test_a_good_answer_comes_back_as_it_was_with_its_costs() -> None:
         reply = await model.complete(PROMPT)
 
     assert (reply.text, reply.model) == ("  HOLD\n", "played")
-    assert (reply.input_tokens, reply.output_tokens, reply.cost_usd) == (12, 3, None)
+    assert (reply.usage.input_tokens, reply.usage.output_tokens, reply.usage.cost_usd) == (12, 3, None)
     assert reply.latency_s is not None and 0 < reply.latency_s < 5
 
 
@@ -92,7 +92,7 @@ async def test_whatever_a_server_says_of_itself_the_reply_can_be_kept(lies: dict
 
     assert loads(Reply, dumps(reply)) == reply
     assert isinstance(reply.model, str) and 0 < len(reply.model) <= 200
-    assert all(count is None or count in (12, 3) for count in (reply.input_tokens, reply.output_tokens))
+    assert all(count is None or count in (12, 3) for count in (reply.usage.input_tokens, reply.usage.output_tokens))
 
 
 async def test_half_a_character_in_a_refusal_is_no_defect() -> None:
@@ -131,8 +131,8 @@ async def test_costs_that_the_provider_does_not_tell_are_unknown_and_those_it_te
     async with plugged(Player(completion(usage={"prompt_tokens": 1, "cost": 0.00014})).api) as model:
         told = await model.complete(PROMPT)
 
-    assert (untold.model, untold.input_tokens, untold.output_tokens) == ("asked-for", None, None)
-    assert told.cost_usd == Decimal("0.00014")
+    assert (untold.model, untold.usage.input_tokens, untold.usage.output_tokens) == ("asked-for", None, None)
+    assert told.usage.cost_usd == Decimal("0.00014")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ async def test_the_simulated_model_is_asked_by_the_real_plug() -> None:
 
     assert '"action":"HOLD"' in first.text
     assert (first.text, first.model) == (second.text, "rules-analyst")
-    assert first.input_tokens == 5
+    assert first.usage.input_tokens == 5
 
 
 async def test_the_simulated_model_reads_parts_and_lists_itself() -> None:

@@ -23,6 +23,7 @@ from semanticsignal import wiring
 from semanticsignal.adapters.dynamodb import written as written_item
 from semanticsignal.adapters.inmemory import InMemoryNotifier
 from semanticsignal.codec import load_fact
+from semanticsignal.domain.asking import Usage
 from semanticsignal.domain.decision import Refusal, Reply
 from semanticsignal.domain.errors import BadInput, InvalidSetting, Missing, Unavailable
 from semanticsignal.domain.events import CandleClosed, CandleMissed, MinutePassed
@@ -387,7 +388,7 @@ def test_what_a_decision_cost_and_that_memory_was_away_is_told(capsys: pytest.Ca
     on = replace(market(), memory=GoneMemory())
     with deployed(on) as cloud:
         upto(cloud, "decide")
-        dear = Reply(says("HOLD"), "dear", cost_usd=Decimal("0.0123"))
+        dear = Reply(says("HOLD"), "dear", usage=Usage(cost_usd=Decimal("0.0123")))
         asyncio.run(on.archive.put(f"reply/{cycle(BTC, FOUR)}", dear))
         capsys.readouterr()
         cloud.call("decide", recorded("decide"))

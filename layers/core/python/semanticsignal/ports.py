@@ -6,6 +6,7 @@ venue's rules are read as they stand. Every write is first-write-wins."""
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
 from .domain.collected import Part
@@ -132,6 +133,23 @@ class LanguageModel(Protocol):
     """Raises ModelUnavailable. Whatever text comes back is untrusted."""
 
     async def complete(self, prompt: Prompt) -> Reply: ...
+
+
+class Purse(Protocol):
+    """What models may cost, shared by every process of a deployment. Raises LedgerUnavailable."""
+
+    async def reserve(self, id: str, usd: Decimal, limits: Mapping[str, Decimal]) -> bool:
+        """Sets `usd` aside in every account of `limits` (account → the most that may ever be in it), in all of them or
+        in none: False when one of them would hold more. Under one id once: True again, and nothing more set aside."""
+        ...
+
+    async def settle(self, id: str, usd: Decimal) -> None:
+        """What it came to takes the place of what was set aside. Once; whoever never settles has spent it all."""
+        ...
+
+    async def spent(self, account: str) -> Decimal:
+        """What was settled and what is set aside."""
+        ...
 
 
 class MemoryStore(Protocol):

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ..domain.asking import Usage
 from ..domain.decision import Prompt, Reply
 from ..domain.errors import ModelUnavailable
 from ..domain.market import exact
@@ -42,9 +43,11 @@ class OpenAICompatible:
             text=_writable(text),
             model=_named(completion.model) or self._model,
             latency_s=latency_s,
-            input_tokens=_counted(getattr(usage, "prompt_tokens", None)),
-            output_tokens=_counted(getattr(usage, "completion_tokens", None)),
-            cost_usd=_cost(getattr(usage, "cost", None)),  # OpenRouter's addition
+            usage=Usage(
+                input_tokens=_counted(getattr(usage, "prompt_tokens", None)),
+                output_tokens=_counted(getattr(usage, "completion_tokens", None)),
+                cost_usd=_cost(getattr(usage, "cost", None)),  # OpenRouter's addition
+            ),
         )
 
     async def close(self) -> None:

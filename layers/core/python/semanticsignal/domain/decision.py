@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from .analysis import Snapshot
+from .asking import Attempt, Usage
 from .learning import Conditions, Recalled, SemanticRule
 from .market import MarketKind, Symbol, Timeframe
 from .trading import Portfolio
@@ -20,26 +21,41 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """An answer that could not be used, and what was said to it."""
+
+    reply: str
+    complaint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
-    """The words out. `version` names the template; `image` is a PNG or None."""
+    """The words out. `version` names the template; `image` is a PNG or None.
+
+    `caption` goes with the image and only with it: who cannot see is not told of a picture. `turns` follow the user's
+    words, oldest first. A reply is checked against `price`, quote per base, and `kind`; no price: not at all."""
 
     id: str
     version: str
     system: str
     user: str
     image: bytes | None = None
+    caption: str = ""
+    turns: tuple[Turn, ...] = ()
+    price: Decimal | None = None
+    kind: MarketKind = MarketKind.SPOT
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The words back, as they came. Costs are None where the provider does not say."""
+    """The words back, as they came. `attempts`: every question that led to them, oldest first, the last of them theirs;
+    none where nobody keeps count."""
 
     text: str
     model: str
     latency_s: float | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cost_usd: Decimal | None = None
+    usage: Usage = field(default_factory=Usage)
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ SemanticSignalError
 └── AlreadyRunning      another process holds this home
 """
 
+from .asking import Attempt, Fault, Usage
+
 
 class SemanticSignalError(Exception):
     """Everything this system raises on purpose."""
@@ -90,7 +92,22 @@ class NotOffered(MarketUnavailable):
 
 
 class ModelUnavailable(Unavailable):
-    """No model answered."""
+    """No model answered, or none with a decision.
+
+    `wait_s`: how long the server wants to be left alone; None where it does not say. `usage`: what it took all the
+    same: an answer that cannot be used is paid like any other. `attempts`: every question that led here."""
+
+    def __init__(
+        self,
+        message: str,
+        fault: Fault = Fault.CONNECTION,
+        *,
+        wait_s: float | None = None,
+        usage: Usage | None = None,
+        attempts: tuple[Attempt, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.fault, self.wait_s, self.usage, self.attempts = fault, wait_s, usage or Usage(), attempts
 
 
 class MemoryUnavailable(Unavailable):

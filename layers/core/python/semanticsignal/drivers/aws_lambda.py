@@ -102,8 +102,8 @@ class Function(Container):
         if not isinstance(made, Decision) or on.clock.now() - made.decided_at > JUST_MADE:
             return
         reply: Reply | None = await on.archive.get(f"reply/{made.id}", Reply)
-        if reply and reply.cost_usd is not None:
-            self.metrics.add_metric("ModelSpendUsd", "None", float(reply.cost_usd))
+        if reply and reply.usage.cost_usd is not None:
+            self.metrics.add_metric("ModelSpendUsd", "None", float(reply.usage.cost_usd))
         if judge.FORGETFUL in made.notes:
             self.metrics.add_metric("DecisionsWithoutMemory", "Count", 1)
         if not made.is_forced:
