@@ -14,6 +14,7 @@ from bench import measures
 from bench.analysing import analysing
 from bench.cold import cold
 from bench.collecting import collecting
+from bench.deciding import deciding
 from bench.measures import Figure
 from bench.relevance import relevance
 from bench.synth import synth
@@ -21,6 +22,7 @@ from bench.synth import synth
 MEASURES = {
     **measures.MEASURES,
     "analysing": analysing,
+    "deciding": deciding,
     "relevance": relevance,
     "collecting": collecting,
     "cold": cold,

@@ -10,8 +10,9 @@ from bench.measures import START, Figure, brownian, fresh, market, timed
 from semanticsignal.domain.collected import Around, Market
 from semanticsignal.domain.decision import Briefing
 from semanticsignal.domain.market import Candles, MarketKind, Timeframe, epoch_ms
-from semanticsignal.domain.policy import Memory, Risk
+from semanticsignal.domain.policy import Settings
 from semanticsignal.logic.analyse.macro import macro
+from semanticsignal.logic.analyse.patterns import found
 from semanticsignal.logic.analyse.series import columns, newest, series
 from semanticsignal.logic.analyse.snapshot import snapshot
 from semanticsignal.logic.decide.prompt import prompt
@@ -46,10 +47,18 @@ def analysing() -> list[Figure]:
     every = len(series(bars)) + len(of_all)
     told = snapshot(seen, at)
     words = prompt(
-        Briefing(told, empty(Decimal(10_000)), MarketKind.SPOT, Decimal("0.01")), Risk(), Memory()
+        Briefing(told, empty(Decimal(10_000)), MarketKind.SPOT, Decimal("0.01")), Settings()
     )  # fmt: skip
     new = fresh(NEW.format(wanted="columns, series, newest", work="c=columns(seen.candles); series(c); newest(c)"), 5)
     large = fresh(NEW.format(wanted="macro", work="macro(seen.around.daily); macro(seen.around.weekly)"), 5)
+
+    whole = series(bars)
+    shapes = fresh(
+        NEW.format(
+            wanted="columns, found, series",
+            work="w=series(columns(seen.candles)); b=time.perf_counter(); found(seen.candles, w)",
+        ), 5,
+    )  # fmt: skip
 
     def indicators() -> None:
         series(columns(seen.candles))
@@ -62,6 +71,8 @@ def analysing() -> list[Figure]:
             "macro of 365 days and 300 weeks, warm", "ms", timed(lambda: (macro(daily), macro(weekly)), 200), "<= 0.5"
         ),
         Figure("macro of 365 days and 300 weeks, first in a process", "ms", large, "<= 5"),
+        Figure("all patterns of 999 bars, warm", "ms", timed(lambda: found(seen.candles, whole), 200), "<= 3"),
+        Figure("all patterns of 999 bars, first in a process", "ms", shapes, "<= 50"),
         Figure("snapshot with days and weeks, warm", "ms", timed(lambda: snapshot(seen, at), 100), "<= 12"),
         Figure("prompt with days and weeks, characters / 4", "tokens", [len(words.system + words.user) / 4], "<= 9000"),
         Figure("of it what was calculated from bars", "tokens", [float(np.round(len(words.user) / 4))]),

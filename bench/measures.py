@@ -27,7 +27,7 @@ from semanticsignal.domain.events import EquityMarked, LessonLearned
 from semanticsignal.domain.learning import Conditions, Experience, Lesson, Recalled
 from semanticsignal.domain.ledger import Entry, Learned
 from semanticsignal.domain.market import Candles, MarketKind, Symbol, Timeframe, TradingRules, epoch_ms
-from semanticsignal.domain.policy import Memory, Risk
+from semanticsignal.domain.policy import Memory, Settings
 from semanticsignal.domain.trading import ExitReason, Side
 from semanticsignal.logic.analyse.chart import chart
 from semanticsignal.logic.analyse.snapshot import snapshot
@@ -92,7 +92,7 @@ def analysis() -> list[Figure]:
         now, empty(Decimal(10_000)), MarketKind.SPOT, Decimal("0.01"), recalled=precedents(5), stored=200,
         rules=rules.formed(lived(60), (), START + timedelta(days=9), Memory()),
     )  # fmt: skip
-    words = prompt(briefing, Risk(), Memory())
+    words = prompt(briefing, Settings())
     new = fresh(
         "import time; t=time.perf_counter(); from bench.measures import market, snapshot; m=market(); "
         "a=time.perf_counter(); snapshot(m, m.collected_at); print((time.perf_counter()-a)*1e3)", 3,
@@ -100,7 +100,7 @@ def analysis() -> list[Figure]:
     return [
         Figure("snapshot of 999 bars, warm", "ms", timed(lambda: snapshot(seen, seen.collected_at), 50), "<= 2"),
         Figure("snapshot of 999 bars, first in a process", "ms", new, "<= 50"),
-        Figure("prompt build", "ms", timed(lambda: prompt(briefing, Risk(), Memory()), 50), "<= 5"),
+        Figure("prompt build", "ms", timed(lambda: prompt(briefing, Settings()), 50), "<= 5"),
         Figure("prompt length, characters / 4", "tokens", [len(words.system + words.user) / 4], "<= 9000"),
     ]
 

@@ -52,7 +52,8 @@ CHROMA = Right("chroma", {})
 
 GRANTS: Mapping[str, tuple[Right, ...]] = {
     "collect": (WRITE_LEDGER, WRITE_ARCHIVE, TELL),
-    "analyse": (WRITE_ARCHIVE, TELL),
+    # its chart shows what is open
+    "analyse": (READ_LEDGER, WRITE_ARCHIVE, TELL),
     "decide": (WRITE_LEDGER, WRITE_ARCHIVE, TELL, ASK_MEMORY, READ_SECRETS),
     "execute": (WRITE_LEDGER, TELL, ASK_MEMORY),
     "watch": (WRITE_LEDGER, TELL, ASK_MEMORY),

@@ -72,7 +72,8 @@ RECIPES = {
             )),
         ),
     ),
-    "llm": Recipe(),
+    # whoever asks a model looks at the market too
+    "llm": Recipe(beside=("core", "market")),
     "api": Recipe(),
 }  # fmt: skip
 

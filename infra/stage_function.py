@@ -120,12 +120,12 @@ def age_s(name: str, settings: Settings) -> int:
 
 
 def timeout_s(name: str, settings: Settings) -> int:
-    """A decision may wait for every model it asks in turn, as long as a function may live; what is collected waits for
-    its bar, and for a second opinion on it."""
+    """A decision may wait for its models until its deadline; what is collected waits for its bar, and for a second
+    opinion on it."""
     own = SIZES[name].timeout_s
     match name:
         case "decide":
-            return min(own + ceil(settings.model.timeout_s * len(settings.model.name.split(","))), 900)
+            return min(own + ceil(settings.model.deadline_s), 900)
         case "collect":
             return own + ceil(settings.collect.deadline_s)
     return own

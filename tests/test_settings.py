@@ -261,3 +261,28 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(address: str) -> N
     for told in (refusal(environ={"SEMSIG_MODEL__BASE_URL": address}), refusal(f'[model]\nbase_url = "{address}"')):
         assert told.startswith("model.base_url holds no name and password")
         assert "s3" not in told
+
+
+@pytest.mark.parametrize("address", ["http://[x", "http://x:y/v1", "http://:80", "https:///v1", "http://x:0"])
+@pytest.mark.parametrize("section", ["MODEL", "OPENROUTER", "BLOCKRUN", "GOOGLE"])
+def test_an_address_that_nobody_can_be_at_is_refused_and_not_repeated(section: str, address: str) -> None:
+    with pytest.raises(InvalidSetting, match=rf"^{section.lower()}\.base_url is http") as caught:
+        load({}, {f"SEMSIG_{section}__BASE_URL": address})
+
+    assert address not in str(caught.value)
+
+
+def test_a_wallet_key_among_the_payees_is_refused_and_not_repeated() -> None:
+    key = "0x" + "ab12" * 16
+
+    with pytest.raises(InvalidSetting, match=r"0x and 40 hex digits, was one of 66 characters") as caught:
+        load({}, {"SEMSIG_BLOCKRUN__PAYEES": key})
+
+    assert "ab12" not in str(caught.value)
+
+
+def test_a_secret_under_a_name_that_is_no_setting_is_not_repeated() -> None:
+    with pytest.raises(InvalidSetting, match=r"google\.api_key is no setting") as caught:
+        load({}, {"SEMSIG_GOOGLE__API_KEY": "s3cret"})
+
+    assert "s3cret" not in str(caught.value)

@@ -77,6 +77,13 @@ export function money(value: Figure, currency = "", signed = false): string {
   return text === NONE || !currency ? text : `${text}${NBSP}${currency}`;
 }
 
+/** What a question to a model costs: small sums keep the digits that say something. */
+export function usd(value: Figure): string {
+  const size = Math.abs(Number(value));
+  const text = fixed(value, size === 0 || size >= 1 ? 2 : size >= 0.001 ? 4 : 6);
+  return text === NONE ? text : `${text}${NBSP}USD`;
+}
+
 /** 0.0125 → 1.25 % */
 export function ratio(value: Figure, places = 2, signed = false): string {
   const text = fixed(value, places, { signed, shift: 2 });

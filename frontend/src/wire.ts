@@ -55,6 +55,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Spent
+         * @description Of the newest `limit` days on which a model was asked.
+         */
+        get: operations["spent_api_costs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/decisions": {
         parameters: {
             query?: never;
@@ -331,6 +351,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AccountView
+         * @description What is spent of a budget, with what is set aside for questions that are being asked.
+         */
+        AccountView: {
+            /** Account */
+            account: string;
+            /** Cap Usd */
+            cap_usd: string;
+            /** Spent Usd */
+            spent_usd: string;
+        };
         /** AnalysisWanted */
         AnalysisWanted: {
             /** Symbol */
@@ -361,6 +393,35 @@ export interface components {
             title: string;
             /** Url */
             url: string | null;
+        };
+        /**
+         * AttemptView
+         * @description One question to one model. `fault` is None for the answer that was used.
+         */
+        AttemptView: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Cost Usd */
+            cost_usd: string | null;
+            /** Fault */
+            fault: string | null;
+            /** Input Tokens */
+            input_tokens: number | null;
+            /** Latency S */
+            latency_s: number;
+            /** Model */
+            model: string;
+            /** Output Tokens */
+            output_tokens: number | null;
+            /** Provider */
+            provider: string;
+            /** Said */
+            said: string;
+            /** Thinking Tokens */
+            thinking_tokens: number | null;
         };
         /**
          * BookView
@@ -462,6 +523,68 @@ export interface components {
             readings: components["schemas"]["FigureView"][];
             /** Silent */
             silent: components["schemas"]["GapView"][];
+        };
+        /**
+         * CostView
+         * @description Some attempts. `calls` were asked, and `faults` of them brought no decision; `unasked` were not: there was no
+         *     money or no time, the model had just failed too often, or the tape was asked in its place.
+         *
+         *     Each sum is of those that told theirs, `…_untold` counts the calls that did not. Thinking is part of the output.
+         */
+        CostView: {
+            /** Calls */
+            calls: number;
+            /** Cost Untold */
+            cost_untold: number;
+            /** Cost Usd */
+            cost_usd: string | null;
+            /** Faults */
+            faults: number;
+            /** Input Tokens */
+            input_tokens: number | null;
+            /** Input Untold */
+            input_untold: number;
+            /** Mean Latency S */
+            mean_latency_s: number | null;
+            /** Median Latency S */
+            median_latency_s: number | null;
+            /** Output Tokens */
+            output_tokens: number | null;
+            /** Output Untold */
+            output_untold: number;
+            /** Thinking Tokens */
+            thinking_tokens: number | null;
+            /** Thinking Untold */
+            thinking_untold: number;
+            /** Unasked */
+            unasked: number;
+        };
+        /**
+         * CostsView
+         * @description Days newest first, providers and models dearest first: each of them adds up to `total`. `earlier_days` are in
+         *     none of it. `budget`: the accounts of now; None where nobody keeps any.
+         */
+        CostsView: {
+            /** Budget */
+            budget: components["schemas"]["AccountView"][] | null;
+            /** Days */
+            days: components["schemas"]["DayCostView"][];
+            /** Earlier Days */
+            earlier_days: number;
+            /** Models */
+            models: components["schemas"]["ModelCostView"][];
+            /** Providers */
+            providers: components["schemas"]["ProviderCostView"][];
+            total: components["schemas"]["CostView"];
+        };
+        /** DayCostView */
+        DayCostView: {
+            cost: components["schemas"]["CostView"];
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
         };
         /** DecisionMadeView */
         DecisionMadeView: {
@@ -901,6 +1024,26 @@ export interface components {
             prices: components["schemas"]["PriceView"][];
         };
         /**
+         * Mismatch
+         * @description A figure that the model stated and that is another. `computed`: None where there is no such figure.
+         */
+        Mismatch: {
+            /** Computed */
+            computed: number | null;
+            /** Name */
+            name: string;
+            /** Stated */
+            stated: number;
+        };
+        /** ModelCostView */
+        ModelCostView: {
+            cost: components["schemas"]["CostView"];
+            /** Model */
+            model: string;
+            /** Provider */
+            provider: string;
+        };
+        /**
          * NewsView
          * @description The newest first. `gathered_at` is None when nothing was read within the hours that articles are kept.
          */
@@ -1089,6 +1232,12 @@ export interface components {
             price: string;
             /** Symbol */
             symbol: string;
+        };
+        /** ProviderCostView */
+        ProviderCostView: {
+            cost: components["schemas"]["CostView"];
+            /** Provider */
+            provider: string;
         };
         /**
          * QueuedView
@@ -1408,9 +1557,13 @@ export interface components {
          * @description Everything that led to one decision. Text of prompt and reply is None when the archive no longer has it.
          */
         WhyView: {
+            /** Attempts */
+            attempts: components["schemas"]["AttemptView"][];
             decision: components["schemas"]["DecisionView"];
             /** Events */
             events: (components["schemas"]["CandleMissedView"] | components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"])[];
+            /** Mismatches */
+            mismatches: components["schemas"]["Mismatch"][];
             /** Prompt Sha256 */
             prompt_sha256: string | null;
             /** Recalled */
@@ -1506,6 +1659,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ContextView"];
+                };
+            };
+        };
+    };
+    spent_api_costs_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CostsView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

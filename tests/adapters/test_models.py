@@ -1,15 +1,21 @@
 """Language models made of language models: the first that answers, and the tape that never asks twice."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from semanticsignal.adapters.fallback import Fallback
-from semanticsignal.adapters.recorded import Recorded
-from semanticsignal.domain.decision import Prompt, Reply
+from semanticsignal.adapters.fallback import Fallback, Named
+from semanticsignal.adapters.recorded import Outcome, Recorded
+from semanticsignal.codec import dumps, loads
+from semanticsignal.domain.asking import Attempt, Fault, Usage
+from semanticsignal.domain.decision import Prompt, Reply, Turn
 from semanticsignal.domain.errors import ModelUnavailable
+from semanticsignal.logic.decide.prompt import prompt_sha256
+from semanticsignal.ports import LanguageModel
 
+AT = datetime(2026, 11, 28, tzinfo=UTC)
 PROMPT = Prompt(id="p1", version="1", system="You trade.", user="price: 100")
 
 
@@ -30,6 +36,11 @@ class Silent:
 
     async def complete(self, prompt: Prompt) -> Reply:
         raise ModelUnavailable(self.why)
+
+
+def fallback(*models: LanguageModel) -> Fallback:
+    named = [Named(f"p{number}", "m", model, 60) for number, model in enumerate(models)]
+    return Fallback(named, 100, lambda: AT)
 
 
 class Broken:
@@ -53,7 +64,7 @@ class Shelf:
 async def test_the_first_that_answers_speaks_and_the_rest_are_not_asked() -> None:
     second, third = Says("second"), Says("third")
 
-    reply = await Fallback([Silent("timeout"), second, third]).complete(PROMPT)
+    reply = await fallback(Silent("timeout"), second, third).complete(PROMPT)
 
     assert reply.text == "second 1"
     assert third.times == 0
@@ -61,19 +72,19 @@ async def test_the_first_that_answers_speaks_and_the_rest_are_not_asked() -> Non
 
 async def test_when_none_answers_every_attempt_is_named_in_order() -> None:
     with pytest.raises(ModelUnavailable) as caught:
-        await Fallback([Silent("a: timeout"), Silent("b: rate limit")]).complete(PROMPT)
+        await fallback(Silent("a: timeout"), Silent("b: rate limit")).complete(PROMPT)
 
     assert str(caught.value) == "none of 2 models answered: 1. a: timeout; 2. b: rate limit"
 
 
 async def test_a_fallback_to_nobody_is_unavailable() -> None:
     with pytest.raises(ModelUnavailable, match="none of 0"):
-        await Fallback([]).complete(PROMPT)
+        await fallback().complete(PROMPT)
 
 
 async def test_a_bug_in_a_model_is_not_taken_for_silence() -> None:
     with pytest.raises(RuntimeError, match="a bug"):
-        await Fallback([Broken(), Says("second")]).complete(PROMPT)
+        await fallback(Broken(), Says("second")).complete(PROMPT)
 
 
 async def test_the_same_prompt_is_asked_once_whatever_its_id() -> None:
@@ -121,16 +132,44 @@ async def test_when_two_ask_at_once_both_hear_what_stands() -> None:
         """Another process wrote between our reading and our writing."""
 
         async def put(self, key: str, item: Any) -> Any:
-            self.items[key] = Reply(text="theirs", model="other")
+            self.items[key] = Outcome(Reply(text="theirs", model="other"))
             return await super().put(key, item)
 
     assert (await Recorded(Late(), Says("ours")).complete(PROMPT)).text == "theirs"
 
 
-async def test_silence_is_not_recorded() -> None:
-    shelf = Shelf()
+async def test_silence_is_on_the_tape_as_it_was_for_a_decision_hung_on_it() -> None:
+    shelf, attempt = Shelf(), Attempt("p", "m", AT, 1.5, Usage(3), Fault.TIMEOUT, "timeout")
 
-    with pytest.raises(ModelUnavailable, match="timeout"):
-        await Recorded(shelf, Silent("timeout")).complete(PROMPT)
+    class Late:
+        async def complete(self, prompt: Prompt) -> Reply:
+            raise ModelUnavailable("timeout", Fault.TIMEOUT, attempts=(attempt,))
 
-    assert shelf.items == {}
+    failures = []
+    for recorded in (Recorded(shelf, Late()), Recorded(shelf, Says("better now")), Recorded(shelf, None)):
+        with pytest.raises(ModelUnavailable) as caught:
+            await recorded.complete(PROMPT)
+        failures.append((str(caught.value), caught.value.fault, caught.value.attempts))
+
+    assert failures == [("timeout", Fault.TIMEOUT, (attempt,))] * 3
+
+
+async def test_a_tape_without_the_prompt_says_so_by_its_fault() -> None:
+    with pytest.raises(ModelUnavailable) as caught:
+        await Recorded(Shelf(), None).complete(PROMPT)
+
+    assert caught.value.fault is Fault.UNRECORDED
+
+
+ANSWERED = Outcome(Reply("x", "m", 0.5, Usage(1, 2, 1), (Attempt("p", "m", AT, 0.5),)))
+FAILED = Outcome(None, "no", Fault.AUTH, (Attempt("p", "m", AT, 0.5, Usage(), Fault.AUTH),))
+
+
+@pytest.mark.parametrize("outcome", [ANSWERED, FAILED])
+def test_what_came_of_it_is_kept_to_the_last_digit(outcome: Outcome) -> None:
+    assert loads(Outcome, dumps(outcome)) == outcome
+
+
+def test_a_complaint_makes_another_prompt() -> None:
+    assert prompt_sha256(PROMPT) != prompt_sha256(replace(PROMPT, turns=(Turn("no", "why"),)))
+    assert prompt_sha256(PROMPT) == prompt_sha256(replace(PROMPT, within_s=3.0))

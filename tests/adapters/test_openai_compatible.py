@@ -1,23 +1,30 @@
 """The real OpenAI SDK against a real server on loopback that plays every way an answer can go wrong."""
 
 import asyncio
+import gzip
 import json
-from collections.abc import AsyncIterator
+import traceback
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from hypothesis import given
+from hypothesis import strategies as st
 
 from semanticsignal.adapters.openai_compatible import OpenAICompatible
 from semanticsignal.codec import dumps, loads
-from semanticsignal.domain.decision import Prompt, Reply
+from semanticsignal.domain.asking import Fault, Usage
+from semanticsignal.domain.decision import Prompt, Reply, Turn
 from semanticsignal.domain.errors import ModelUnavailable
 from semanticsignal.simulate import model as simulated
 from tests.loopback import serve
+from tests.models.openai_servers import http, wire
 
 PROMPT = Prompt(id="p1", version="1", system="You trade.", user="price: 100")
 
@@ -34,38 +41,56 @@ def completion(content: Any = "HOLD", finish_reason: str = "stop", refusal: str 
 class Player:
     """A server with one answer; keeps what it was asked."""
 
-    def __init__(self, content: Any, status: int = 200, delay_s: float = 0) -> None:
+    def __init__(
+        self, content: Any, status: int = 200, delay_s: float = 0, headers: dict[str, str] | None = None
+    ) -> None:
         self.asked: list[dict[str, Any]] = []
-        self._content, self._status, self._delay_s = content, status, delay_s
+        self.headers: list[dict[str, str]] = []
+        self._content, self._status, self._delay_s, self._said = content, status, delay_s, headers
         self.api = FastAPI()
         self.api.add_api_route("/v1/chat/completions", self._answer, methods=["POST"], response_model=None)
 
     async def _answer(self, request: Request) -> Response:
         self.asked.append(await request.json())
+        self.headers.append(dict(request.headers))
         await asyncio.sleep(self._delay_s)
         if isinstance(self._content, bytes):
-            return Response(self._content, self._status, media_type="application/json")
+            return Response(self._content, self._status, self._said, media_type="application/json")
         if isinstance(self._content, str):
-            return Response(self._content, self._status, media_type="text/html")
-        return JSONResponse(self._content, self._status)
+            return Response(self._content, self._status, self._said, media_type="text/html")
+        return JSONResponse(self._content, self._status, self._said)
 
 
 @asynccontextmanager
-async def plugged(api: FastAPI, timeout_s: float = 5) -> AsyncIterator[OpenAICompatible]:
+async def plugged(api: FastAPI, timeout_s: float = 5, **options: Any) -> AsyncIterator[OpenAICompatible]:
     async with serve(api) as url:
-        model = OpenAICompatible(f"{url}/v1", "asked-for", timeout_s=timeout_s)
+        model = OpenAICompatible(f"{url}/v1", "asked-for", timeout_s=timeout_s, **options)
         try:
             yield model
         finally:
             await model.close()
 
 
-async def failure(player: Player, timeout_s: float = 5) -> str:
-    async with plugged(player.api, timeout_s) as model:
+async def refused(player: Player, timeout_s: float = 5, **options: Any) -> ModelUnavailable:
+    async with plugged(player.api, timeout_s, **options) as model:
         with pytest.raises(ModelUnavailable) as caught:
             await model.complete(PROMPT)
     assert len(player.asked) == 1, "asked once: whom to ask next is not this plug's business"
-    return str(caught.value)
+    return caught.value
+
+
+async def failure(player: Player, timeout_s: float = 5) -> str:
+    return str(await refused(player, timeout_s))
+
+
+async def wired(answer: bytes, *, is_reset: bool = False) -> ModelUnavailable:
+    """What comes of these bytes on the wire."""
+    async with wire(lambda: answer, is_reset=is_reset) as url:
+        model = OpenAICompatible(url, "asked-for", timeout_s=5)
+        with pytest.raises(ModelUnavailable) as caught:
+            await model.complete(PROMPT)
+        await model.close()
+    return caught.value
 
 
 async def test_a_good_answer_comes_back_as_it_was_with_its_costs() -> None:
@@ -114,10 +139,24 @@ async def test_the_prompt_goes_out_as_system_and_user_without_chance() -> None:
     ]
 
 
+async def test_half_a_character_in_our_own_words_goes_out_as_a_question_mark() -> None:
+    player = Player(completion())
+    half = "\ud800"
+    turns = (Turn(f"r{half}", f"t{half}"),)
+    prompt = Prompt(id="p", version="1", system=f"s{half}", user=f"u{half}", image=b"", caption=f"c{half}", turns=turns)
+
+    async with plugged(player.api, has_vision=True) as model:
+        await model.complete(prompt)
+
+    system, user, reply, complaint = (said["content"] for said in player.asked[0]["messages"])
+    assert (system, reply, complaint) == ("s?", "r?", "t?")
+    assert [part.get("text") for part in user] == ["u?", "c?", None]
+
+
 async def test_an_image_goes_along_as_a_part_of_the_user_message() -> None:
     player = Player(completion())
 
-    async with plugged(player.api) as model:
+    async with plugged(player.api, has_vision=True) as model:
         await model.complete(Prompt(id="p2", version="1", system="s", user="u", image=b"png"))
 
     text, image = player.asked[0]["messages"][1]["content"]
@@ -175,7 +214,7 @@ async def test_a_server_that_is_gone_is_a_connection_failure() -> None:
         (completion([{"text": "HOLD"}]), "empty reply"),
         (completion("HO", "length"), "truncated"),
         (completion(None, refusal="I cannot"), "refusal, I cannot"),
-        (completion(None, "content_filter"), "refusal, the content filter"),
+        (completion(None, "content_filter"), "refusal, finish_reason content_filter"),
         (b'{"choices": [', "malformed answer"),
         (b"\xff\xfe", "malformed answer"),
         (b"[]", "malformed answer"),
@@ -189,6 +228,417 @@ async def test_a_server_that_is_gone_is_a_connection_failure() -> None:
 )
 async def test_an_answer_without_words_says_what_it_was_instead(content: Any, kind: str) -> None:
     assert kind in await failure(Player(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "fault"),
+    [
+        (completion(""), 200, Fault.EMPTY),
+        (completion(None) | {"reasoning": "a"}, 200, Fault.EMPTY),
+        (completion([{"type": "text", "text": "HOLD"}]), 200, Fault.EMPTY),
+        (completion("HO", "length"), 200, Fault.TRUNCATED),
+        (completion("", "length"), 200, Fault.TRUNCATED),
+        (completion("HOLD", refusal="I cannot"), 200, Fault.REFUSAL),
+        (completion("HOLD", refusal={"why": "I cannot"}), 200, Fault.REFUSAL),
+        (completion("HOLD", "content_filter"), 200, Fault.REFUSAL),
+        (b'{"choices": [', 200, Fault.MALFORMED),
+        (b"", 200, Fault.MALFORMED),
+        (b"null", 200, Fault.MALFORMED),
+        (b"[" * 100_000, 200, Fault.MALFORMED),
+        (b'{"choices": [{"message": {"content": ' + b"9" * 5_000 + b"}}]}", 200, Fault.MALFORMED),
+        (b'data: {"choices": []}\n\n', 200, Fault.MALFORMED),
+        ("<html>Sign in</html>", 200, Fault.MALFORMED),
+        ("<html>Bad gateway</html>", 502, Fault.OVERLOAD),
+        ("<html>Blocked</html>", 403, Fault.AUTH),
+        ({"detail": "Not Found"}, 404, Fault.REQUEST),
+        ({"object": "error", "message": "no such model", "code": 404}, 404, Fault.REQUEST),
+        ({"error": {"code": "insufficient_quota", "type": "insufficient_quota"}}, 429, Fault.QUOTA),
+        ({"error": {"code": None, "type": "insufficient_quota"}}, 429, Fault.QUOTA),
+        ({"error": {"code": "rate_limit_exceeded", "message": "on requests per day (RPD)"}}, 429, Fault.QUOTA),
+        ({"error": {"code": "rate_limit_exceeded", "message": "on tokens per minute (TPM)"}}, 429, Fault.RATE_LIMIT),
+        ({"error": {"code": "421", "message": "Moderation Block", "type": "content_filter"}}, 400, Fault.REFUSAL),
+        ({"error": {"code": "context_length_exceeded", "type": "invalid_request_error"}}, 400, Fault.REQUEST),
+        ({"error": {"code": "invalid_api_key", "type": "invalid_request_error"}}, 401, Fault.AUTH),
+        ({"error": {"type": "server_error"}}, 200, Fault.OVERLOAD),
+        ({"error": "no"}, 402, Fault.QUOTA),
+        ({"error": ["no"]}, 408, Fault.TIMEOUT),
+        (b"\xff", 599, Fault.OVERLOAD),
+        (b"", 304, Fault.REQUEST),
+    ],
+    ids=lambda told: str(told)[:60],
+)  # fmt: skip
+async def test_a_failure_is_named_so_that_the_right_thing_is_done_next(content: Any, status: int, fault: Fault) -> None:
+    assert (await refused(Player(content, status))).fault is fault
+
+
+async def test_what_was_only_thought_is_said_to_be_thought() -> None:
+    message = {"role": "assistant", "content": "", "reasoning_content": "It may rise."}
+
+    assert "it only thought" in await failure(Player(completion() | {"choices": [{"message": message}]}))
+
+
+async def test_an_answer_that_cannot_be_used_is_paid_like_any_other() -> None:
+    details = {"completion_tokens_details": {"reasoning_tokens": 7}}
+    usage = {"prompt_tokens": 9, "completion_tokens": 8, "cost": 0.5} | details
+
+    truncated = await refused(Player(completion("HO", "length", usage=usage)))
+    filtered = await refused(Player(completion("", "content_filter", usage=usage)))
+    empty = await refused(Player(completion("", usage=usage)))
+
+    assert truncated.usage == filtered.usage == empty.usage == Usage(9, 8, 7, Decimal("0.5"))
+
+
+async def test_no_more_is_thought_than_was_said_at_all() -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 8, "completion_tokens_details": {"reasoning_tokens": 9}}
+
+    async with plugged(Player(completion(usage=usage)).api) as model:
+        assert (await model.complete(PROMPT)).usage == Usage(9, 8, None, None)
+
+
+@pytest.mark.parametrize("cost", ["0.1", True, -1, 10**6, [1], b"NaN", b"Infinity", b"1e400", b"-0.1"])
+async def test_money_that_cannot_be_is_unknown(cost: Any) -> None:
+    content = json.dumps(completion(usage={"cost": "?" if isinstance(cost, bytes) else cost})).encode()
+    if isinstance(cost, bytes):
+        content = content.replace(b'"?"', cost)
+
+    async with plugged(Player(content).api) as model:
+        assert (await model.complete(PROMPT)).usage.cost_usd is None
+
+
+NOON = {"date": "Sat, 27 Sep 2025 12:00:00 GMT"}
+WAITS = [
+    ({"retry-after": "20"}, 20),
+    ({"retry-after": "1.5"}, 1.5),
+    ({"retry-after": "0"}, 0),
+    ({"retry-after-ms": "1500"}, 1.5),
+    ({"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
+    ({"retry-after-ms": "soon", "retry-after": "2"}, 2),
+    (NOON | {"retry-after": "Sat, 27 Sep 2025 12:01:30 GMT"}, 90),
+    (NOON | {"retry-after": "Sat, 27 Sep 2025 14:01:30 +0200"}, 90),
+    (NOON | {"retry-after": "Sat, 27 Sep 2025 11:00:00 GMT"}, 0),
+    (NOON | {"x-ratelimit-reset": "1758974460000"}, 60),
+    (NOON | {"x-ratelimit-reset": "1758970000000"}, 0),
+    (NOON | {"x-ratelimit-reset": "60"}, None),
+    (NOON | {"x-ratelimit-reset": "999999999999999"}, None),
+    (NOON | {"retry-after": "Sat, 27 Sep 2055 12:01:30 GMT"}, None),
+    ({"date": "now", "retry-after": "Sat, 27 Sep 2025 12:01:30 GMT"}, None),
+    ({"retry-after": "-5"}, None),
+    ({"retry-after": "nan"}, None),
+    ({"retry-after": "1e3"}, None),
+    ({"retry-after": "99999999"}, None),
+    ({"retry-after": "Sat, 99 Sep 2025 12:01:30 GMT"}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize(("headers", "wait_s"), WAITS, ids=str)
+async def test_how_long_to_stay_away_is_what_the_server_says_or_unknown(
+    headers: dict[str, str], wait_s: float | None
+) -> None:
+    lines = [f"{name}: {value}".encode() for name, value in headers.items()]
+
+    wrong = await wired(http(b"{}", *lines, status=429))
+
+    assert (wrong.fault, wrong.wait_s) == (Fault.RATE_LIMIT, wait_s)
+
+
+async def test_a_busy_server_may_say_when_to_come_back() -> None:
+    assert (await refused(Player({}, 503, headers={"retry-after": "7"}))).wait_s == 7
+
+
+# --- the wire -------------------------------------------------------------------------------------------------------
+
+WHOLE = json.dumps(completion()).encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (b"", Fault.CONNECTION),
+        (b"HTTP/1.1 200 OK\r\ncontent-le", Fault.CONNECTION),
+        (http(WHOLE)[:-9], Fault.TRUNCATED),
+        (b'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"cho\r\n', Fault.TRUNCATED),
+        (http(b"")[:-2] + b"transfer-encoding: chunked\r\n\r\nzz\r\n", Fault.MALFORMED),
+        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", Fault.MALFORMED),
+        (http(gzip.compress(WHOLE), b"content-encoding: gzip"), Fault.MALFORMED),
+        (http(b"oops", b"content-encoding: gzip"), Fault.MALFORMED),
+        (http(WHOLE + b" " * 4_000_000), Fault.MALFORMED),
+        (http(b'{"error": "' + b"x" * 4_000_000 + b'"}', status=500), Fault.MALFORMED),
+    ],
+    ids=lambda told: str(told)[:60],
+)
+async def test_what_is_no_answer_on_the_wire_is_named_as_well(answer: bytes, fault: Fault) -> None:
+    assert (await wired(answer)).fault is fault
+
+
+async def test_who_dies_before_a_word_was_not_there_and_who_dies_amid_them_cut_it_off() -> None:
+    silent, cut = await wired(b"", is_reset=True), await wired(http(WHOLE)[:-9], is_reset=True)
+
+    assert (silent.fault, cut.fault) == (Fault.CONNECTION, Fault.TRUNCATED)
+
+
+async def test_an_answer_may_be_long_and_have_comments_before_it() -> None:
+    long = b": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\n" + WHOLE + b" " * 3_000_000
+    answer = http(long, b"content-encoding: identity", b"x-latin: \xe9")
+
+    async with wire(lambda: answer) as url:
+        model = OpenAICompatible(url, "asked-for")
+        assert (await model.complete(PROMPT)).text == "HOLD"
+        await model.close()
+
+
+async def test_a_server_that_drips_is_given_up_in_time() -> None:
+    async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n")
+        try:
+            while True:
+                writer.write(b" ")
+                await asyncio.sleep(0.02)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(dripping, "127.0.0.1", 0)
+    model = OpenAICompatible(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", "m", timeout_s=0.2)
+
+    with pytest.raises(ModelUnavailable) as caught:
+        await model.complete(PROMPT)
+
+    assert caught.value.fault is Fault.TIMEOUT
+    await model.close()
+    server.close()
+
+
+async def test_of_the_server_no_more_is_told_than_where_it_is() -> None:
+    async with wire(lambda: b"") as url:
+        model = OpenAICompatible(f"{url}/s3cret?key=s3cret".replace("http://", "http://me:s3cret@"), "m")
+        with pytest.raises(ModelUnavailable) as caught:
+            await model.complete(PROMPT)
+        await model.close()
+
+    assert str(caught.value).startswith(f"m at {url.removesuffix('/v1')}: connection failed, ")
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("key", ["s3\ncret", "s3cret\u20ac", "s3cret\x00"])
+async def test_a_key_that_no_header_can_carry_is_not_told_either(key: str) -> None:
+    async with serve(Player(completion()).api) as url:
+        model = OpenAICompatible(f"{url}/v1", "m", key)
+        with pytest.raises(ModelUnavailable) as caught:
+            await model.complete(PROMPT)
+        await model.close()
+
+    assert caught.value.fault is Fault.REQUEST
+    assert "cret" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_what_the_environment_holds_for_openai_stays_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.setenv(name, "s3cret")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer s3cret")
+    player = Player(completion())
+
+    async with plugged(player.api) as model:
+        await model.complete(PROMPT)
+
+    assert "s3cret" not in str(player.headers)
+    assert player.headers[0]["authorization"] == "Bearer none"
+
+
+# --- who pays -------------------------------------------------------------------------------------------------------
+
+
+class Paying(httpx2.Auth):
+    """Shows a payment when one is demanded, or fails as it was told to."""
+
+    def __init__(self, wrong: Exception | None = None) -> None:
+        self.wrong = wrong
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        response = yield request
+        if response.status_code == 402:
+            await response.aread()
+            if self.wrong:
+                raise self.wrong
+            request.headers["x-payment"] = "0.003"
+            yield request
+
+
+class Toll(Player):
+    """Demands a payment before it answers."""
+
+    async def _answer(self, request: Request) -> Response:
+        if "x-payment" not in request.headers:
+            return JSONResponse({"error": "Payment Required"}, 402)
+        return await super()._answer(request)
+
+
+async def test_what_was_paid_is_what_it_cost_whatever_the_server_says_and_also_in_vain() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "cost": 9}
+    paid = {"auth": Paying(), "paid": lambda: Decimal("0.003")}
+
+    async with plugged(Toll(completion(usage=usage)).api, **paid) as model:
+        reply = await model.complete(PROMPT)
+    empty = await refused(Toll(completion("", usage=usage)), **paid)
+    late = await refused(Toll(completion(), delay_s=0.4), 0.2, **paid)
+
+    assert reply.usage == empty.usage == Usage(1, 2, None, Decimal("0.003"))
+    assert (late.fault, late.usage) == (Fault.TIMEOUT, Usage(cost_usd=Decimal("0.003")))
+
+
+async def test_nothing_paid_is_not_what_the_server_says_either() -> None:
+    async with plugged(Player(completion(usage={"cost": 9})).api, paid=lambda: None) as model:
+        assert (await model.complete(PROMPT)).usage.cost_usd is None
+
+
+async def test_a_demand_that_nobody_pays_is_a_quota_used_up() -> None:
+    async with plugged(Toll(completion()).api) as model:
+        with pytest.raises(ModelUnavailable) as caught:
+            await model.complete(PROMPT)
+
+    assert caught.value.fault is Fault.QUOTA
+
+
+async def test_why_it_was_not_paid_comes_out_as_it_was_said() -> None:
+    wrong = ModelUnavailable("too dear", Fault.PAYMENT, usage=Usage(cost_usd=Decimal(1)))
+    wrapped = httpx2.ConnectError("no way")
+    wrapped.__cause__ = ValueError("inner")
+    wrapped.__cause__.__cause__ = wrong
+
+    for raised in (wrong, wrapped):
+        async with plugged(Toll(completion()).api, auth=Paying(raised), paid=lambda: Decimal(5)) as model:
+            with pytest.raises(ModelUnavailable) as caught:
+                await model.complete(PROMPT)
+        assert caught.value is wrong
+        assert (wrong.fault, wrong.usage.cost_usd, str(wrong)) == (Fault.PAYMENT, Decimal(1), "too dear")
+
+
+async def test_who_is_gone_once_it_was_paid_was_not_there_to_answer() -> None:
+    answers = iter([http(b"{}", status=402), b""])
+
+    async with wire(lambda: next(answers)) as url:
+        model = OpenAICompatible(url, "m", auth=Paying())
+        with pytest.raises(ModelUnavailable) as caught:
+            await model.complete(PROMPT)
+        await model.close()
+
+    assert caught.value.fault is Fault.CONNECTION
+
+
+async def test_a_demand_is_read_no_further_than_an_answer() -> None:
+    demand = http(b"x" * 4_000_001, status=402)
+
+    async with wire(lambda: demand) as url:
+        model = OpenAICompatible(url, "m", auth=Paying())
+        with pytest.raises(ModelUnavailable) as caught:
+            await model.complete(PROMPT)
+        await model.close()
+
+    assert caught.value.fault is Fault.MALFORMED
+
+
+async def test_who_pays_is_not_led_elsewhere_and_who_does_not_is() -> None:
+    player, moved = Player(completion()), FastAPI()
+    async with serve(player.api) as there:
+        moved.add_api_route(
+            "/v1/chat/completions",
+            lambda: RedirectResponse(f"{there}/v1/chat/completions"),
+            methods=["POST"],
+            response_model=None,
+        )
+        async with plugged(moved, auth=Paying()) as model:
+            with pytest.raises(ModelUnavailable) as caught:
+                await model.complete(PROMPT)
+        assert (caught.value.fault, player.asked) == (Fault.REQUEST, [])
+
+        async with plugged(moved, api_key="s3cret") as model:
+            assert (await model.complete(PROMPT)).text == "HOLD"
+
+    assert "s3cret" not in str(player.headers)
+
+
+# --- anything at all ------------------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def keyed(**known: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Some of these keys, with what belongs there or anything else; or no object at all."""
+    return st.fixed_dictionaries({}, optional={name: told | JSON for name, told in known.items()}) | JSON
+
+
+ERROR = keyed(
+    code=st.integers(0, 999) | st.sampled_from(["429", "insufficient_quota"]),
+    message=st.text(),
+    type=st.text(),
+    metadata=keyed(headers=keyed(**{"X-RateLimit-Reset": st.text()}), raw=st.text(), limit_source=st.text()),
+)
+COMPLETION = keyed(
+    model=st.text(),
+    error=st.none() | ERROR,
+    choices=st.lists(
+        keyed(
+            finish_reason=st.sampled_from(["stop", "length", "error"]),
+            native_finish_reason=st.text(),
+            error=st.none() | ERROR,
+            message=keyed(content=st.text(), refusal=st.none() | st.text(), reasoning=st.text()),
+        ),
+        max_size=2,
+    ),
+    usage=keyed(
+        prompt_tokens=st.integers(),
+        completion_tokens=st.integers(),
+        total_tokens=st.integers(),
+        cost=st.floats(),
+        is_byok=st.booleans(),
+        cost_details=keyed(upstream_inference_cost=st.floats()),
+        completion_tokens_details=keyed(reasoning_tokens=st.integers()),
+    ),
+)
+VALUES = st.binary(max_size=30).filter(lambda value: not set(value) & set(b"\r\n\0")) | st.from_regex(
+    rb"(Mon, )?[0-9]{1,4} [A-Z][a-z]{2} [0-9]{1,5} [0-9:]{1,9} ([+-][0-9]{4,6}|GMT)", fullmatch=True
+)
+NAMES = st.sampled_from([b"retry-after: ", b"retry-after-ms: ", b"x-ratelimit-reset: ", b"date: ", b"location: /v1/"])
+LINES = st.lists(st.builds(bytes.__add__, NAMES, VALUES), max_size=4)
+
+
+def test_whatever_a_server_says_it_is_a_reply_or_a_model_that_is_unavailable() -> None:
+    said = [b""]
+
+    async def asked(url: str) -> Reply | ModelUnavailable:
+        model = OpenAICompatible(url, "asked-for", "s3cret", timeout_s=5)
+        try:
+            return await model.complete(PROMPT)
+        except ModelUnavailable as wrong:
+            return wrong
+        finally:
+            await model.close()
+
+    with asyncio.Runner() as runner:
+        server = wire(lambda: said[0])
+        url = runner.run(server.__aenter__())
+
+        @given(COMPLETION.map(lambda told: json.dumps(told).encode()) | st.binary(), st.integers(200, 599), LINES)
+        def tried(content: bytes, status: int, lines: list[bytes]) -> None:
+            said[0] = http(content, *lines, status=status)
+            answer = runner.run(asked(url))
+
+            if isinstance(answer, Reply):
+                assert answer.text.strip() and loads(Reply, dumps(answer)) == answer
+            else:
+                assert "\n" not in str(answer) and len(str(answer)) < 300
+                assert answer.wait_s is None or 0 <= answer.wait_s < 10**7
+            usage = answer.usage
+            counts = (usage.input_tokens, usage.output_tokens, usage.thinking_tokens, usage.cost_usd)
+            assert all(count is None or 0 <= count < 10**10 for count in counts)
+
+        try:
+            tried()
+        finally:
+            runner.run(server.__aexit__(None, None, None))
 
 
 async def test_the_simulated_model_is_asked_by_the_real_plug() -> None:

@@ -20,7 +20,7 @@ from semanticsignal.domain.decision import Briefing, Prompt, Reply
 from semanticsignal.domain.events import HourPassed
 from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.news import Article, Excerpt
-from semanticsignal.domain.policy import Memory, News, Risk
+from semanticsignal.domain.policy import News, Settings
 from semanticsignal.domain.trading import Account, Portfolio
 from semanticsignal.logic.collect.articles import kept
 from semanticsignal.logic.collect.defuse import defused
@@ -91,7 +91,7 @@ def asked(news: Sequence[Excerpt] = (), *, is_naked: bool = False) -> Prompt:
     }
     seen = replace(snapshot("102", **figures), news=() if is_naked else tuple(news))
     portfolio = Portfolio(0, Account(Decimal(10_000)))
-    made = prompt(Briefing(seen, portfolio, MarketKind.PERP, Decimal("0.01")), Risk(), Memory())
+    made = prompt(Briefing(seen, portfolio, MarketKind.PERP, Decimal("0.01")), Settings())
     words = "\n".join(f"{one.title}\n{one.text}" for one in news)
     return replace(made, user=f"{made.user}\n\n[news]\n{words}") if is_naked else made
 

@@ -34,8 +34,9 @@ from world import (
 )
 
 from semanticsignal.adapters.inmemory import ScriptedModel
+from semanticsignal.domain.asking import Attempt, Fault, Usage
 from semanticsignal.domain.decision import Action, Prompt, Refusal, Reply
-from semanticsignal.domain.errors import BadInput, MarketUnavailable, MemoryUnavailable
+from semanticsignal.domain.errors import BadInput, MarketUnavailable, MemoryUnavailable, ModelUnavailable
 from semanticsignal.domain.events import AnalysisRequested, CandleClosed, DecisionMade, MarketAnalysed, MarketCollected
 from semanticsignal.domain.learning import Conditions, Experience, RuleKind, RuleStatus, SemanticRule
 from semanticsignal.domain.ledger import Learned
@@ -733,3 +734,67 @@ async def test_a_minute_with_nothing_open_only_marks_the_boundary() -> None:
     assert [type(fact).__name__ for fact in boundary] == ["MinutePassed", "EquityMarked"]
     assert [point.equity_quote for point in await subjects(on, "EquityMarked")] == [d(10_000), d(10_000)]
     assert (await watch(boundary[0], on)) == ()  # type: ignore[arg-type]
+
+
+async def test_every_attempt_and_what_was_misstated_stand_in_the_decision() -> None:
+    at = MONDAY + H4
+    attempts = (
+        Attempt("google", "m1", at, 0.5, Usage(10, 2, 1, Decimal("0.001")), Fault.RATE_LIMIT, "busy"),
+        Attempt("openrouter", "m2", at, 1.5, Usage(10, 2)),
+    )
+
+    class Told:
+        async def complete(self, prompt: Prompt) -> Reply:
+            return Reply(says("HOLD", figures=[{"name": "rsi_14", "value": 1.0}]), "m2", attempts=attempts)
+
+    on = world(bars(path([100 + n % 3 for n in range(42)])), model=Told(), risk__stale_ratio=100)
+    await close(on, MONDAY + 39 * H4)
+
+    (decision,) = await subjects(on, "DecisionMade")
+    assert decision.attempts == attempts
+    assert [(one.name, one.stated) for one in decision.mismatches] == [("rsi_14", 1.0)]
+    await close(on, MONDAY + 40 * H4)
+    prompt = await on.archive.get(f"prompt/{cycle(BTC, MONDAY + 40 * H4)}", Prompt)
+    assert "misstated: rsi_14 as 1, it was " in prompt.user
+
+
+async def test_attempts_that_brought_nothing_stand_in_the_decision_too() -> None:
+    failed = (Attempt("google", "m1", MONDAY, 0.5, Usage(), Fault.AUTH, "no"),)
+
+    class Gone:
+        async def complete(self, prompt: Prompt) -> Reply:
+            raise ModelUnavailable("none of 1 models answered: 1. no", Fault.AUTH, attempts=failed)
+
+    on = world(bars(FLAT), model=Gone())
+    await close(on, MONDAY + H4)
+
+    (decision,) = await subjects(on, "DecisionMade")
+    assert (decision.action, decision.attempts) == (Action.HOLD, failed)
+    assert decision.refusals == (Refusal("model", "none of 1 models answered: 1. no"),)
+
+
+@pytest.mark.parametrize(("provider", "sees"), [("google", True), ("analyst", False), ("local", False)])
+async def test_who_can_see_is_shown_the_chart_and_nobody_else_has_one_drawn(provider: str, sees: bool) -> None:
+    model = CycleModel()
+    on = world(bars(FLAT), model=model, model__provider=provider)
+
+    await close(on, MONDAY + H4)
+
+    (prompt,) = model.prompts
+    kept = await on.archive.get(f"chart/{cycle(BTC, MONDAY + H4)}", bytes)
+    assert (prompt.image is not None, prompt.caption != "", kept is not None) == (sees, sees, sees)
+    assert kept is None or (prompt.image == kept and kept.startswith(b"\x89PNG"))
+
+
+async def test_a_model_that_was_always_wrong_is_read_down_once_enough_has_been_resolved() -> None:
+    """It says 90 % up each bar, and a day later the price is lower every time."""
+    falling = [1000 - n for n in range(330)]
+    script = {cycle(BTC, MONDAY + n * H4): says("HOLD", p_up_24h=0.9) for n in range(1, 321)}
+    script[cycle(BTC, MONDAY + 320 * H4)] = says("BUY", 660, 720, p_up_24h=0.9, confidence=80)
+    on = world(bars(path(falling, wick=0.5)), model=CycleModel(script), risk__stale_ratio=1000)
+    for n in range(1, 321):
+        await close(on, MONDAY + n * H4)
+
+    decision = (await subjects(on, "DecisionMade"))[-1]
+    assert [refusal.guard for refusal in decision.refusals] == ["confidence"]
+    assert "forecasts of this model were worth a slope of" in decision.notes[-1]

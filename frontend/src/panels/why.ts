@@ -1,8 +1,8 @@
 /** Everything that led to one decision, in a dialog with a permalink. */
 import { html, nothing, type TemplateResult } from "lit";
 import "../charts/picture";
-import { instant, price, quoteOf, money } from "../format";
-import type { EventView, WhyView } from "../shapes";
+import { fixed, instant, money, price, quantity, quoteOf, usd } from "../format";
+import type { Attempt, EventView, Mismatch, WhyView } from "../shapes";
 import { synopsis } from "./decision";
 import { lesson } from "./memory";
 import { rule } from "./rules";
@@ -37,11 +37,13 @@ export function whyDialog({ why, chart, close, copy }: WhyProps): TemplateResult
 }
 
 function told(view: WhyView, chart: WhyProps["chart"], copy: WhyProps["copy"]): TemplateResult {
-  const { decision, recalled, rules, events } = view;
+  const { decision, recalled, rules, events, attempts, mismatches } = view;
   return html`
     <div class="body">${synopsis(decision)}</div>
     ${part("The chart at that close", html`<decision-picture .decision=${decision.id} .load=${chart}></decision-picture>`, true)}
     ${text("What it answered", view.reply, copy, true)}
+    ${mismatches.length ? part(`Figures it got wrong (${mismatches.length})`, html`<ul class="events">${mismatches.map(misstated)}</ul>`, true) : nothing}
+    ${attempts.length ? part(`How it was asked (${attempts.length === 1 ? "once" : `${attempts.length} times`})`, html`<ol class="events">${attempts.map(asked)}</ol>`, attempts.length > 1) : nothing}
     ${text("What it was asked", view.user_prompt, copy)}
     ${text("Standing instructions", view.system_prompt, copy)}
     ${text("Snapshot: all that was known", pretty(view.snapshot), copy)}
@@ -66,6 +68,16 @@ function text(title: string, content: string | null, copy: WhyProps["copy"], ope
   return part(title, content === null ? html`<p class="muted">The archive no longer has it, or it was never asked.</p>`
     : html`<div class="text-place"><button type="button" class="copy" aria-label="Copy: ${title}" @click=${() => copy(content)}>Copy</button>
         <pre tabindex="0" role="region" aria-label=${title}>${content}</pre></div>`, open);
+}
+
+function misstated({ name, stated, computed }: Mismatch): TemplateResult {
+  return html`<li><strong>${name}</strong> stated as ${quantity(stated)}, ${computed === null ? "but there is no such figure" : html`computed ${quantity(computed)}`}</li>`;
+}
+
+function asked(one: Attempt): TemplateResult {
+  const { input_tokens: read, output_tokens: written, cost_usd: cost } = one;
+  const took = [`${fixed(one.latency_s, 1)} s`, read === null || written === null ? "" : `${read} + ${written} tokens`, cost === null ? "" : usd(cost)];
+  return html`<li><time datetime=${one.asked_at}>${instant(one.asked_at)}</time> ${one.model} at ${one.provider}: ${one.fault === null ? "answered" : html`<strong>${one.fault.replace("_", " ")}</strong>`}, ${took.filter(Boolean).join(", ")}${one.said ? html`<br><span class="muted">${one.said}</span>` : nothing}</li>`;
 }
 
 function pretty(json: string | null): string | null {

@@ -1,13 +1,14 @@
 """What memory compares: words and numbers of one snapshot."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import log
 
 import pytest
 
-from semanticsignal.domain.analysis import Phase, Regime, Snapshot, Trend
+from semanticsignal.domain.analysis import BookView, Depth, Phase, Regime, Snapshot, Trend
+from semanticsignal.domain.context import Reading, Unit
 from semanticsignal.domain.market import Symbol, Timeframe
 from semanticsignal.logic.analyse.conditions import conditions
 
@@ -78,8 +79,51 @@ def test_an_ordinary_market_in_numbers() -> None:
             "volume_log": 0.0,
             "bollinger": 0.5,
             "weekend": 0.0,
+            "sentiment": None,
+            "pressure": None,
         }
     )
+
+
+def felt(value: int, hours_ago: float = 1) -> Reading:
+    true_at = WEDNESDAY - timedelta(hours=hours_ago)
+    return Reading("fear_greed", Decimal(value), Unit.POINTS, true_at, true_at + timedelta(days=2), "alternative.me")
+
+
+def pressed(*imbalances: tuple[int, float]) -> BookView:
+    depths = tuple(Depth(levels, 1.0, 1.0, ratio) for levels, ratio in imbalances)
+    return BookView(WEDNESDAY, "hand", 100.0, 1.0, depths, (), ())
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        (0, "extreme fear"), (25, "extreme fear"), (26, "fear"), (45, "fear"), (46, "neutral"), (54, "neutral"),
+        (55, "greed"), (74, "greed"), (75, "extreme greed"), (100, "extreme greed"),
+    ],
+)  # fmt: skip
+def test_sentiment_is_the_newest_fear_and_greed_in_the_words_of_its_publisher(value: int, word: str) -> None:
+    told = conditions(replace(SNAPSHOT, readings=(felt(99 - value, 25), felt(value))))
+
+    assert (told.labels["sentiment"], told.numbers["sentiment"]) == (word, float(value))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "word"),
+    [
+        (-1.0, "strong selling"), (-0.31, "strong selling"), (-0.3, "selling"), (-0.11, "selling"), (-0.1, "balanced"),
+        (0.1, "balanced"), (0.11, "buying"), (0.3, "buying"), (0.31, "strong buying"), (1.0, "strong buying"),
+    ],
+)  # fmt: skip
+def test_pressure_is_the_imbalance_within_twenty_rungs(ratio: float, word: str) -> None:
+    told = conditions(replace(SNAPSHOT, book=pressed((5, 0.9), (10, -0.9), (20, ratio), (50, 0.0))))
+
+    assert (told.labels["pressure"], told.numbers["pressure"]) == (word, ratio)
+
+
+def test_a_short_book_presses_with_what_it_has() -> None:
+    assert conditions(replace(SNAPSHOT, book=pressed((5, 0.2), (10, 0.4)))).numbers["pressure"] == 0.4
+    assert conditions(replace(SNAPSHOT, book=pressed((3, 0.2)))).numbers["pressure"] == 0.2
 
 
 @pytest.mark.parametrize(

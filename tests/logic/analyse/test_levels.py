@@ -1,6 +1,7 @@
 """Support and resistance on bars one can check with a pencil."""
 
 import numpy as np
+import pytest
 
 from semanticsignal.domain.analysis import Level
 from semanticsignal.logic.analyse.levels import levels
@@ -43,6 +44,24 @@ def test_swings_within_half_an_atr_are_one_level_at_their_mean() -> None:
 
     assert [round(x.price, 3) for x in apart] == [110.0, 110.4]
     assert [(round(x.price, 3), x.touches, x.bars_ago) for x in together] == [(110.2, 2, 10)]
+
+
+def test_a_level_tells_the_volume_of_the_bars_that_made_it_against_all() -> None:
+    """Two touches on 3 and 5 where the others trade 1: 4 against a mean of 47/41."""
+    high = tent({10: 110.0, 30: 110.4}, 41)
+    traded = np.ones(41)
+    traded[10], traded[30] = 3.0, 5.0
+
+    (told,) = [x for x in levels(high, high - 50, 100.0, atr=1.0, traded=traded) if x.price > 100]
+
+    assert told.volume_ratio == pytest.approx(4 / (47 / 41))
+
+
+def test_where_nothing_was_traded_a_level_has_no_volume() -> None:
+    high = tent({20: 110.0}, 41)
+
+    assert {x.volume_ratio for x in levels(high, high - 50, 100.0, atr=1.0, traded=np.zeros(41))} == {None}
+    assert {x.volume_ratio for x in levels(high, high - 50, 100.0, atr=1.0)} == {None}
 
 
 def test_the_newest_five_bars_hold_no_swing_yet() -> None:

@@ -13,7 +13,7 @@ from world import INDICATORS, d, position, snapshot
 
 from semanticsignal.domain.decision import Action, Briefing, Reply, Signal
 from semanticsignal.domain.market import MarketKind, exact
-from semanticsignal.domain.policy import Memory, Risk
+from semanticsignal.domain.policy import Settings
 from semanticsignal.domain.trading import Account, Portfolio, Position, Side
 from semanticsignal.logic.decide import analyst, prompt, reply
 
@@ -43,7 +43,7 @@ def asked(
     """What it answers, and how that is read."""
     portfolio = replace(FLAT, positions=(held,) if held else ())
     seen = snapshot(price, **numbers)
-    words = prompt.prompt(Briefing(seen, portfolio, kind, d(tick)), Risk(), Memory())
+    words = prompt.prompt(Briefing(seen, portfolio, kind, d(tick)), Settings())
     text = analyst.answer(words.system, words.user)
     return orjson.loads(text), reply.signal(Reply(text, "analyst"), seen.price, kind)
 
@@ -134,7 +134,7 @@ def test_its_stop_never_loosens() -> None:
 
 def test_it_is_less_sure_where_precedents_lost_and_never_silenced_by_them() -> None:
     """A veto would be for ever: what is not traded any more teaches nothing new."""
-    words = prompt.prompt(Briefing(snapshot("100", **UP), FLAT, MarketKind.PERP, d("0.01")), Risk(), Memory())
+    words = prompt.prompt(Briefing(snapshot("100", **UP), FLAT, MarketKind.PERP, d("0.01")), Settings())
     warned = words.user.replace("verdict: unknown, no closed trade yet", "verdict: 0 of 4 won, mean return -2.00 %")
 
     free = orjson.loads(analyst.answer(words.system, words.user))

@@ -9,7 +9,7 @@ import pytest
 from world import BTC, ETH, H4, MONDAY, d, position, settings, signal, snapshot
 
 from semanticsignal.domain.analysis import Phase
-from semanticsignal.domain.decision import Action, Briefing, Refusal, Signal
+from semanticsignal.domain.decision import Action, Briefing, Calibration, Refusal, Signal, Verdict
 from semanticsignal.domain.learning import Conditions, Experience, Recalled
 from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.policy import Memory, Risk
@@ -413,3 +413,45 @@ def test_a_refusal_keeps_what_the_model_wanted() -> None:
     assert verdict.action is Action.HOLD
     assert verdict.signal == signal(confidence=0.1)
     assert verdict.refusals == (Refusal("confidence", "needs 55%, was 10%"),)
+
+
+ENTRY = Verdict(Action.BUY, signal(Action.BUY, "98", "104", confidence=0.8), notes=("before",))
+
+
+def test_a_model_that_boasts_is_read_down_and_may_not_enter() -> None:
+    """Slope 0: whatever it says is worth one half."""
+    found = judge.recalibrated(ENTRY, Calibration(500, 0.0), Risk())
+
+    assert found.action is Action.HOLD
+    assert [refusal.guard for refusal in found.refusals] == ["confidence"]
+    assert found.signal is not None and found.signal.confidence_ratio == 0.5
+    assert found.notes == (
+        "before", "confidence 80% read as 50%: 500 forecasts of this model were worth a slope of 0.00",
+    )  # fmt: skip
+
+
+def test_half_a_slope_leaves_two_thirds_of_eight_in_ten() -> None:
+    """Odds of 4 to 1 become 2 to 1."""
+    found = judge.recalibrated(ENTRY, Calibration(500, 0.5), Risk())
+
+    assert found.action is Action.BUY
+    assert found.signal is not None and found.signal.confidence_ratio == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_a_short_is_read_down_like_a_long() -> None:
+    short = Verdict(Action.SELL, signal(Action.SELL, "102", "96", confidence=0.8))
+
+    found = judge.recalibrated(short, Calibration(500, 0.5), Risk())
+
+    assert found.signal is not None and found.signal.confidence_ratio == pytest.approx(2 / 3, abs=1e-4)
+
+
+@pytest.mark.parametrize("known", [None, Calibration(300, 1.0), Calibration(300, 2.0)])
+def test_who_is_as_right_as_they_say_or_unknown_is_taken_at_their_word(known: Calibration | None) -> None:
+    assert judge.recalibrated(ENTRY, known, Risk()) == ENTRY
+
+
+def test_only_entries_are_read_down() -> None:
+    held = Verdict(Action.HOLD, signal(Action.BUY, confidence=0.9))
+
+    assert judge.recalibrated(held, Calibration(500, 0.0), Risk()) == held

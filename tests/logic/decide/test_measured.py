@@ -73,15 +73,16 @@ def test_what_has_no_family_is_told_with_the_others() -> None:
 def test_levels_pivots_and_retracements_are_told_with_their_distance() -> None:
     seen = replace(
         snapshot(),
-        levels=(Level("support", 98.765, 3, 12, -0.5),),
+        levels=(Level("support", 98.765, 3, 12, -0.5, 1.756),),
         pivots=(Mark("r1", 101.0, 1.25), Mark("p", 100.0, None)),
         retracement=Retracement(90.0, 110.0, 30, 7, (Mark("0.5", 100.0, -0.1),)),
     )
 
-    lines = list(measured.indicators(seen, TICK))
+    lines = list(measured.shapes(seen, TICK))
 
-    assert lines[-3:] == [
-        "support: 98.77, touched 3 times, last 12 bars ago, -0.50 ATR away",
+    assert lines == [
+        "[shapes]",
+        "support: 98.77, touched 3 times, last 12 bars ago, -0.50 ATR away, on 1.76 of the mean volume",
         "pivots of the last day: r1 101.00 (+1.25 ATR), p 100.00",
         "retracement of 90.00 30 bars ago to 110.00 7 bars ago: 0.5 100.00 (-0.10 ATR)",
     ]

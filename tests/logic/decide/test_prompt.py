@@ -3,16 +3,18 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from world import BTC, MONDAY, d, decision, position, signal, snapshot
 
 from semanticsignal.domain.analysis import Level, Pattern
-from semanticsignal.domain.decision import Action, Briefing, Refusal
+from semanticsignal.domain.decision import Action, Briefing, Mismatch, Refusal
 from semanticsignal.domain.learning import Conditions, Experience, Recalled, RuleKind, RuleStatus, SemanticRule
 from semanticsignal.domain.market import MarketKind
-from semanticsignal.domain.policy import Memory, Risk
-from semanticsignal.domain.trading import Account, ExitReason, Portfolio, Side
+from semanticsignal.domain.policy import Memory, Model, Risk, Settings, Version
+from semanticsignal.domain.trading import Account, ExitReason, Portfolio, Record, Side
+from semanticsignal.logic.analyse.sessions import session
 from semanticsignal.logic.decide import prompt
 
 FLAT = Portfolio(0, Account(d(10_000)))
@@ -25,7 +27,7 @@ def briefing(**changes: object) -> Briefing:
 
 
 def user(of: Briefing) -> str:
-    return prompt.prompt(of, Risk(), Memory()).user
+    return prompt.prompt(of, Settings()).user
 
 
 def lived(is_win: bool, return_ratio: float, insight: str = "it rose") -> Recalled:
@@ -55,11 +57,11 @@ def rule(status: RuleStatus) -> SemanticRule:
 
 
 def test_the_same_briefing_gives_the_same_bytes() -> None:
-    first = prompt.prompt(briefing(), Risk(), Memory())
-    second = prompt.prompt(briefing(), Risk(), Memory())
+    first = prompt.prompt(briefing(), Settings())
+    second = prompt.prompt(briefing(), Settings())
 
     assert first == second
-    assert (first.id, first.version, first.image) == (briefing().snapshot.id, "trader_v2", None)
+    assert (first.id, first.version, first.image) == (briefing().snapshot.id, "trader_v3", None)
 
 
 def test_what_is_unknown_is_shown_as_unknown() -> None:
@@ -109,22 +111,39 @@ def test_a_simulated_market_says_so() -> None:
 
 
 def test_a_weekend_is_named_and_a_weekday_is_not() -> None:
-    sunday = replace(briefing().snapshot, closed_at=MONDAY - timedelta(hours=4))
+    at = MONDAY - timedelta(hours=4)
+    sunday = replace(briefing().snapshot, closed_at=at, session=session(at))
+    monday = replace(briefing().snapshot, session=session(briefing().snapshot.closed_at))
 
     assert "weekend: yes" in user(briefing(snapshot=sunday))
-    assert "weekend" not in user(briefing())
+    assert "weekend" not in user(briefing(snapshot=monday))
+
+
+def test_the_calendar_says_how_far_it_is_to_what_others_watch() -> None:
+    """Sunday 20:00 UTC in winter: Chicago opens at 23:00."""
+    at = MONDAY - timedelta(hours=4)
+    sunday = user(briefing(snapshot=replace(briefing().snapshot, closed_at=at, session=session(at)))).splitlines()
+    at = MONDAY + timedelta(hours=4)
+    monday = user(briefing(snapshot=replace(briefing().snapshot, closed_at=at, session=session(at)))).splitlines()
+
+    assert "daily_close: in 4 h; weekly_close: in 4 h" in sunday
+    assert "cme_futures: closed, open in 3 h; a gap may be left and filled" in sunday
+    assert "daily_close: in 20 h; weekly_close: in 164 h" in monday
+    assert "cme_futures: trading, close in 114 h" in monday
 
 
 def test_shapes_and_levels_are_shown() -> None:
     seen = replace(
         briefing().snapshot,
-        patterns=(Pattern("macd_cross_up", 0.75, (4, 3)),),
+        patterns=(Pattern("macd_cross_up", 0.75, (4, 3), "up"), Pattern("bollinger_squeeze", 0.5, (0,))),
         levels=(Level("support", 98.765, 3, 12),),
     )
 
     lines = user(briefing(snapshot=seen)).splitlines()
 
-    assert "pattern: macd_cross_up, 3 bars ago, confidence 0.75" in lines
+    assert "[shapes]" in lines
+    assert "pattern: macd_cross_up, 3 bars ago, confidence 0.75, its books expect up" in lines
+    assert "pattern: bollinger_squeeze, 0 bars ago, confidence 0.50" in lines
     assert "support: 98.77, touched 3 times, last 12 bars ago" in lines
 
 
@@ -190,6 +209,105 @@ def test_the_last_decision_is_shown_with_what_spoke_against_it() -> None:
     assert "refused: confidence: needs 55%, was 10%" in text
 
 
+def test_the_last_decision_is_shown_with_what_was_thought_and_what_was_misstated() -> None:
+    wanted = replace(
+        signal(Action.BUY, "98", "104", confidence=0.61),
+        reasoning="RSI is\n34 and turns",
+        invalidation="a close below 95",
+    )
+    last = decision(
+        wanted,
+        action=Action.HOLD,
+        mismatches=(Mismatch("rsi_14", 34.0, 61.234), Mismatch("magic\nside", 7.0, None)),
+    )
+
+    lines = user(briefing(last=last)).splitlines()
+
+    assert "wanted: BUY" in lines
+    assert "stated_confidence: 61%" in lines
+    assert "it was thought: RSI is 34 and turns" in lines
+    assert "it would be wrong if: a close below 95" in lines
+    assert "misstated: rsi_14 as 34, it was 61.234" in lines
+    assert "misstated: magic side as 7, there is no such figure" in lines
+
+
+def test_the_record_is_of_the_last_trades_and_silent_before_the_first() -> None:
+    told = Record(
+        trades=50, wins=21, net_quote=d("-12.345"), profit_factor=None, expectancy_quote=d("-0.2469"), mean_r=0.1
+    )
+
+    lines = user(briefing(record=told, portfolio=replace(FLAT, closed_trades=73))).splitlines()
+
+    assert "[record]" not in user(briefing())
+    assert "closed_trades: 73 of all pairs; what follows is of the last 50" in lines
+    assert "won: 21 of 50, net -12.34" in lines
+    assert "expectancy: -0.25 a trade" in lines
+    assert "mean_r: +0.10" in lines
+    assert not any(line.startswith("profit_factor") for line in lines)
+
+
+def test_a_picture_goes_with_its_caption_and_without_one_nobody_is_told_of_any() -> None:
+    seeing, blind = (prompt.prompt(briefing(chart=png), Settings()) for png in (b"PNG", None))
+
+    assert (seeing.image, blind.image) == (b"PNG", None)
+    assert "picture" in seeing.caption
+    assert blind.caption == ""
+    for words in (seeing, blind):
+        assert not re.search("picture|chart|image", words.system + words.user)
+    assert prompt.prompt_sha256(seeing) != prompt.prompt_sha256(blind)
+
+
+def test_a_reply_can_be_checked_with_what_the_prompt_carries() -> None:
+    words = prompt.prompt(briefing(kind=MarketKind.PERP), Settings())
+
+    assert (words.price, words.kind) == (d("100.5"), MarketKind.PERP)
+
+
+def test_two_versions_are_tried_on_about_half_of_the_cycles_each_and_each_cycle_always_on_the_same() -> None:
+    both: tuple[Version, ...] = ("trader_v3", "trader_v3_debate")
+    ids = [f"BTC/USDC#4h#{number}" for number in range(400)]
+
+    drawn = [prompt.chosen(one, both) for one in ids]
+
+    assert drawn == [prompt.chosen(one, both) for one in ids]
+    assert 160 < drawn.count("trader_v3") < 240
+    assert {prompt.chosen(one, both[:1]) for one in ids} == {"trader_v3"}
+
+
+def test_the_version_is_on_the_prompt_and_changes_what_is_asked() -> None:
+    plain, debate = (
+        prompt.prompt(briefing(), Settings(model=Model(prompts=(version,)))) for version in get_args(Version)
+    )
+
+    assert (plain.version, debate.version) == ("trader_v3", "trader_v3_debate")
+    assert plain.user == debate.user
+    assert "two voices" in debate.system and "two voices" not in plain.system
+
+
+def test_every_version_that_can_be_set_is_there() -> None:
+    assert set(prompt._methods()) == set(get_args(Version))
+
+
+def test_what_there_is_no_room_for_is_left_out_by_its_worth_and_named() -> None:
+    """The standing words alone take more than nothing: with the least room all that is expendable goes."""
+    full = briefing(recalled=(lived(True, 0.02),), stored=40, record=Record(1, 1, d(1), None, d(1), 1.0))
+    seen = replace(full.snapshot, patterns=(Pattern("macd_cross_up", 0.75, (4, 3), "up"),))
+    full = replace(full, snapshot=seen)
+    fixed = prompt.tokens(prompt.system("trader_v3", Risk(), Memory()))
+    whole = {section.name: section.tokens for section in prompt.sections(full, Settings())}
+
+    def names(room: int) -> list[str]:
+        asked = Settings(model=Model(prompt_tokens=fixed + room))
+        return [section.name for section in prompt.sections(full, asked)]
+
+    assert names(sum(whole.values())) == list(whole)
+    assert "record" not in names(sum(whole.values()) - 1)
+    assert set(whole) - set(names(0)) == {"record", "shapes", "memory"}
+    cramped = prompt.sections(full, Settings(model=Model(prompt_tokens=1)))
+    assert "left out: record, shapes, memory" in cramped[0].text.splitlines()
+    assert "left out" not in prompt.sections(full, Settings())[0].text
+
+
 def test_words_of_others_cannot_pretend_to_be_figures() -> None:
     """A server's error page, kept as the reason of a refusal, is read by the next model."""
     last = decision(
@@ -213,20 +331,22 @@ def test_the_standing_words_name_the_constants_that_are_enforced() -> None:
         tighten_progress_ratio=0.17,
     )
 
-    system = prompt.prompt(briefing(), odd, Memory(penalty_ratio=0.13)).system
+    system = prompt.prompt(briefing(), Settings(risk=odd, memory=Memory(penalty_ratio=0.13))).system
 
     assert "Reward/risk at least 1.75 (1.35 in a ranging market)" in system
     assert "stop between 1.23 % and 9.87 % from the price" in system
     assert "confidence of at least 61 for an entry" in system
     assert "only after 17 % of the way" in system
     assert "lowers your confidence by 13" in system
-    assert "{" not in system.replace('{"schema"', "").replace('"factors": {"trend"', "")
+    assert "{" not in system.replace('{"schema"', "").replace('"factors": {"trend"', "").replace('[{"name"', "")
 
 
 def test_the_standing_words_show_the_schema_that_is_read() -> None:
-    system = prompt.system(Risk(), Memory())
+    system = prompt.system("trader_v3", Risk(), Memory())
 
     for name in (
+        "figures",
+        "reward_risk",
         "action",
         "confidence",
         "stop_price",

@@ -134,6 +134,10 @@ class LanguageModel(Protocol):
 
     async def complete(self, prompt: Prompt) -> Reply: ...
 
+    async def close(self) -> None:
+        """Connections, and whatever else is held."""
+        ...
+
 
 class Purse(Protocol):
     """What models may cost, shared by every process of a deployment. Raises LedgerUnavailable."""

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
@@ -54,13 +56,46 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "memory.min_wins": ("wins that make a rule to favor", {"ge": 1, "le": 1000}),
     "memory.min_losses": ("losses that make a rule to avoid", {"ge": 1, "le": 1000}),
     "memory.penalty_ratio": ("confidence taken off on a losing neighborhood", {"ge": 0, "le": 1}),
-    "model.provider": ("analyst (built in), or openai_compatible", {"pattern": "^(analyst|openai_compatible)$"}),
-    "model.base_url": ("OpenAI-compatible server", {"pattern": r"^https?://", "max_length": 500}),
+    "model.provider": (
+        "analyst (built in), google, openrouter, blockrun, local, openai_compatible (as local), or all: google, "
+        "openrouter, blockrun, local, as far as there are keys",
+        {},
+    ),
+    "model.base_url": (
+        "OpenAI-compatible server of local, LM Studio's for one",
+        {"pattern": r"^https?://", "max_length": 500},
+    ),
     "model.name": (
-        "model asked for; several, separated by commas, in that order",
+        "model that local is asked for; several, separated by commas, in that order",
         {"min_length": 1, "max_length": 200},
     ),
     "model.timeout_s": ("time for a whole answer, seconds", {"gt": 0, "le": 600}),
+    "model.deadline_s": ("time for a decision, whoever is asked, seconds", {"gt": 0, "le": 840}),
+    "model.max_output_tokens": ("length of an answer, thoughts included, tokens", {"ge": 256, "le": 65_536}),
+    "model.has_chart": ("whether models that can see are shown the chart", {}),
+    "model.local_has_vision": ("whether the model of local can see", {}),
+    "model.prompts": ("versions of the prompt; of several, each cycle is asked with one, by its id", {"min_length": 1}),
+    "model.prompt_tokens": ("room for a prompt, tokens (estimated)", {"ge": 3000, "le": 200_000}),
+    "google.model": ("model of Google AI Studio", {"pattern": r"^[A-Za-z0-9][\w.\-]{0,99}$"}),
+    "google.thinking": ("none, minimal, low, medium or high", {}),
+    "google.has_code_execution": ("whether it may run code of its own to look at the chart", {}),
+    "google.base_url": (
+        "another address of the same API; empty: Google's",
+        {"pattern": r"^(https?://.*)?$", "max_length": 500},
+    ),
+    "openrouter.model": ("model asked for", {"min_length": 1, "max_length": 200}),
+    "openrouter.fallback_model": ("asked next, with words alone; empty: none", {"max_length": 200}),
+    "openrouter.reasoning": ("none, minimal, low, medium or high", {}),
+    "openrouter.base_url": ("address of the API", {"pattern": r"^https?://", "max_length": 500}),
+    "blockrun.model": ("model asked for", {"min_length": 1, "max_length": 200}),
+    "blockrun.base_url": ("address of the API", {"pattern": r"^https?://", "max_length": 500}),
+    "blockrun.payees": ("addresses that may be paid, 0x…; none: nobody is", {"max_length": 10}),
+    "blockrun.chain": ("base, or base-sepolia for tests", {}),
+    "blockrun.call_usd": ("most that one answer may cost, US dollars", {"gt": 0, "le": Decimal(10)}),
+    "blockrun.day_usd": ("most that a UTC day may cost, US dollars", {"gt": 0, "le": Decimal(1000)}),
+    "budget.call_usd": ("most that one answer of any model may cost, US dollars", {"gt": 0, "le": Decimal(100)}),
+    "budget.day_usd": ("most that a UTC day may cost, all models, US dollars", {"gt": 0, "le": Decimal(10_000)}),
+    "budget.month_usd": ("most that a month may cost, all models, US dollars", {"gt": 0, "le": Decimal(100_000)}),
     "collect.fallbacks": (
         "venues asked when the first cannot answer, and as second opinions, in this order; none: only the first",
         {"max_length": 12},
@@ -95,8 +130,9 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "cloud.alarm_email": ("who hears the alarms", {"pattern": r"^([^@\s]+@[^@\s]+)?$", "max_length": 200}),
     "cloud.log_days": ("how long logs are kept, days; rounded up to what CloudWatch offers", {"ge": 1, "le": 3653}),
 }
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 # Said with commas, as a JSON list, or as none, by a flag or a variable.
-LISTS = ("symbols", "feeds", "fallbacks")
+LISTS = ("symbols", "feeds", "fallbacks", "prompts", "payees")
 # Where the settings lie, recorded data for tests and benchmarks, and what the cloud calls its parts.
 PLACES = {
     "table": "SEMSIG_TABLE",
@@ -108,6 +144,13 @@ PLACES = {
     "chroma": "SEMSIG_CHROMA_URL",
     "secrets": "SEMSIG_SECRETS",
     "metrics": "SEMSIG_METRICS",
+}
+# Sections that say where a model is, and the secret that it is shown.
+KEYED = {
+    "model": "MODEL_API_KEY",
+    "google": "GOOGLE_STUDIO_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+    "blockrun": "BLOCKRUN_WALLET_KEY",
 }
 RESERVED = {"SEMSIG_CONFIG", "SEMSIG_DATA", *PLACES.values()}
 
@@ -143,8 +186,25 @@ def places(environ: Mapping[str, str] | None = None) -> Places:
 
 
 def secret(name: str, environ: Mapping[str, str] | None = None) -> str:
-    """From the environment; empty where it is not set."""
-    return (os.environ if environ is None else environ).get(name, "")
+    """From the environment, else from the file .env beside us; empty where neither has it. Raises InvalidSetting for a
+    file that cannot be read."""
+    variables = os.environ if environ is None else environ
+    return variables.get(name) or (_dotenv() if environ is None else {}).get(name, "")
+
+
+def _dotenv() -> Mapping[str, str]:
+    """Read anew each time: a secret is asked for once or twice in the life of a process."""
+    path = Path(".env")
+    if not path.is_file():
+        return {}
+    from dotenv.parser import parse_stream
+
+    try:
+        with path.open(encoding="utf-8") as lines:
+            told = {one.key: one.value for one in parse_stream(lines) if not one.error}
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise InvalidSetting(f"cannot read secrets from .env, was {type(wrong).__name__}") from None
+    return {name: value for name, value in told.items() if name and value}
 
 
 def load(
@@ -185,6 +245,7 @@ def _validated(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
         settings: Settings = _build(Settings, _MODEL.model_validate(merged))
     except ValidationError as wrong:
         raise InvalidSetting(_said(wrong, origins)) from wrong
+    _check_payees(settings.blockrun.payees)
     for key, pairs in (("symbols", settings.symbols), ("simulation.symbols", settings.simulation.symbols)):
         try:
             names = [str(Symbol.parse(pair)) for pair in pairs]
@@ -277,10 +338,33 @@ def _parsed(key: str, text: str) -> Any:
 
 def _check_address(merged: Mapping[str, Any]) -> None:
     """A name and a password would be printed wherever the address is; the refusal does not repeat them either."""
-    model = merged.get("model")
-    address = model.get("base_url") if isinstance(model, Mapping) else None
-    if isinstance(address, str) and "@" in address:
-        raise InvalidSetting("model.base_url holds no name and password, no @; a key is MODEL_API_KEY in .env")
+    for section, variable in KEYED.items():
+        told = merged.get(section)
+        address = told.get("base_url") if isinstance(told, Mapping) else None
+        if not isinstance(address, str):
+            continue
+        if "@" in address:
+            raise InvalidSetting(f"{section}.base_url holds no name and password, no @; a key is {variable} in .env")
+        if not _is_address(address):
+            raise InvalidSetting(f"{section}.base_url is http://… or https://… with a host and no more than a path")
+
+
+def _is_address(address: str) -> bool:
+    """Empty: the provider's own."""
+    try:
+        found = urlsplit(address)
+        return not address or (bool(found.hostname) and found.port != 0)
+    except ValueError:
+        return False
+
+
+def _check_payees(payees: Iterable[str]) -> None:
+    """A wallet's key looks much like its address: what is wrong is not repeated."""
+    for payee in payees:
+        if not ADDRESS.fullmatch(payee):
+            raise InvalidSetting(
+                f"blockrun.payees are addresses, 0x and 40 hex digits, was one of {len(payee)} characters"
+            )
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any], prefix: str, origin: str, origins: dict[str, str]) -> None:
@@ -298,5 +382,6 @@ def _said(wrong: ValidationError, origins: Mapping[str, str]) -> str:
     key = ".".join(str(part) for part in first["loc"])
     origin = next((where for dotted, where in origins.items() if key.startswith(dotted)), "config.toml")
     if first["type"] == "extra_forbidden":
-        return f"{key} is no setting (from {origin}), was {first['input']!r}; config.toml lists every key"
+        # what was meant for .env may have been put here: it is not repeated
+        return f"{key} is no setting (from {origin}); config.toml lists every key, .env.example the secrets"
     return f"{key}: {first['msg']} (from {origin}), was {first['input']!r}; config.toml lists every key"

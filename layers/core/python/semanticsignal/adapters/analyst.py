@@ -11,3 +11,6 @@ class RulesAnalyst:
 
     async def complete(self, prompt: Prompt) -> Reply:
         return Reply(text=analyst.answer(prompt.system, prompt.user), model=NAME)
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -19,7 +19,7 @@ from ..logic.decide.recall import most_like, vector
 from ..ports import Ledger
 
 # Names what `logic.decide.recall.vector` makes. Another vector is another name: its collections fill from the ledger.
-EMBEDDING = "v1"
+EMBEDDING = "v2"
 EXPERIENCES, RULES = f"experiences_{EMBEDDING}", f"rules_{EMBEDDING}"
 KINDS = ("LessonLearned", "RuleFormed")
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"

@@ -1,8 +1,8 @@
-"""Ledger in one DynamoDB table: one transaction an entry, every read consistent."""
+"""Ledger and purse in one DynamoDB table: one transaction a write, every read consistent."""
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,12 +15,13 @@ from ..domain.errors import BadInput, LedgerConflict, LedgerUnavailable
 from ..domain.ledger import Entry
 from ..domain.market import Symbol, epoch_us
 from ..domain.trading import Portfolio
+from ..logic.decide import purse
 from ..logic.execute.position import empty
 
 Item = dict[str, dict[str, Any]]
 
-# Partitions: the entries in their order, the head they add up to, and where an entry's name points to.
-ENTRIES, HEAD, NAME = "ledger", "head", "id#"
+# Partitions: the entries in their order, the head they add up to, where an entry's name points to; and the purse's.
+ENTRIES, HEAD, NAME, PURSE = "ledger", "head", "id#", "purse#"
 DIGITS = 15
 LAST = 10**DIGITS - 1
 # An item holds at most 400 KB; what is longer than this is kept compressed.
@@ -31,7 +32,58 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.01, 0.5
 CONNECT_S, READ_S, SDK_ATTEMPTS = 2.0, 5.0, 4
 
 
-class DynamoLedger:
+class _Table:
+    """The one table. Raises LedgerUnavailable whenever it does not answer."""
+
+    _what = "ledger"
+
+    def __init__(self, table: str, endpoint_url: str | None) -> None:
+        self._table, self._endpoint_url = table, endpoint_url
+
+    def close(self) -> None:
+        self._client.close()
+
+    async def _got(self, pk: str, sk: str) -> Item | None:
+        answer = await asyncio.to_thread(
+            self._answered, self._client.get_item, TableName=self._table, Key=_key(pk, sk), ConsistentRead=True
+        )
+        found: Item | None = answer.get("Item")
+        return found
+
+    def _transacted(self, actions: list[dict[str, Any]]) -> bool:
+        """All of it or nothing: False when somebody else wrote first. The SDK repeats a lost answer under one token, so
+        a write whose answer was lost counts once."""
+        try:
+            self._client.transact_write_items(TransactItems=actions)
+        except self._client.exceptions.TransactionCanceledException as wrong:
+            reasons = {reason.get("Code") for reason in wrong.response.get("CancellationReasons", [])}
+            if reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+                return False
+            raise LedgerUnavailable(f"cannot write the {self._what} {self._table}: {wrong}") from wrong
+        except _errors() as wrong:
+            raise LedgerUnavailable(f"cannot write the {self._what} {self._table}: {wrong}") from wrong
+        return True
+
+    def _new(self, item: Item) -> dict[str, Any]:
+        return {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+
+    def _answered(self, question: Callable[..., Any], **asked: Any) -> Any:
+        try:
+            return question(**asked)
+        except _errors() as wrong:
+            raise LedgerUnavailable(f"cannot read the {self._what} {self._table}: {wrong}") from wrong
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        retries = {"mode": "standard", "max_attempts": SDK_ATTEMPTS}
+        limits = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries)
+        return boto3.session.Session().client("dynamodb", endpoint_url=self._endpoint_url, config=limits)
+
+
+class DynamoLedger(_Table):
     """Keys: partition `pk`, sort `sk`; local indexes `by_kind` (`kind_seq`) and `by_pair` (`pair_seq`), which unlike
     global ones can be read consistently.
 
@@ -39,10 +91,8 @@ class DynamoLedger:
     So numbers rise without gaps in the order of the commits, and a name is given once. Raises LedgerUnavailable."""
 
     def __init__(self, table: str, start_quote: Decimal, *, endpoint_url: str | None = None) -> None:
-        self._table, self._start, self._endpoint_url = table, start_quote, endpoint_url
-
-    def close(self) -> None:
-        self._client.close()
+        super().__init__(table, endpoint_url)
+        self._start = start_quote
 
     async def portfolio(self) -> Portfolio:
         """Before the first write it is the starting capital; who only reads needs no right to write it."""
@@ -56,7 +106,7 @@ class DynamoLedger:
             head = await self._head()
             if await self._written(entry, head, None):
                 return replace(entry, seq=head.seq + 1)
-            await _pause(entry, attempt)
+            await _pause(entry.id, attempt)
         raise LedgerUnavailable(f"{entry.id} was not written in {ATTEMPTS} tries: others were always first")
 
     async def settle(self, entry: Entry, before: Portfolio, after: Portfolio) -> Entry:
@@ -70,7 +120,7 @@ class DynamoLedger:
                 raise LedgerConflict(f"the portfolio is at version {now}, was read at {before.version}")
             if await self._written(entry, head, after):
                 return replace(entry, seq=head.seq + 1)
-            await _pause(entry, attempt)
+            await _pause(entry.id, attempt)
         raise LedgerUnavailable(f"{entry.id} was not written in {ATTEMPTS} tries: others were always first")
 
     async def entry(self, id: str) -> Entry | None:
@@ -162,36 +212,17 @@ class DynamoLedger:
         except _errors() as wrong:
             raise LedgerUnavailable(f"cannot begin the ledger {self._table}: {wrong}") from wrong
 
-    async def _got(self, pk: str, sk: str) -> Item | None:
-        answer = await asyncio.to_thread(
-            self._answered, self._client.get_item, TableName=self._table, Key=_key(pk, sk), ConsistentRead=True
-        )
-        found: Item | None = answer.get("Item")
-        return found
-
     async def _written(self, entry: Entry, head: "Head", after: Portfolio | None) -> bool:
-        """False when somebody else wrote first: read again. The SDK repeats a lost answer under one token, so a write
-        whose answer was lost counts once."""
+        """False when somebody else wrote first: read again."""
         item = written(entry, head.seq + 1)
         read(item)  # what cannot be read back must never stand: the list only grows
         return await asyncio.to_thread(self._put, item, head, after)
 
     def _put(self, item: Item, head: "Head", after: Portfolio | None) -> bool:
         name = {**_key(f"{NAME}{item['id']['S']}", "id"), "seq": item["seq"]}
-        actions = [{"Put": self._new(name)}, {"Put": self._new(item)}, {"Update": self._moved(head, after)}]
-        try:
-            self._client.transact_write_items(TransactItems=actions)
-        except self._client.exceptions.TransactionCanceledException as wrong:
-            reasons = {reason.get("Code") for reason in wrong.response.get("CancellationReasons", [])}
-            if reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
-                return False
-            raise LedgerUnavailable(f"cannot write the ledger {self._table}: {wrong}") from wrong
-        except _errors() as wrong:
-            raise LedgerUnavailable(f"cannot write the ledger {self._table}: {wrong}") from wrong
-        return True
-
-    def _new(self, item: Item) -> dict[str, Any]:
-        return {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+        return self._transacted(
+            [{"Put": self._new(name)}, {"Put": self._new(item)}, {"Update": self._moved(head, after)}]
+        )
 
     def _moved(self, head: "Head", after: Portfolio | None) -> dict[str, Any]:
         moved: dict[str, Any] = {
@@ -211,20 +242,84 @@ class DynamoLedger:
             }
         return moved
 
-    def _answered(self, question: Callable[..., Any], **asked: Any) -> Any:
-        try:
-            return question(**asked)
-        except _errors() as wrong:
-            raise LedgerUnavailable(f"cannot read the ledger {self._table}: {wrong}") from wrong
 
-    @cached_property
-    def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
+class DynamoPurse(_Table):
+    """In the ledger's table, where no question to the ledger and no filter of its stream finds it: an item an account
+    (`sk` account) and an item a reservation (`sk` reserved), in partitions of their own and without an index's keys.
 
-        retries = {"mode": "standard", "max_attempts": SDK_ATTEMPTS}
-        limits = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries)
-        return boto3.session.Session().client("dynamodb", endpoint_url=self._endpoint_url, config=limits)
+    A sum is text, for a number of DynamoDB has 38 digits. What is written stands only where each account still holds
+    what was read of it. Raises BadInput for what is no name or no sum, LedgerUnavailable, also when something is
+    settled that was never set aside."""
+
+    _what = "purse in"
+
+    def __init__(self, table: str, *, endpoint_url: str | None = None) -> None:
+        super().__init__(table, endpoint_url)
+
+    async def reserve(self, id: str, usd: Decimal, limits: Mapping[str, Decimal]) -> bool:
+        purse.check_names((id, *limits))
+        purse.check_sums((usd, *limits.values()))
+        item = {**_key(f"{PURSE}{id}", "reserved"), "usd": {"S": str(usd)}, "accounts": _listed(limits)}
+        for attempt in range(ATTEMPTS):
+            if await self._reserved(id):
+                return True
+            held = await self._held(limits)
+            after = purse.set_aside(_sums(held), usd, limits)
+            if after is None:
+                return await self._reserved(id) is not None  # filled, it may be, by a twin of whoever asks
+            if await asyncio.to_thread(self._transacted, [{"Put": self._new(item)}, *self._changed(held, after)]):
+                return True
+            await _pause(id, attempt)
+        raise LedgerUnavailable(f"{usd} were not set aside for {id} in {ATTEMPTS} tries: others were always first")
+
+    async def settle(self, id: str, usd: Decimal) -> None:
+        purse.check_names((id,))
+        purse.check_sums((usd,))
+        item = await self._reserved(id)
+        if item is None:
+            raise LedgerUnavailable(f"nothing was set aside under {id!r}, was settled with {usd}")
+        accounts = [account["S"] for account in item["accounts"]["L"]]
+        for attempt in range(ATTEMPTS):
+            held = await self._held(accounts)
+            # Asked after the accounts: what a twin settled meanwhile is no longer in them.
+            if "settled_usd" in (await self._reserved(id) or item):
+                return
+            after = purse.settled(_sums(held), purse.stored(item["usd"]["S"], id), usd)
+            once = {"Update": self._once(id, usd)}
+            if await asyncio.to_thread(self._transacted, [once, *self._changed(held, after)]):
+                return
+            await _pause(id, attempt)
+        raise LedgerUnavailable(f"{id} was not settled in {ATTEMPTS} tries: others were always first")
+
+    async def spent(self, account: str) -> Decimal:
+        purse.check_names((account,))
+        return _sums(await self._held((account,)))[account]
+
+    async def _reserved(self, id: str) -> Item | None:
+        return await self._got(f"{PURSE}{id}", "reserved")
+
+    async def _held(self, accounts: Iterable[str]) -> dict[str, Item | None]:
+        names = tuple(accounts)
+        found = await asyncio.gather(*(self._got(f"{PURSE}{name}", "account") for name in names))
+        return dict(zip(names, found, strict=True))
+
+    def _changed(self, held: Mapping[str, Item | None], after: Mapping[str, Decimal]) -> list[dict[str, Any]]:
+        return [{"Put": self._moved(account, item, after[account])} for account, item in held.items()]
+
+    def _moved(self, account: str, item: Item | None, usd: Decimal) -> dict[str, Any]:
+        put = self._new({**_key(f"{PURSE}{account}", "account"), "usd": {"S": str(usd)}})
+        if item is None:
+            return put
+        return put | {"ConditionExpression": "usd = :read", "ExpressionAttributeValues": {":read": item["usd"]}}
+
+    def _once(self, id: str, usd: Decimal) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Key": _key(f"{PURSE}{id}", "reserved"),
+            "UpdateExpression": "SET settled_usd = :usd",
+            "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(settled_usd)",
+            "ExpressionAttributeValues": {":usd": {"S": str(usd)}},
+        }
 
 
 class Head(NamedTuple):
@@ -284,6 +379,16 @@ def _unpacked(value: dict[str, Any]) -> bytes:
     return value["S"].encode() if "S" in value else zlib.decompress(value["B"])
 
 
+def _listed(names: Iterable[str]) -> dict[str, Any]:
+    return {"L": [{"S": name} for name in names]}
+
+
+def _sums(held: Mapping[str, Item | None]) -> dict[str, Decimal]:
+    return {
+        account: purse.stored(item["usd"]["S"], account) if item else purse.NOTHING for account, item in held.items()
+    }
+
+
 def _key(pk: str, sk: str) -> Item:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
@@ -292,9 +397,9 @@ def _place(seq: int) -> str:
     return f"{seq:0{DIGITS}d}"
 
 
-async def _pause(entry: Entry, attempt: int) -> None:
-    """Longer each time, and of another length for each entry: who collided once should not collide again."""
-    spread = sha256(f"{entry.id} {attempt}".encode()).digest()[0] / 255
+async def _pause(id: str, attempt: int) -> None:
+    """Longer each time, and of another length for each name: who collided once should not collide again."""
+    spread = sha256(f"{id} {attempt}".encode()).digest()[0] / 255
     await asyncio.sleep(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt) * (0.25 + 0.75 * spread))
 
 

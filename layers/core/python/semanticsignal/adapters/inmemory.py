@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..domain.decision import Prompt, Reply
-from ..domain.errors import LedgerConflict, ModelUnavailable
+from ..domain.errors import LedgerConflict, LedgerUnavailable, ModelUnavailable
 from ..domain.learning import Conditions, Experience, SemanticRule
 from ..domain.ledger import Entry
 from ..domain.market import Symbol, epoch_us
 from ..domain.trading import Portfolio
+from ..logic.decide import purse
 from ..logic.decide.recall import SCALE, most_like, vector
 from ..logic.execute.position import empty
 from ..ports import Archive
@@ -92,6 +93,42 @@ class InMemoryLedger:
 
     async def last_seq(self) -> int:
         return len(self._entries)
+
+
+class InMemoryPurse:
+    """Gone with the process, and so is what it knew to be spent. Raises BadInput for what is no name or no sum,
+    LedgerUnavailable when something is settled that was never set aside."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Decimal] = {}
+        # What was set aside, and in which accounts; None once it was settled.
+        self._reserved: dict[str, tuple[Decimal, tuple[str, ...]] | None] = {}
+
+    async def reserve(self, id: str, usd: Decimal, limits: Mapping[str, Decimal]) -> bool:
+        purse.check_names((id, *limits))
+        purse.check_sums((usd, *limits.values()))
+        if id in self._reserved:
+            return True
+        held = {account: self._held.get(account, purse.NOTHING) for account in limits}
+        after = purse.set_aside(held, usd, limits)
+        if after is None:
+            return False
+        self._held |= after
+        self._reserved[id] = usd, tuple(limits)
+        return True
+
+    async def settle(self, id: str, usd: Decimal) -> None:
+        purse.check_names((id,))
+        purse.check_sums((usd,))
+        if id not in self._reserved:
+            raise LedgerUnavailable(f"nothing was set aside under {id!r}, was settled with {usd}")
+        if reserved := self._reserved[id]:
+            self._held |= purse.settled({account: self._held[account] for account in reserved[1]}, reserved[0], usd)
+            self._reserved[id] = None
+
+    async def spent(self, account: str) -> Decimal:
+        purse.check_names((account,))
+        return self._held.get(account, purse.NOTHING)
 
 
 class InMemoryArchive:
@@ -218,3 +255,6 @@ class ScriptedModel:
         if not self._texts:
             raise ModelUnavailable(f"the script has {len(self.prompts) - 1} replies, was asked once more")
         return Reply(text=self._texts.pop(0), model=self._name)
+
+    async def close(self) -> None:
+        """Nothing is held."""

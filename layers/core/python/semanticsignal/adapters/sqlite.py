@@ -1,7 +1,7 @@
-"""Ledger and outbox in one SQLite file: one transaction an entry, durable when the call returns."""
+"""Ledger and outbox in one SQLite file, purse in another: one transaction a write, durable when the call returns."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from ..domain.errors import BadInput, LedgerConflict, LedgerUnavailable
 from ..domain.ledger import Entry
 from ..domain.market import Symbol, epoch_us
 from ..domain.trading import Portfolio
+from ..logic.decide import purse
 from ..logic.execute.position import empty
 
 SCHEMA = """
@@ -27,29 +28,88 @@ CREATE TABLE IF NOT EXISTS portfolio (
     one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+# Not WAL, which several processes cannot turn on at once. EXTRA: a power cut gives back no money that was set aside.
+PURSE_SCHEMA = """
+PRAGMA synchronous=EXTRA;
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, usd TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reservations (id TEXT PRIMARY KEY, usd TEXT NOT NULL, settled_usd TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS shares (id TEXT, account TEXT, PRIMARY KEY (id, account)) WITHOUT ROWID;
+COMMIT;
+"""
 DECODED = 4096
+PATIENCE_S = 5
 
 
-class SqliteLedger:
-    """`is_durable`: flush to the disk at every commit. Without it a power cut may lose the last entries (never a killed
-    process): right for a replay, which can be run again. Raises LedgerUnavailable when the file cannot be used."""
+class _File:
+    """One SQLite file. Raises LedgerUnavailable whenever it cannot be used."""
 
-    def __init__(self, path: Path, start_quote: Decimal, *, is_durable: bool = True) -> None:
-        self._path, self._is_checked = path, is_durable
+    _what = "ledger"
+    _db: sqlite3.Connection
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _connect(self, where: Path | str, *, uri: bool = False) -> None:
+        self._db = sqlite3.connect(where, isolation_level=None, timeout=PATIENCE_S, cached_statements=256, uri=uri)
+
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=5, cached_statements=256)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
-            self._db.executescript(SCHEMA)
-            first = empty(start_quote)
-            self._db.execute("INSERT OR IGNORE INTO portfolio VALUES (1, ?, ?)", (first.version, dumps(first)))
+            yield
         except (sqlite3.Error, OSError) as wrong:
             if hasattr(self, "_db"):
                 self._db.close()
-            raise LedgerUnavailable(f"cannot open the ledger {path}, was {wrong}") from wrong
+            raise LedgerUnavailable(f"cannot open the {self._what} {self._path}, was {wrong}") from wrong
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as wrong:
+            raise LedgerUnavailable(f"cannot read the {self._what} {self._path}, was {wrong}") from wrong
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:  # also when a commit was refused: it would be in the way of the next one
+                    self._db.execute("ROLLBACK")
+        except sqlite3.Error as wrong:
+            raise LedgerUnavailable(f"cannot write the {self._what} {self._path}, was {wrong}") from wrong
+
+
+class SqliteLedger(_File):
+    """`is_durable`: flush to the disk at every commit. Without it a power cut may lose the last entries (never a killed
+    process): right for a replay, which can be run again. `only_reads`: another process may hold it, and nothing is
+    made or written, so there must be one. Raises LedgerUnavailable when the file cannot be used."""
+
+    def __init__(self, path: Path, start_quote: Decimal, *, is_durable: bool = True, only_reads: bool = False) -> None:
+        super().__init__(path)
+        self._is_checked = is_durable
+        with self._opening():
+            if only_reads:
+                self._connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            else:
+                self._begin(start_quote)
         self._portfolio: Portfolio | None = None
         self._decoded = lru_cache(maxsize=DECODED)(_decoded)
+
+    def _begin(self, start_quote: Decimal) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._connect(self._path)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(f"PRAGMA synchronous={'FULL' if self._is_checked else 'NORMAL'}")
+        self._db.executescript(SCHEMA)
+        first = empty(start_quote)
+        self._db.execute("INSERT OR IGNORE INTO portfolio VALUES (1, ?, ?)", (first.version, dumps(first)))
 
     def make_durable(self) -> None:
         """From now on every commit is flushed to the disk, and what came before with it."""
@@ -57,9 +117,6 @@ class SqliteLedger:
         with self._reading():
             self._db.execute("PRAGMA wal_checkpoint(FULL)")
             self._db.execute("PRAGMA synchronous=FULL")
-
-    def close(self) -> None:
-        self._db.close()
 
     async def portfolio(self) -> Portfolio:
         with self._reading():
@@ -167,25 +224,61 @@ class SqliteLedger:
         )
         return replace(entry, seq=int(cursor.lastrowid or 0))
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as wrong:
-            raise LedgerUnavailable(f"cannot read the ledger {self._path}, was {wrong}") from wrong
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            is_whole = False
-            try:
-                yield
-                is_whole = True
-            finally:
-                self._db.execute("COMMIT" if is_whole else "ROLLBACK")
-        except sqlite3.Error as wrong:
-            raise LedgerUnavailable(f"cannot write the ledger {self._path}, was {wrong}") from wrong
+class SqlitePurse(_File):
+    """Shared by every process that opens the file. Raises BadInput for what is no name or no sum, LedgerUnavailable
+    when something is settled that was never set aside."""
+
+    _what = "purse"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        with self._opening():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connect(path)
+            self._db.executescript(PURSE_SCHEMA)
+
+    async def reserve(self, id: str, usd: Decimal, limits: Mapping[str, Decimal]) -> bool:
+        purse.check_names((id, *limits))
+        purse.check_sums((usd, *limits.values()))
+        with self._writing():
+            if self._db.execute("SELECT 1 FROM reservations WHERE id = ?", (id,)).fetchone():
+                return True
+            after = purse.set_aside({account: self._held(account) for account in limits}, usd, limits)
+            if after is None:
+                return False
+            self._db.execute("INSERT INTO reservations (id, usd) VALUES (?, ?)", (id, str(usd)))
+            self._db.executemany("INSERT INTO shares VALUES (?, ?)", [(id, account) for account in limits])
+            self._hold(after)
+            return True
+
+    async def settle(self, id: str, usd: Decimal) -> None:
+        purse.check_names((id,))
+        purse.check_sums((usd,))
+        with self._writing():
+            found = self._db.execute("SELECT usd, settled_usd FROM reservations WHERE id = ?", (id,)).fetchone()
+            if found is None:
+                raise LedgerUnavailable(f"nothing was set aside under {id!r}, was settled with {usd}")
+            reserved, settled = found
+            if settled is not None:
+                return
+            shares = self._db.execute("SELECT account FROM shares WHERE id = ?", (id,)).fetchall()
+            held = {account: self._held(account) for (account,) in shares}
+            self._db.execute("UPDATE reservations SET settled_usd = ? WHERE id = ?", (str(usd), id))
+            self._hold(purse.settled(held, purse.stored(reserved, id), usd))
+
+    async def spent(self, account: str) -> Decimal:
+        purse.check_names((account,))
+        with self._reading():
+            return self._held(account)
+
+    def _held(self, account: str) -> Decimal:
+        row = self._db.execute("SELECT usd FROM accounts WHERE name = ?", (account,)).fetchone()
+        return purse.stored(row[0], account) if row else purse.NOTHING
+
+    def _hold(self, sums: Mapping[str, Decimal]) -> None:
+        rows = [(account, str(usd)) for account, usd in sums.items()]
+        self._db.executemany("INSERT OR REPLACE INTO accounts VALUES (?, ?)", rows)
 
 
 def _decoded(db: sqlite3.Connection, seq: int) -> Entry:

@@ -50,13 +50,15 @@ class Pattern:
 @dataclass(frozen=True, slots=True)
 class Level:
     """A price that mattered: `kind` support or resistance, `touches` times, newest touch `bars_ago`.
-    `distance_atr`: from the close, in ATRs, below it negative."""
+    `distance_atr`: from the close, in ATRs, below it negative. `volume_ratio`: of the bars that touched it, to the mean
+    of all bars looked at; None where nothing was traded, or nobody says."""
 
     kind: str
     price: float
     touches: int
     bars_ago: int
     distance_atr: float | None = None
+    volume_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,18 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """What the calendar says at an instant. `cme_opens_at`: CME's crypto futures are closed until then;
+    `cme_closes_at`: they trade until then; both None where they are not to be waited for."""
+
+    is_weekend: bool
+    daily_close_at: datetime
+    weekly_close_at: datetime
+    cme_opens_at: datetime | None
+    cme_closes_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything known at `seen_at`; what the model is shown and the key of replay.
 
@@ -195,7 +209,7 @@ class Snapshot:
     `earlier`: the same, one bar before. `closes`: the newest closes, oldest first, quote.
     `completeness_ratio`: share of the bars that should have been there that were; `score_ratio`: of everything.
     `missing`, `flags`, `is_disputed`: as of the Market it was made from. `macro`: daily and weekly, as far as there
-    are such bars. `pivots`: of the last UTC day."""
+    are such bars. `pivots`: of the last UTC day. `session`: at the close; None in a snapshot of before it was told."""
 
     id: str
     symbol: Symbol
@@ -228,3 +242,4 @@ class Snapshot:
     periods: tuple[Period, ...] = ()
     pivots: tuple[Mark, ...] = ()
     retracement: Retracement | None = None
+    session: Session | None = None

@@ -9,7 +9,7 @@ from .analysis import Snapshot
 from .asking import Attempt, Usage
 from .learning import Conditions, Recalled, SemanticRule
 from .market import MarketKind, Symbol, Timeframe
-from .trading import Portfolio
+from .trading import Portfolio, Record
 
 
 class Action(StrEnum):
@@ -33,7 +33,8 @@ class Prompt:
     """The words out. `version` names the template; `image` is a PNG or None.
 
     `caption` goes with the image and only with it: who cannot see is not told of a picture. `turns` follow the user's
-    words, oldest first. A reply is checked against `price`, quote per base, and `kind`; no price: not at all."""
+    words, oldest first. A reply is checked against `price`, quote per base, and `kind`; no price: not at all.
+    `within_s`: the time for a whole answer, where whoever asks sets one."""
 
     id: str
     version: str
@@ -44,6 +45,7 @@ class Prompt:
     turns: tuple[Turn, ...] = ()
     price: Decimal | None = None
     kind: MarketKind = MarketKind.SPOT
+    within_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """The reply understood. Prices: quote per base. `size_ratio`: notional as a share of equity."""
+    """The reply understood. Prices: quote per base. `size_ratio`: notional as a share of equity. `figures`: what the
+    model says it relied on, by the name of the indicator."""
 
     action: Action
     confidence_ratio: float
@@ -83,6 +86,24 @@ class Signal:
     trend: str | None = None
     invalidation: str | None = None
     factors: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A figure that the model stated and that is another. `computed`: None where there is no such figure."""
+
+    name: str
+    stated: float
+    computed: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a model's stated probabilities of a rise were worth: logit P = slope · logit stated."""
+
+    forecasts: int
+    slope: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +117,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked and answered, each under its hash. `reply` is None when no model answered: `failure` says why."""
+    """What was asked and answered, each under its hash. `reply` is None when no model answered: `failure` says why.
+    `attempts`: every question that it took."""
 
     prompt: Prompt
     prompt_sha256: str
     reply: Reply | None
     reply_sha256: str | None
     failure: str | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +136,7 @@ class Verdict:
     signal: Signal | None = None
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+    mismatches: tuple[Mismatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +144,8 @@ class Decision:
     """The Signal after the guards. `action` is what will be done: HOLD when refused, with the refusals kept.
 
     `prompt_sha256` and `snapshot_sha256` seal what was asked and seen; `recalled` names the experiences shown.
-    `conditions` are frozen here, so that what is remembered later is what was known now."""
+    `conditions` are frozen here, so that what is remembered later is what was known now. `attempts`: every question
+    to a model, oldest first; `mismatches`: what the one that answered got wrong of the figures it was shown."""
 
     id: str
     symbol: Symbol
@@ -144,12 +169,14 @@ class Decision:
     is_simulated: bool
     is_forced: bool = False
     notes: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    mismatches: tuple[Mismatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
     """All that a prompt is made of. `price_tick` fixes its decimals. `stored` counts every experience there is; None:
-    memory did not answer, and nothing was recalled."""
+    memory did not answer, and nothing was recalled. `record`: of the newest closed trades; `chart`: a PNG."""
 
     snapshot: Snapshot
     portfolio: Portfolio
@@ -159,3 +186,5 @@ class Briefing:
     stored: int | None = 0
     rules: tuple[SemanticRule, ...] = ()
     last: Decision | None = None
+    record: Record | None = None
+    chart: bytes | None = None

@@ -52,14 +52,75 @@ class Memory:
     penalty_ratio: float = 0.10
 
 
+Provider = Literal["analyst", "google", "openrouter", "blockrun", "local", "openai_compatible", "all"]
+LOCAL, SEEING = ("local", "openai_compatible"), ("google", "openrouter", "all")
+# The versions of the prompt that there are: logic/decide/prompts/methods.toml.
+Version = Literal["trader_v3", "trader_v3_debate"]
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Who decides."""
+    """Who decides, and how they are asked."""
 
-    provider: str = "analyst"
+    provider: Provider = "analyst"
     base_url: str = "http://127.0.0.1:1234/v1"
     name: str = "local-model"
     timeout_s: float = 60.0
+    deadline_s: float = 150.0
+    max_output_tokens: int = 8192
+    has_chart: bool = True
+    local_has_vision: bool = False
+    prompts: tuple[Version, ...] = ("trader_v3",)
+    prompt_tokens: int = 12_000
+
+    @property
+    def sees(self) -> bool:
+        """Whether anybody who may be asked is shown the chart."""
+        return self.has_chart and (self.provider in SEEING or (self.provider in LOCAL and self.local_has_vision))
+
+
+Thinking = Literal["none", "minimal", "low", "medium", "high"]
+
+
+@dataclass(frozen=True, slots=True)
+class Google:
+    """Gemini: the free key first, then the paid one."""
+
+    model: str = "gemini-3-flash-preview"
+    thinking: Thinking = "high"
+    has_code_execution: bool = False
+    base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRouter:
+    """Many models behind one key."""
+
+    model: str = "google/gemini-3-flash-preview"
+    fallback_model: str = "deepseek/deepseek-r1:free"
+    reasoning: Thinking = "high"
+    base_url: str = "https://openrouter.ai/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRun:
+    """Models paid a question at a time, by x402. Nobody is paid who is not named."""
+
+    model: str = "deepseek/deepseek-reasoner"
+    base_url: str = "https://blockrun.ai/api/v1"
+    payees: tuple[str, ...] = ()
+    chain: Literal["base", "base-sepolia"] = "base"
+    call_usd: Decimal = Decimal("0.05")
+    day_usd: Decimal = Decimal("0.50")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that models may cost, all of them together, US dollars."""
+
+    call_usd: Decimal = Decimal("0.25")
+    day_usd: Decimal = Decimal(1)
+    month_usd: Decimal = Decimal(20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +198,32 @@ class Settings:
     risk: Risk = field(default_factory=Risk)
     memory: Memory = field(default_factory=Memory)
     model: Model = field(default_factory=Model)
+    google: Google = field(default_factory=Google)
+    openrouter: OpenRouter = field(default_factory=OpenRouter)
+    blockrun: BlockRun = field(default_factory=BlockRun)
+    budget: Budget = field(default_factory=Budget)
     collect: Collect = field(default_factory=Collect)
     context: Context = field(default_factory=Context)
     news: News = field(default_factory=News)
     simulation: Simulation = field(default_factory=Simulation)
     cloud: Cloud = field(default_factory=Cloud)
+
+    @property
+    def decider(self) -> str:
+        """Who is asked first, as people would say it."""
+        match self.model.provider:
+            case "analyst":
+                return "rules-analyst"
+            case "google":
+                return self.google.model
+            case "openrouter":
+                return self.openrouter.model
+            case "blockrun":
+                return self.blockrun.model
+            case "all":
+                return f"{self.google.model} and others"
+            case _:
+                return self.model.name
 
     @property
     def pairs(self) -> tuple[Symbol, ...]:

@@ -189,6 +189,18 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """How the last `trades` went, newest of all pairs, net of fees and funding; None where it cannot be reckoned."""
+
+    trades: int
+    wins: int
+    net_quote: Decimal
+    profit_factor: float | None
+    expectancy_quote: Decimal | None
+    mean_r: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """The sums of everything realized. `balance_quote = start + gross − fees − funding`, to the last digit.
 

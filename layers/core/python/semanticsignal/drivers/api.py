@@ -36,10 +36,11 @@ from ..domain.ledger import Amendment, Entry, Learned, Opening
 from ..domain.market import Symbol
 from ..domain.news import News
 from ..domain.trading import Position
-from ..logic.show import surroundings, views
-from ..ports import Sockets
+from ..logic.show import costs, surroundings, views
+from ..ports import Purse, Sockets
 from ..stages.context import keys_before as contexts_before
 from ..stages.news import keys_before as news_before
+from .costs import Caps, budget
 from .figures import Figures
 
 T = TypeVar("T")
@@ -91,7 +92,8 @@ def problem(status: int, detail: str) -> Response:
     return Response(dumps(body), status, media_type="application/problem+json")
 
 
-def app(room: Room) -> FastAPI:
+def app(room: Room, purse: Purse | None = None, caps: Caps = dict) -> FastAPI:
+    """`purse` and `caps`: the budget that `/api/costs` tells of; none is kept without a purse."""
     api = FastAPI(title="Semantic Signal", version=__version__, docs_url=None, redoc_url=None)
     _errors(api)
     _now(api, room)
@@ -100,6 +102,7 @@ def app(room: Room) -> FastAPI:
     _one_decision(api, room)
     _around(api, room)
     _learned(api, room)
+    _paid(api, room, purse, caps)
     return api
 
 
@@ -270,6 +273,13 @@ def _learned(api: FastAPI, room: Room) -> None:
         return said(views.Rules(tuple(views.rule(rule) for rule in newest[:limit])))
 
 
+def _paid(api: FastAPI, room: Room, purse: Purse | None, caps: Caps) -> None:
+    @api.get("/api/costs", response_model=costs.CostsView)
+    async def spent(limit: Limit = 1000) -> Response:
+        """Of the newest `limit` days on which a model was asked."""
+        return said(await room.figures.costs(limit, await budget(purse, caps)))
+
+
 async def _state(room: Room) -> views.StateView:
     ledger, on = room.on.ledger, room.on
     # First, so that what happens while the rest is read is asked for again rather than missed.
@@ -351,6 +361,8 @@ async def _why(room: Room, entry: Entry) -> views.WhyView:
         recalled=tuple(views.experience(e.subject) for e in lived if e and isinstance(e.subject, Learned)),
         rules=tuple(views.rule(e.subject) for e in rules if e and isinstance(e.subject, SemanticRule)),
         events=await _came_of(room, decision),
+        attempts=tuple(map(views.attempt, decision.attempts)),
+        mismatches=decision.mismatches,
     )
 
 
@@ -396,10 +408,14 @@ async def _came_of(room: Room, decision: Decision) -> tuple[views.EventView, ...
 
 
 async def _chart(room: Room, decision: Any) -> bytes:
-    """The bars of the archive where they were kept, else the venue's own up to that close: they are the same bars."""
+    """What the model was shown, where it was. Else drawn from the bars of the archive, or the venue's own up to that
+    close: they are the same bars."""
+    on = room.on
+    shown: bytes | None = await on.archive.get(f"chart/{decision.id}", bytes)
+    if shown is not None:
+        return shown
     from ..logic.analyse.chart import chart
 
-    on = room.on
     market: Market | None = await on.archive.get(f"market/{decision.id}", Market)
     if market is None:
         candles = await on.market.candles(

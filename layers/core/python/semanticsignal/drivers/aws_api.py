@@ -19,6 +19,7 @@ from ..ports import Audience, Facts, Sockets
 from .api import WithHeaders, app, problem, said
 from .aws_lambda import requested
 from .container import Container
+from .costs import limits
 from .figures import Figures
 
 ADMINS = "admin"
@@ -52,7 +53,7 @@ class CloudRoom:
             symbols=settings.symbols,
             timeframe=settings.timeframe,
             market_source=settings.exchange,
-            model="rules-analyst" if settings.model.provider == "analyst" else settings.model.name,
+            model=settings.decider,
             history_done_ratio=1.0,
             next_candle_at=settings.timeframe.floor(now) + settings.timeframe.span,
         )
@@ -73,7 +74,9 @@ class CloudRoom:
 
 def site(room: CloudRoom) -> FastAPI:
     """The application, with a door for the socket, and a guard before what acts."""
-    web = app(room)
+    settings, clock = room.on.settings, room.on.clock
+    is_paid = settings.model.provider != "analyst"
+    web = app(room, wiring.cloud_purse() if is_paid else None, lambda: limits(settings, clock.now()))
 
     @web.post("/api/tickets", response_model=views.TicketView, status_code=201)
     async def ticket(request: Request) -> Response:

@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,8 @@ Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and 
 
 # Fewer bars are there before anybody looks.
 WORTH_A_BAR = 1_000
+# Columns, more than a table has.
+UNBOUNDED = 10_000
 # Without a terminal, of a long past.
 SAID_EACH_S = 15.0
 # Typer carries a click of its own; this is what it raises for an option or a command that there is not.
@@ -104,13 +106,16 @@ def run(
     semsig doctor says which can.
 
     Example: semsig run --market simulated --speed 720 --symbols BTC/USDC,ETH/USDC"""
-    from . import host
+    from . import doctor_models, host
 
     sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
     settings = _pairs(sourced, market, symbols)
     _logged()
+    doctor_models.check(settings, is_live=market == "live")
     if market == "live":
         _reach(settings)
+        if line := doctor_models.decides(settings):
+            logging.getLogger("semsig").info("%s", line)
     asyncio.run(_run(host, settings, (market, speed), yes=yes))
 
 
@@ -376,11 +381,12 @@ def doctor(
     Example: semsig doctor --json"""
     from .. import wiring
     from . import doctor as looks
+    from .findings import State
 
     settings = load({"home": home, "port": port}).settings
     with _waiting("asking exchanges, sources and the model"):
         found = looks.run(looks.examined(settings, wiring.system_clock()))
-    is_missing = any(finding.state is looks.State.MISSING for finding in found)
+    is_missing = any(finding.state is State.MISSING for finding in found)
     if as_json:
         typer.echo(json.dumps({"is_missing": is_missing, "findings": [row._asdict() for row in found]}, indent=2))
     else:
@@ -388,6 +394,45 @@ def doctor(
             typer.echo(f"{finding.state:8} {one_line(str(finding))}")
     if is_missing:
         raise typer.Exit(1)
+
+
+@cli.command()
+def costs(
+    home: Home = None,
+    days: Annotated[
+        int | None,
+        typer.Option("--days", help="Only the newest N days on which a model was asked.", metavar="N", min=1),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """What models cost by day, provider and model, as the ledger of a home tells it, also while a run holds it.
+
+    Days are UTC. A ? was told by nobody; a + is the sum of those calls that told theirs.
+
+    Example: semsig costs --days 7"""
+    from . import costs as looks
+
+    told = asyncio.run(looks.read(load({"home": home}).settings, days))
+    if as_json:
+        typer.echo(json.dumps(plain(told), indent=2))
+        return
+    _print_table(looks.HEAD, looks.sections(told))
+
+
+def _print_table(head: Sequence[str], sections: Sequence[Sequence[Sequence[str]]]) -> None:
+    """Never cut: what is wider than the terminal goes on in its next line."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    for title in head:
+        table.add_column(title, justify="right" if title else "left")
+    for section in sections:
+        for row in section:
+            table.add_row(*map(one_line, row))
+        table.add_section()
+    Console(width=UNBOUNDED, markup=False, emoji=False, highlight=False).print(table)
 
 
 @cli.command()

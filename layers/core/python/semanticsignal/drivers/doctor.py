@@ -1,57 +1,32 @@
 """`semsig doctor`: what a live run needs, and what of it can be reached from here."""
 
 import asyncio
-import re
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
-
-import httpx
 
 from .. import wiring
-from ..domain.errors import BadInput, Blocked, InvalidSymbol, SemanticSignalError
+from ..domain.errors import BadInput, Blocked, InvalidSetting, InvalidSymbol, SemanticSignalError
 from ..domain.market import Symbol
 from ..domain.policy import Settings
 from ..ports import Clock
-from . import web
+from ..settings import secret
+from . import doctor_models, web
+from .findings import Finding, State, ms_since, reason, short
 
 # Everybody is asked at once, and nobody is waited for longer: the whole takes some seconds more at most.
 LIMIT_S, CLOSING_S = 9.0, 2.0
 ARTICLES = 100
 LEAST_FREE_MB, MB = 500, 1_000_000
-# Whom an error is about: an address in it, or the host that it begins with.
-ADDRESS = re.compile(r"https?://([^/\s]+)|^([a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?): ")
-BRACKETS = re.compile(r"^Cannot connect to host .* \[(?=.*\]$)|\]$|^\[Errno -?\d+\] ")
+SECRETS, LEAST_SECRET = (*doctor_models.NAMES, "COINGECKO_API_KEY", "CRYPTOCOMPARE_API_KEY"), 8
 KNOWN = "set exchange and collect.fallbacks to venues that ccxt knows"
 # A clock that is further off makes bars that have closed look open.
 MOST_SKEW_MS = 2_000
-
-
-class State(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    MISSING = "missing"
-
-
-class Finding(NamedTuple):
-    """One thing looked at. `missing`: a live run cannot do without. `latency_ms`: how long the answer took."""
-
-    what: str
-    state: State
-    said: str
-    mend: str = ""
-    latency_ms: int | None = None
-
-    def __str__(self) -> str:
-        took = "" if self.latency_ms is None else f"{self.latency_ms} ms; "
-        return f"{self.what}: {took}{self.said}{f'; mend: {self.mend}' if self.mend else ''}"
 
 
 class Answer(NamedTuple):
@@ -104,14 +79,29 @@ async def examined(settings: Settings, clock: Clock, limit_s: float = LIMIT_S) -
     there is not, like every command."""
     asked = await asyncio.gather(
         answers(wiring.venues(settings, clock), settings.pairs, limit_s),
-        _model(settings, limit_s),
+        doctor_models.examined(settings, limit_s),
         _sources(settings, clock, limit_s),
     )
-    venues, model, sources = asked
-    return [
-        *_market(venues, settings.pairs), *map(_venue, venues), model, _home(settings), _port(settings),
+    venues, models, sources = asked
+    return _masked([
+        *_market(venues, settings.pairs), *map(_venue, venues), *models, _home(settings), _port(settings),
         _disk(settings), _dashboard(), *sources,
-    ]  # fmt: skip
+    ])  # fmt: skip
+
+
+def _masked(found: list[Finding]) -> list[Finding]:
+    """A server may have answered with the key that it was shown."""
+    for name in SECRETS:
+        try:
+            key = secret(name).strip()
+        except InvalidSetting:
+            continue
+        if len(key) >= LEAST_SECRET:
+            found = [
+                one._replace(said=one.said.replace(key, f"[{name}]"), mend=one.mend.replace(key, f"[{name}]"))
+                for one in found
+            ]
+    return found
 
 
 # --- Venues ---
@@ -138,7 +128,7 @@ async def _answer(venue: str, market: Any, pairs: tuple[Symbol, ...], limit_s: f
     except TimeoutError:
         return Answer(venue, wrong=f"no answer in {limit_s:g} s", mend="the network, or another venue")
     except Exception as wrong:
-        return Answer(venue, wrong=_unlabeled(venue, _reason(wrong)), mend="the network, or another venue")
+        return Answer(venue, wrong=_unlabeled(venue, reason(wrong)), mend="the network, or another venue")
     finally:
         await _closed(market)
 
@@ -156,7 +146,7 @@ def _venue(told: Answer) -> Finding:
     """A venue that cannot be read is a warning: others stand in."""
     what = f"venue {told.venue}"
     if told.wrong:
-        return Finding(what, State.WARNING, _short(told.wrong), told.mend)
+        return Finding(what, State.WARNING, short(told.wrong), told.mend)
     said = f"lists {', '.join(map(str, told.listed)) or 'none of the pairs'}"
     if told.skew_ms is None:
         return Finding(what, State.OK, said, latency_ms=told.latency_ms)
@@ -189,14 +179,14 @@ def reachable(told: tuple[Answer, ...], pairs: tuple[Symbol, ...]) -> str:
     for symbol in pairs:
         if not silent and not any(symbol in answer.listed for answer in told):
             raise InvalidSymbol(f"no venue lists {symbol}, was {', '.join(answer.venue for answer in told)}")
-    reasons = "; ".join(f"{answer.venue} ({_short(answer.wrong)})" for answer in silent)
+    reasons = "; ".join(f"{answer.venue} ({short(answer.wrong)})" for answer in silent)
     others = ", ".join(answer.venue for answer in told if not answer.wrong)
     return f"cannot be read from here: {reasons}; it goes on with {others}" if reasons else ""
 
 
 def _screen(silent: list[Answer]) -> str:
     width = max(len(answer.venue) for answer in silent)
-    rows = "\n".join(f"  {answer.venue:{width}}  {_short(answer.wrong)}" for answer in silent)
+    rows = "\n".join(f"  {answer.venue:{width}}  {short(answer.wrong)}" for answer in silent)
     return f"""no exchange can be read from here, and a live market needs one.
 
 {rows}
@@ -218,7 +208,8 @@ async def _sources(settings: Settings, clock: Clock, limit_s: float) -> list[Fin
     try:
         figures, press = wiring.gathered(settings, with_pages=False)
     except BadInput as wrong:
-        return [Finding("sources", State.WARNING, str(wrong), "the key in .env")]
+        # a run refuses it too
+        return [Finding("sources", State.MISSING, str(wrong), "the key in .env")]
     now = clock.now()
     probes = [
         *(_source(f"context {s.name}", s.readings(until=now), "figures", limit_s) for s in figures),
@@ -235,28 +226,10 @@ async def _source(what: str, asked: Awaitable[tuple[Any, ...]], of: str, limit_s
     except TimeoutError:
         return Finding(what, State.WARNING, f"no answer in {limit_s:g} s", "the network; the rest runs without it")
     except Exception as wrong:
-        return Finding(what, State.WARNING, _short(_reason(wrong)), "the network; the rest runs without it")
+        return Finding(what, State.WARNING, short(reason(wrong)), "the network; the rest runs without it")
     if not told:
-        return Finding(what, State.WARNING, f"no {of}", "nothing here; the source is empty", _ms_since(began))
-    return Finding(what, State.OK, f"{len(told)} {of}", latency_ms=_ms_since(began))
-
-
-async def _model(settings: Settings, limit_s: float) -> Finding:
-    if settings.model.provider == "analyst":
-        return Finding("model", State.OK, "the rules analyst is built in")
-    url, began = settings.model.base_url.rstrip("/") + "/models", time.monotonic()
-    # who the server is, and no more: a path or a query may hold a key
-    said, mend = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}", "start the server, or set model.base_url"
-    try:
-        async with asyncio.timeout(limit_s), httpx.AsyncClient(timeout=limit_s) as client:
-            answer = await client.get(url)
-    except httpx.InvalidURL:
-        return Finding("model", State.MISSING, "model.base_url is no address that can be asked", mend)
-    except (httpx.HTTPError, TimeoutError) as wrong:
-        return Finding("model", State.MISSING, f"no answer from {said}, was {_short(_reason(wrong))}", mend)
-    if answer.is_success:
-        return Finding("model", State.OK, f"{said} answers", latency_ms=_ms_since(began))
-    return Finding("model", State.MISSING, f"{said} answers with status {answer.status_code}", mend, _ms_since(began))
+        return Finding(what, State.WARNING, f"no {of}", "nothing here; the source is empty", ms_since(began))
+    return Finding(what, State.OK, f"{len(told)} {of}", latency_ms=ms_since(began))
 
 
 def _home(settings: Settings) -> Finding:
@@ -306,28 +279,8 @@ def unwritable(there: Path) -> str:
         return "cannot be written"
 
 
-def _ms_since(began: float) -> int:
-    return round((time.monotonic() - began) * 1_000)
-
-
-def _reason(wrong: BaseException) -> str:
-    """Of a chain of errors the system's own word, which says most; else what the last one says."""
-    cause: BaseException | None = wrong
-    while cause is not None:
-        if isinstance(cause, OSError) and not isinstance(cause, TimeoutError) and (told := ADDRESS.search(str(wrong))):
-            return f"cannot reach {told[1] or told[2]}, was {BRACKETS.sub('', str(cause)) or type(cause).__name__}"
-        cause = cause.__cause__ or cause.__context__
-    return str(wrong) or repr(wrong)
-
-
 def _unlabeled(venue: str, said: str) -> str:
     """A venue is named beside its reason; a mirror calls itself by the name of the venue."""
     names = {venue, *(name for name, address in wiring.MIRRORS.items() if venue in address)}
     head, colon, rest = said.partition(":")
     return rest.strip() or "no answer" if colon and head in names else said
-
-
-def _short(text: str) -> str:
-    """A reason that fits beside its name."""
-    line = " ".join(text.split())
-    return line if len(line) <= 100 else f"{line[:99]}…"

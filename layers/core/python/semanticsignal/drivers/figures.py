@@ -12,6 +12,7 @@ from ..domain.market import Symbol, Timeframe
 from ..domain.trading import EquityPoint, Trade
 from ..logic.evaluate import calibration
 from ..logic.reflect import statistics
+from ..logic.show.costs import AccountView, Bill, CostsView
 from ..logic.show.views import CalibrationView, StatisticsView
 from ..ports import Ledger
 
@@ -31,13 +32,15 @@ class Figures:
         self.guards: Counter[str] = Counter()
         self.decisions = 0
         self.refused = 0
+        self._bill = Bill()
         self._stated: dict[Symbol, list[tuple[datetime, Decimal, float | None, float | None]]] = {}
 
     async def refresh(self) -> None:
         while page := await self._ledger.entries(after=self._seq, limit=PAGE):
             for entry in page:
-                self._read(entry)
-            self._seq = page[-1].seq
+                if entry.seq > self._seq:  # who refreshed while this page was on its way may have read it
+                    self._read(entry)
+                    self._seq = entry.seq
 
     def _read(self, entry: Entry) -> None:
         match entry.subject:
@@ -56,6 +59,7 @@ class Figures:
         self.actions[told.action] += 1
         self.refused += bool(told.refusals)
         self.guards.update(refusal.guard for refusal in told.refusals)
+        self._bill.add(told.attempts)
         if told.signal and not told.is_forced:
             forecast = told.signal.forecast
             stated = (told.closed_at, told.price, forecast.p_up, forecast.p_up_24h)
@@ -90,6 +94,11 @@ class Figures:
             decisions=self.decisions,
             refused=self.refused,
         )
+
+    async def costs(self, days: int | None = None, budget: tuple[AccountView, ...] | None = None) -> CostsView:
+        """Of the newest so many days on which a model was asked; None: of all."""
+        await self.refresh()
+        return self._bill.view(days, budget)
 
     async def calibration(self) -> tuple[CalibrationView, ...]:
         """Forecasts over one bar and over 24 hours, resolved by the closes that later decisions saw."""

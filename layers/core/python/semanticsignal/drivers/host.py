@@ -16,10 +16,11 @@ from ..domain.errors import SemanticSignalError, Unavailable
 from ..domain.events import AnalysisRequested, CandleClosed, Fact, HourPassed, MinutePassed, QuarterPassed
 from ..domain.ledger import Closing, Opening
 from ..domain.market import Symbol, Timeframe
-from ..domain.policy import Settings
+from ..domain.policy import LOCAL, Model, Settings
 from ..logic.show import views
 from ..ports import LanguageModel, Sockets
 from . import web, worlds
+from .costs import limits
 from .figures import Figures
 from .loop import Loop
 from .replay import Plan, closes, walk
@@ -71,7 +72,7 @@ class Host:
             market_source=f"simulated {self.settings.exchange}"
             if self.on.market.is_simulated
             else self.settings.exchange,
-            model="rules-analyst" if self.settings.model.provider == "analyst" else self.settings.model.name,
+            model=self.settings.decider,
             history_done_ratio=self._history_done,
             next_candle_at=self._next,
         )
@@ -121,9 +122,11 @@ class Host:
         await walk(past._replace(on=on), plan, closes(tape, plan), self._progressed)
 
     def _past_mind(self) -> LanguageModel:
-        """The analyst answers for itself, without HTTP; another model is asked as it would have been."""
-        is_analyst = self.settings.model.provider == "analyst"
-        return wiring.model(self.settings) if is_analyst else self.world.mind
+        """The analyst answers for itself, without HTTP, and in the place of models that are paid by the question: three
+        months at once would spend their money on the past. A model of one's own is asked as it would have been."""
+        if self.settings.model.provider in LOCAL:
+            return self.world.mind
+        return wiring.model(replace(self.settings, model=Model()))
 
     async def _beat(self) -> None:
         """While history is lived through the page hears that somebody is there."""
@@ -285,7 +288,9 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
         world = await worlds.made(stack, settings, (market, recorded), speed, held)
         host = Host(settings, held, world)
         stop_on_signals(host.stop)
-        address = await stack.enter_async_context(web.served(web.site(host, host.notifier), listener))
+        real = wiring.system_clock()
+        site = web.site(host, host.notifier, world.purse, lambda: limits(settings, real.now()))
+        address = await stack.enter_async_context(web.served(site, listener))
         stack.callback(host.notifier.close)
         ready(host, address)
         await _until_stopped(host)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,6 +15,7 @@ import numpy as np
 
 from .. import wiring
 from ..codec import plain
+from ..domain.asking import Fault
 from ..domain.decision import Prompt, Reply
 from ..domain.errors import BadInput, ModelUnavailable, SemanticSignalError
 from ..domain.events import CandleClosed, MinutePassed
@@ -117,6 +119,10 @@ class ReplayBroken(SemanticSignalError):
     """The replay cannot go on as it should; with a home it goes on later from where it was."""
 
 
+# A model that answered, if with nothing that can be used: that is a result.
+SPOKEN = frozenset((Fault.SCHEMA, Fault.REFUSAL, Fault.TRUNCATED, Fault.EMPTY))
+
+
 class Insistent:
     """In a replay a model that is away is no reason to hold: it would make a flat result that nobody decided."""
 
@@ -127,7 +133,12 @@ class Insistent:
         try:
             return await self._model.complete(prompt)
         except ModelUnavailable as wrong:
+            if any(attempt.fault in SPOKEN for attempt in wrong.attempts):
+                raise
             raise ReplayBroken(f"the model does not answer, was {wrong}; run again with --home to go on") from wrong
+
+    async def close(self) -> None:
+        await self._model.close()
 
 
 async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress = _unseen) -> dict[str, Any]:
@@ -143,12 +154,25 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
     with TemporaryDirectory(prefix="semsig-replay-") as temporary:
         held = wiring.home(home or Path(temporary), plan.settings, plan.holds(tape), is_durable=False)
         try:
-            mind = wiring.recorded(plan.recorded) if plan.recorded else Insistent(wiring.model(plan.settings, home))
-            rig = wiring.replayed(plan.settings, tape, held.ledger, plan.since, mind)
-            ran = await walk(rig, plan, instants, progress)
-            return await report(held.ledger, tape, plan, instants, ran)
+            async with AsyncExitStack() as stack:
+                mind = _mind(stack, plan, home)
+                rig = wiring.replayed(plan.settings, tape, held.ledger, plan.since, mind)
+                ran = await walk(rig, plan, instants, progress)
+                return await report(held.ledger, tape, plan, instants, ran)
         finally:
             held.close()
+
+
+def _mind(stack: AsyncExitStack, plan: Plan, home: Path | None) -> LanguageModel:
+    """Who decides, until the stack ends. Without a home what is spent is this run's alone, within its budget."""
+    if plan.recorded:
+        return wiring.recorded(plan.recorded)
+    purse = wiring.purse(home) if home and plan.settings.model.provider != "analyst" else None
+    if purse:
+        stack.callback(purse.close)
+    mind = wiring.model(plan.settings, home, spending=purse, within=Insistent)
+    stack.push_async_callback(mind.close)
+    return mind
 
 
 def _check_delay(tape: "wiring.Tape", plan: Plan) -> None:

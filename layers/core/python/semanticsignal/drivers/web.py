@@ -18,7 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import wiring
 from ..domain.errors import BadInput
+from ..ports import Purse
 from .api import Room, WithHeaders, app, problem
+from .costs import Caps
 
 LOOPBACK = "127.0.0.1"
 # Names a browser on this machine may use; anything else is a page elsewhere pointing its own name at us.
@@ -73,9 +75,9 @@ async def served(web: ASGIApp, listener: socket.socket) -> AsyncIterator[str]:
         listener.close()
 
 
-def site(room: Room, notifier: "wiring.WebSocketNotifier") -> FastAPI:
+def site(room: Room, notifier: "wiring.WebSocketNotifier", purse: Purse | None = None, caps: Caps = dict) -> FastAPI:
     """Everything a browser asks for."""
-    web = app(room)
+    web = app(room, purse, caps)
 
     @web.websocket("/ws")
     async def listen(browser: WebSocket) -> None:

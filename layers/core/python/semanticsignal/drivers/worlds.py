@@ -4,13 +4,12 @@ import logging
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from .. import wiring
 from ..domain.errors import BadInput
 from ..domain.market import MarketKind, epoch_ms, instant
 from ..domain.policy import Settings
-from ..ports import Clock, MarketData
+from ..ports import Clock, LanguageModel, MarketData, Purse
 from . import web
 
 log = logging.getLogger("semsig")
@@ -65,14 +64,26 @@ async def made(
     if tape is None:
         real = wiring.system_clock()
         venue = await living(stack, settings, market, real)
-        return wiring.World(venue, real, wiring.model(settings, held.path), 1.0)
+        mind, purse = spending(stack, settings, held)
+        return wiring.World(venue, real, mind, 1.0, purse=purse)
     bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
     first = max(series.candle(0).opened_at for series in bars)
     lived_from = first + settings.timeframe.span * settings.candle_limit
     wanted = lived_from + timedelta(days=settings.simulation.history_days)
     until = min(wanted, *(series.closed_at for series in bars))
     clock = wiring.fast_clock(await resumed(held, until), factor)
-    return wiring.World(tape, clock, wiring.model(settings, held.path), factor, lived_from, until, tape)
+    mind, purse = spending(stack, settings, held)
+    return wiring.World(tape, clock, mind, factor, lived_from, until, tape, purse)
+
+
+def spending(stack: AsyncExitStack, settings: Settings, held: wiring.Home) -> "tuple[LanguageModel, Purse | None]":
+    """Who decides, and what they may cost where they cost anything, until the stack ends."""
+    purse = None if settings.model.provider == "analyst" else wiring.purse(held.path)
+    if purse:
+        stack.callback(purse.close)
+    mind = wiring.model(settings, held.path, spending=purse)
+    stack.push_async_callback(mind.close)
+    return mind, purse
 
 
 async def living(stack: AsyncExitStack, settings: Settings, market: str, clock: Clock) -> MarketData:
@@ -105,11 +116,11 @@ async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, h
     mind_url = await stack.enter_async_context(web.served(model.app(), web.bound(0)))
     venue = await living(stack, settings, "simulated", clock)
     if settings.model.provider == "analyst":
-        mind: Any = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
+        mind = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
         stack.push_async_callback(mind.close)
-    else:
-        mind = wiring.model(settings, held.path)
-    return wiring.World(venue, clock, mind, factor, lived_from, until)
+        return wiring.World(venue, clock, mind, factor, lived_from, until)
+    mind, purse = spending(stack, settings, held)
+    return wiring.World(venue, clock, mind, factor, lived_from, until, purse=purse)
 
 
 async def resumed(held: wiring.Home, begin: datetime) -> datetime:

@@ -17,7 +17,9 @@ async def analyse(fact: MarketCollected, on: Sockets) -> Facts:
     if market is None:
         raise Missing(f"nothing was collected under {fact.id}")
     before = await _before(fact, on) if market.around.book else None
-    await on.archive.put(f"snapshot/{fact.id}", snapshot(market, market.collected_at, before))
+    seen = await on.archive.put(f"snapshot/{fact.id}", snapshot(market, market.collected_at, before))
+    if on.settings.model.sees:
+        await _draw(market, seen, on)
     return (MarketAnalysed(fact.id, fact.symbol, fact.timeframe, fact.closed_at, fact.is_forced),)
 
 
@@ -27,3 +29,11 @@ async def _before(fact: MarketCollected, on: Sockets) -> BookView | None:
     earlier = CandleClosed(fact.symbol, fact.timeframe, fact.closed_at - back)
     seen: Snapshot | None = await on.archive.get(f"snapshot/{earlier.id}", Snapshot)
     return seen.book if seen else None
+
+
+async def _draw(market: Market, seen: Snapshot, on: Sockets) -> None:
+    """What a model that can see will be shown."""
+    from ..logic.analyse.chart import chart
+
+    portfolio = await on.ledger.portfolio()
+    await on.archive.put(f"chart/{market.id}", chart(market, seen, portfolio.position(market.symbol)))

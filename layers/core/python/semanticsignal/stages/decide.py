@@ -1,22 +1,28 @@
 """MarketAnalysed → DecisionMade."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 
 from ..codec import dumps
 from ..domain.analysis import Snapshot
-from ..domain.decision import Action, Asked, Briefing, Decision, Refusal, Reply, Verdict
+from ..domain.decision import Action, Asked, Briefing, Calibration, Decision, Refusal, Reply, Signal, Verdict
 from ..domain.errors import InvalidReply, MemoryUnavailable, Missing, ModelUnavailable
 from ..domain.events import DecisionMade, MarketAnalysed
 from ..domain.learning import RuleStatus
 from ..domain.ledger import Closing, Entry, Opening
+from ..domain.market import Symbol
 from ..domain.trading import Trade
 from ..logic.analyse.conditions import conditions
 from ..logic.decide import guards, judge
+from ..logic.decide.claims import mismatches
 from ..logic.decide.prompt import prompt, prompt_sha256
 from ..logic.decide.recall import ranked
 from ..logic.decide.reply import signal
+from ..logic.evaluate.calibration import resolved
+from ..logic.evaluate.recalibration import calibration
+from ..logic.reflect import statistics
 from ..ports import Facts, Sockets
 from .watch import settled
 
@@ -24,6 +30,8 @@ from .watch import settled
 RECENT = 50
 # Recalled before re-ranking by age: with fewer, age could not change the choice.
 OVER_FETCH = 10
+# Decisions whose forecasts say what a model's word is worth.
+STATED, DAY = 1500, timedelta(days=1)
 
 
 async def decide(fact: MarketAnalysed, on: Sockets) -> Facts:
@@ -68,6 +76,8 @@ async def _briefing(seen: Snapshot, on: Sockets) -> Briefing:
         kind=on.settings.market_kind,
         price_tick=rules.price_tick,
         last=last[0].subject if last and isinstance(last[0].subject, Decision) else None,
+        record=statistics.record(await closed_trades(seen.seen_at, on)),
+        chart=await on.archive.get(f"chart/{seen.id}", bytes) if on.settings.model.sees else None,
     )
     try:
         return await _remembering(briefing, on)
@@ -91,7 +101,7 @@ async def _remembering(briefing: Briefing, on: Sockets) -> Briefing:
 
 async def _asked(briefing: Briefing, on: Sockets) -> Asked:
     """The reply is kept under the cycle's id before anybody reads it: a retry neither pays nor asks twice."""
-    words = prompt(briefing, on.settings.risk, on.settings.memory)
+    words = prompt(briefing, on.settings)
     words = await on.archive.put(f"prompt/{words.id}", words)
     sealed = prompt_sha256(words)
     reply: Reply | None = await on.archive.get(f"reply/{words.id}", Reply)
@@ -99,8 +109,8 @@ async def _asked(briefing: Briefing, on: Sockets) -> Asked:
         try:
             reply = await on.archive.put(f"reply/{words.id}", _writable(await on.model.complete(words)))
         except ModelUnavailable as wrong:
-            return Asked(words, sealed, None, None, str(wrong))
-    return Asked(words, sealed, reply, sha256(reply.text.encode()).hexdigest())
+            return Asked(words, sealed, None, None, str(wrong), wrong.attempts)
+    return Asked(words, sealed, reply, sha256(reply.text.encode()).hexdigest(), attempts=reply.attempts)
 
 
 def _writable(reply: Reply) -> Reply:
@@ -111,21 +121,46 @@ def _writable(reply: Reply) -> Reply:
 async def _verdict(briefing: Briefing, asked: Asked, on: Sockets) -> Verdict:
     if asked.reply is None:
         return Verdict(Action.HOLD, refusals=(Refusal("model", asked.failure or "no model answered"),))
+    seen = briefing.snapshot
     try:
-        read = signal(asked.reply, briefing.snapshot.price, on.settings.market_kind)
+        read = signal(asked.reply, seen.price, on.settings.market_kind)
     except InvalidReply as wrong:
         return Verdict(Action.HOLD, refusals=(Refusal("reply", str(wrong)),))
-    is_entry = read.action in (Action.BUY, Action.SELL) and not briefing.portfolio.position(briefing.snapshot.symbol)
-    past = await _past(briefing.snapshot, on) if is_entry else ((), None)
-    return judge.judged(read, briefing, past, on.settings)
+    is_entry = read.action in (Action.BUY, Action.SELL) and not briefing.portfolio.position(seen.symbol)
+    past = (await closed_trades(seen.seen_at, on), await _entered_at(seen, on)) if is_entry else ((), None)
+    verdict = judge.judged(read, briefing, past, on.settings)
+    if is_entry and verdict.action is not Action.HOLD:
+        known = await _calibration(seen, asked.reply.model, on)
+        verdict = judge.recalibrated(verdict, known, on.settings.risk)
+    return replace(verdict, mismatches=mismatches(read, seen))
 
 
-async def _past(seen: Snapshot, on: Sockets) -> tuple[tuple[Trade, ...], datetime | None]:
-    """Recent trades of all pairs, newest first, and when this pair was last entered."""
-    closed = await on.ledger.entries(kinds=("PositionClosed",), until=seen.seen_at, limit=RECENT, newest_first=True)
+async def closed_trades(until: datetime, on: Sockets) -> tuple[Trade, ...]:
+    """The newest of all pairs, newest first."""
+    closed = await on.ledger.entries(kinds=("PositionClosed",), until=until, limit=RECENT, newest_first=True)
+    return tuple(entry.subject.trade for entry in closed if isinstance(entry.subject, Closing))
+
+
+async def _entered_at(seen: Snapshot, on: Sockets) -> datetime | None:
+    """When this pair was last entered."""
     opened = await on.ledger.entries(
         kinds=("PositionOpened",), symbol=seen.symbol, until=seen.seen_at, limit=1, newest_first=True
     )
-    trades = tuple(entry.subject.trade for entry in closed if isinstance(entry.subject, Closing))
     first = opened[0].subject if opened else None
-    return trades, first.position.opened_at if isinstance(first, Opening) else None
+    return first.position.opened_at if isinstance(first, Opening) else None
+
+
+async def _calibration(seen: Snapshot, model: str, on: Sockets) -> Calibration | None:
+    """Of what this model stated lately, for all pairs: where the price would be a day on; a bar on where bars are
+    longer."""
+    made = await on.ledger.entries(kinds=("DecisionMade",), until=seen.seen_at, limit=STATED, newest_first=True)
+    told: dict[Symbol, list[tuple[datetime, Decimal, float | None]]] = {}
+    for entry in made:
+        match entry.subject:
+            case Decision(signal=Signal(forecast=stated), is_forced=False) as one if one.model == model:
+                is_daily = one.timeframe.span <= DAY
+                told.setdefault(one.symbol, []).append(
+                    (one.closed_at, one.price, stated.p_up_24h if is_daily else stated.p_up)
+                )
+    ahead = max(DAY, seen.timeframe.span)
+    return calibration([(p, up) for rows in told.values() for _, p, up in resolved(rows, ahead)])

@@ -2,21 +2,26 @@
 
 from math import log
 
-from ...domain.analysis import Snapshot
+from ...domain.analysis import BookView, Snapshot
 from ...domain.learning import Conditions
 
 ADX_WEAK, ADX_STRONG = 20.0, 25.0
 ATR_LOW, ATR_HIGH = 0.015, 0.03
+# Rungs of each side that pressure is read from: nearer ones change by the second.
+PRESSING = 20
 
 
 def conditions(snapshot: Snapshot) -> Conditions:
-    """Trend, ADX, volatility, RSI, MACD, volume, Bollinger and weekend as words and as numbers.
+    """Trend, ADX, volatility, RSI, MACD, volume, Bollinger, weekend, sentiment and book pressure, as words and as
+    numbers. What is not known is left out, never neutral.
 
-    Sentiment and book pressure join when they are collected; absent they are left out, never neutral."""
+    Sentiment: the Fear & Greed index, 0 to 100, in the words of its publisher (alternative.me). Pressure: imbalance of
+    the order book within 20 rungs, -1 only asks … 1 only bids."""
     now = snapshot.indicators
     adx, rsi, ratio = now["adx_14"], now["rsi_14"], now["volume_ratio"]
     atr, atr_ratio, band = now["atr_14"], now["atr_ratio"], now["bb_position_ratio"]
     weekend = snapshot.closed_at.weekday() >= 5
+    mood, pressure = _mood(snapshot), _pressure(snapshot.book)
     histogram = _per(now["macd_histogram"], atr)
     labels = {
         "trend": str(snapshot.regime.trend),
@@ -27,7 +32,15 @@ def conditions(snapshot: Snapshot) -> Conditions:
         "volume": _word(ratio, (0.5, "dry"), (1.5, "normal"), other="high"),
         "bollinger": _word(band, (0.2, "near lower"), (0.8, "inside"), other="near upper"),
         "weekend": "yes" if weekend else "no",
-    }
+        "sentiment": _word(
+            mood, (25.000001, "extreme fear"), (45.000001, "fear"), (55, "neutral"), (75, "greed"),
+            other="extreme greed",
+        ),
+        "pressure": _word(
+            pressure, (-0.3, "strong selling"), (-0.1, "selling"), (0.100001, "balanced"), (0.300001, "buying"),
+            other="strong buying",
+        ),
+    }  # fmt: skip
     numbers = {
         "di_difference": _minus(now["plus_di_14"], now["minus_di_14"]),
         "sma_50_atr": _per(_minus(float(snapshot.price), now["sma_50"]), atr),
@@ -40,8 +53,21 @@ def conditions(snapshot: Snapshot) -> Conditions:
         "volume_log": log(ratio) if ratio else None,
         "bollinger": band,
         "weekend": float(weekend),
+        "sentiment": mood,
+        "pressure": pressure,
     }
     return Conditions({name: label for name, label in labels.items() if label}, numbers)
+
+
+def _mood(snapshot: Snapshot) -> float | None:
+    told = [float(one.value) for one in snapshot.readings if one.name == "fear_greed"]
+    return told[-1] if told else None
+
+
+def _pressure(book: BookView | None) -> float | None:
+    """At 20 rungs, or the most below that the book has."""
+    depths = [depth for depth in book.depths if depth.levels <= PRESSING] if book else []
+    return depths[-1].imbalance_ratio if depths else None
 
 
 def _word(value: float | None, *below: tuple[float, str], other: str) -> str:

@@ -1,5 +1,6 @@
 """Prices that mattered, and prices that are calculated: swings, clustered; pivots of the day; Fibonacci's shares."""
 
+from dataclasses import replace
 from math import fsum
 
 import numpy as np
@@ -9,14 +10,16 @@ from numpy.typing import NDArray
 from ...domain.analysis import Level, Mark, Retracement
 
 Array = NDArray[np.float64]
-WING = 5
+WING, COUNT = 5, 3
 LOOK_BACK = 180
 SIGNIFICANT_ATR = 3.0
 SHARES = (0.236, 0.382, 0.5, 0.618, 0.786)
 
 
-def levels(high: Array, low: Array, close: float, atr: float | None, count: int = 3) -> tuple[Level, ...]:
-    """At most `count` supports below and resistances above the close, nearest first.
+def levels(
+    high: Array, low: Array, close: float, atr: float | None, *, traded: Array | None = None
+) -> tuple[Level, ...]:
+    """At most three supports below and resistances above the close, nearest first. `traded`: volume, base.
 
     A swing is the extreme of itself and five bars each side, so the newest five bars hold none yet. Swings
     within half an ATR of each other are one level, at their mean."""
@@ -25,10 +28,18 @@ def levels(high: Array, low: Array, close: float, atr: float | None, count: int 
     high, low = high[-LOOK_BACK:], low[-LOOK_BACK:]
     tops, bottoms = _swings(high, low)
     swings = sorted([(float(high[i]), i) for i in tops] + [(float(low[i]), i) for i in bottoms])
-    found = [_level(cluster, close, atr, len(high)) for cluster in _clusters(swings, atr / 2)]
-    supports = sorted((x for x in found if x.kind == "support"), key=lambda x: -x.price)[:count]
-    resistances = sorted((x for x in found if x.kind == "resistance"), key=lambda x: x.price)[:count]
-    return (*supports, *resistances)
+    found = [(_level(cluster, close, atr, len(high)), cluster) for cluster in _clusters(swings, atr / 2)]
+    supports = sorted((x for x in found if x[0].kind == "support"), key=lambda x: -x[0].price)[:COUNT]
+    resistances = sorted((x for x in found if x[0].kind == "resistance"), key=lambda x: x[0].price)[:COUNT]
+    kept = (*supports, *resistances)
+    volumes = np.zeros(1) if traded is None else traded[-LOOK_BACK:]
+    mean = float(volumes.mean())
+    if mean <= 0:
+        return tuple(level for level, _ in kept)
+    return tuple(
+        replace(level, volume_ratio=fsum(volumes.item(i) for _, i in cluster) / len(cluster) / mean)
+        for level, cluster in kept
+    )
 
 
 def _swings(high: Array, low: Array) -> tuple[list[int], list[int]]:

@@ -11,9 +11,9 @@ from . import completeness, levels, microstructure, patterns, regime, volatility
 from .macro import macro
 from .periods import DAY_MS, periods
 from .series import Columns, at, columns, newest, series
+from .sessions import session
 
 CLOSES_SHOWN = 12
-RANK_BARS = 540
 
 
 def snapshot(market: Market, seen_at: datetime, before: BookView | None = None) -> Snapshot:
@@ -23,7 +23,7 @@ def snapshot(market: Market, seen_at: datetime, before: BookView | None = None) 
     bars = columns(candles)
     whole = series(bars)
     every, price = whole | newest(bars), bars.close.item(-1)
-    now = at(every, -1) | {"atr_rank_ratio": volatility.rank_ratio(whole["atr_ratio"], RANK_BARS)}
+    now = at(every, -1) | {"atr_rank_ratio": volatility.rank_ratio(whole["atr_ratio"], regime.RANK_BARS)}
     atr = now["atr_14"]
     return Snapshot(
         id=market.id,
@@ -36,9 +36,9 @@ def snapshot(market: Market, seen_at: datetime, before: BookView | None = None) 
         is_simulated=market.is_simulated,
         indicators=now,
         earlier=at(every, -2),
-        regime=regime.regime(now, price),
+        regime=regime.regime(whole, bars.close),
         patterns=patterns.found(candles, whole),
-        levels=levels.levels(bars.high, bars.low, price, atr),
+        levels=levels.levels(bars.high, bars.low, price, atr, traded=bars.volume),
         closes=tuple(exact(close) for close in bars.close[-CLOSES_SHOWN:]),
         bars=len(candles),
         gaps=candles.gaps,
@@ -57,6 +57,7 @@ def snapshot(market: Market, seen_at: datetime, before: BookView | None = None) 
         periods=tuple(periods(candles, bars, whole)),
         pivots=_pivots(market, bars, atr),
         retracement=levels.retracement(bars.high, bars.low, price, atr),
+        session=session(candles.closed_at),
     )
 
 

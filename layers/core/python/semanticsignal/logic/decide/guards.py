@@ -24,7 +24,7 @@ def entry_refusals(
     found = (
         _short_on_spot(signal, settings.market_kind),
         _disputed(snapshot),
-        _confidence(signal, risk),
+        confidence(signal, risk),
         _stop_distance(signal, snapshot.price, risk),
         _reward_risk(signal, snapshot, risk),
         _cooldown(entered_at, now, snapshot.timeframe, risk),
@@ -101,7 +101,7 @@ def _short_on_spot(signal: Signal, kind: MarketKind) -> Refusal | None:
     return None
 
 
-def _confidence(signal: Signal, risk: Risk) -> Refusal | None:
+def confidence(signal: Signal, risk: Risk) -> Refusal | None:
     if signal.confidence_ratio < risk.min_confidence_ratio:
         return Refusal("confidence", f"needs {risk.min_confidence_ratio:.0%}, was {signal.confidence_ratio:.0%}")
     return None

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from math import exp, log
 
-from ...domain.decision import Action, Asked, Briefing, Decision, Refusal, Signal, Verdict
+from ...domain.decision import Action, Asked, Briefing, Calibration, Decision, Refusal, Signal, Verdict
 from ...domain.learning import Conditions, Recalled
-from ...domain.policy import Memory, Settings
+from ...domain.policy import Memory, Risk, Settings
 from ...domain.trading import Side, Trade
 from . import guards
 
 LOSING_BELOW = 0.5
+CLIP = 0.01
 FORGETFUL = "decided without memory: it did not answer"
 PRECEDENTS_NEEDED = 4
 
@@ -25,6 +27,36 @@ def penalized(signal: Signal, recalled: Sequence[Recalled], memory: Memory) -> t
     lowered = max(0.0, signal.confidence_ratio - memory.penalty_ratio)
     note = f"confidence {signal.confidence_ratio:.0%} lowered to {lowered:.0%}: {won} of {len(recalled)} precedents won"
     return replace(signal, confidence_ratio=lowered), (note,)
+
+
+def recalibrated(verdict: Verdict, known: Calibration | None, risk: Risk) -> Verdict:
+    """An entry whose confidence, read as this model's record deserves, no longer suffices is held. It is only ever
+    lowered: learning loosens no limit."""
+    signal = verdict.signal
+    if known is None or signal is None or verdict.action not in (Action.BUY, Action.SELL):
+        return verdict
+    confidence = deserved(signal, known)
+    if confidence >= signal.confidence_ratio:
+        return verdict
+    note = (
+        f"confidence {signal.confidence_ratio:.0%} read as {confidence:.0%}: {known.forecasts} forecasts of this model "
+        f"were worth a slope of {known.slope:.2f}"
+    )
+    lowered = replace(signal, confidence_ratio=confidence)
+    refusal = guards.confidence(lowered, risk)
+    return replace(
+        verdict,
+        signal=lowered,
+        notes=(*verdict.notes, note),
+        action=Action.HOLD if refusal else verdict.action,
+        refusals=(*verdict.refusals, refusal) if refusal else verdict.refusals,
+    )
+
+
+def deserved(signal: Signal, known: Calibration) -> float:
+    """What a stated confidence has been worth, 0…1."""
+    stated = min(1 - CLIP, max(CLIP, signal.confidence_ratio))
+    return round(1 / (1 + exp(-known.slope * log(stated / (1 - stated)))), 4)
 
 
 def judged(
@@ -84,4 +116,6 @@ def decision(
         conditions=conditions,
         is_simulated=seen.is_simulated,
         notes=verdict.notes if briefing.stored is not None else (*verdict.notes, FORGETFUL),
+        attempts=asked.attempts if asked else (),
+        mismatches=verdict.mismatches,
     )

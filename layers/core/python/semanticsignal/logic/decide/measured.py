@@ -71,12 +71,25 @@ def indicators(seen: Snapshot, tick: Decimal) -> Iterator[str]:
     if others:
         yield "# others"
         yield from _lines(others, seen, digits)
+
+
+def shapes(seen: Snapshot, tick: Decimal) -> Iterator[str]:
+    """Patterns, levels, pivots and the retracement of the last swing; nothing at all where there is none of them."""
+    lines = [*_shapes(seen, decimals(tick))]
+    if lines:
+        yield "[shapes]"
+        yield from lines
+
+
+def _shapes(seen: Snapshot, digits: int) -> Iterator[str]:
     for pattern in seen.patterns:
-        yield f"pattern: {pattern.name}, {pattern.bars[-1]} bars ago, confidence {pattern.confidence_ratio:.2f}"
+        way = "" if pattern.direction == "none" else f", its books expect {pattern.direction}"
+        yield f"pattern: {pattern.name}, {pattern.bars[-1]} bars ago, confidence {pattern.confidence_ratio:.2f}{way}"
     for level in seen.levels:
         away = "" if level.distance_atr is None else f", {level.distance_atr:+.2f} ATR away"
+        traded = "" if level.volume_ratio is None else f", on {level.volume_ratio:.2f} of the mean volume"
         price = priced(level.price, digits)
-        yield f"{level.kind}: {price}, touched {level.touches} times, last {level.bars_ago} bars ago{away}"
+        yield f"{level.kind}: {price}, touched {level.touches} times, last {level.bars_ago} bars ago{away}{traded}"
     yield from _calculated(seen, digits)
 
 

@@ -1,48 +1,85 @@
-"""Briefing → Prompt: compact sections with units and as-of times."""
+"""Briefing → Prompt: compact sections with units and as-of times, in no more room than there is."""
 
-from collections.abc import Iterator
-from decimal import Decimal
+import tomllib
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from math import fsum
+from math import ceil
+from typing import NamedTuple
 
-from ...domain.decision import Briefing, Decision, Prompt
-from ...domain.learning import Recalled, RuleStatus
+from ...domain.analysis import Session, Snapshot
+from ...domain.decision import Briefing, Prompt
 from ...domain.market import MarketKind
-from ...domain.policy import Memory, Risk
-from ...domain.trading import Position
-from . import around, envelope, measured
+from ...domain.policy import Memory, Risk, Settings
+from . import around, envelope, lived, measured
 
-VERSION = "trader_v2"
-INSIGHT_LENGTH, REASON_LENGTH = 160, 300
+PROMPTS = files(__package__) / "prompts"
+# A tokenizer of no model in particular: figures take a token for two or three characters, words for four or five.
+CHARACTERS_A_TOKEN = 3
+# What is left out first where there is no room for all; what is not named here never is.
+EXPENDABLE = ("news", "whole market", "periods", "record", "microstructure", "macro", "shapes", "memory")
+CAPTION = (
+    "The picture shows the newest candles of the pair in [market] with SMA 50 and 200, support and resistance, and the "
+    "open position with entry, stop and target where there is one; below them volume, RSI 14, CMF 20 and OBV. It is "
+    "drawn from the figures above: where it seems to say otherwise, the figures hold. Use it for shapes that no figure "
+    "tells."
+)
 
 
-def prompt(briefing: Briefing, risk: Risk, memory: Memory) -> Prompt:
+class Section(NamedTuple):
+    """`name` as it stands in brackets; no text: there is nothing to tell."""
+
+    name: str
+    text: str
+
+    @property
+    def tokens(self) -> int:
+        return tokens(self.text)
+
+
+def prompt(briefing: Briefing, settings: Settings) -> Prompt:
     """The same briefing gives the same words, byte for byte."""
-    seen, tick = briefing.snapshot, briefing.price_tick
-    sections = (
-        _market(briefing), measured.indicators(seen, tick), _regime(briefing), measured.periods(seen, tick),
-        measured.macro(seen, tick), around.microstructure(seen, tick), around.whole_market(seen),
-        _position(briefing), _account(briefing),
-        _memory(briefing, memory), _rules(briefing), _last(briefing.last), around.news(seen),
-    )  # fmt: skip
-    user = "\n\n".join(text for text in ("\n".join(lines) for lines in sections) if text)
-    return Prompt(id=briefing.snapshot.id, version=VERSION, system=system(risk, memory), user=user)
+    seen, version = briefing.snapshot, chosen(briefing.snapshot.id, settings.model.prompts)
+    told = sections(briefing, settings)
+    return Prompt(
+        id=seen.id,
+        version=version,
+        system=system(version, settings.risk, settings.memory),
+        user="\n\n".join(section.text for section in told),
+        image=briefing.chart,
+        caption=CAPTION if briefing.chart is not None else "",
+        price=seen.price,
+        kind=briefing.kind,
+    )
+
+
+def chosen(id: str, versions: tuple[str, ...]) -> str:
+    """Which of several versions a cycle is asked with: by its id, so that a retry asks the same way."""
+    return versions[int.from_bytes(sha256(id.encode()).digest()[:8], "big") % len(versions)]
 
 
 def prompt_sha256(words: Prompt) -> str:
     """Seals template, words and picture, each with its length before it: no two prompts run into the same bytes."""
     seal = sha256()
-    for part in (words.version.encode(), words.system.encode(), words.user.encode(), words.image or b""):
+    turns = (part.encode() for turn in words.turns for part in (turn.reply, turn.complaint))
+    said = (words.version.encode(), words.system.encode(), words.user.encode(), words.image or b"")
+    for part in (*said, *((words.caption.encode(),) if words.caption else ()), *turns):
         seal.update(len(part).to_bytes(8, "big") + part)
     return seal.hexdigest()
 
 
+def tokens(text: str) -> int:
+    """Estimated."""
+    return ceil(len(text) / CHARACTERS_A_TOKEN)
+
+
 @cache
-def system(risk: Risk, memory: Memory) -> str:
+def system(version: str, risk: Risk, memory: Memory) -> str:
     """The standing instructions, with the very constants that the guards enforce."""
-    template = (files(__package__) / "prompts" / f"{VERSION}.txt").read_text(encoding="utf-8")
+    asked = _methods()[version]
+    template = (PROMPTS / f"{asked['template']}.txt").read_text(encoding="utf-8")
     return template.format(
         min_reward_risk=f"{risk.min_reward_risk:g}",
         min_reward_risk_chop=f"{risk.min_reward_risk_chop:g}",
@@ -52,7 +89,54 @@ def system(risk: Risk, memory: Memory) -> str:
         tighten_percent=f"{risk.tighten_progress_ratio * 100:g}",
         penalty=f"{memory.penalty_ratio * 100:g}",
         news=envelope.SAID,
+        method=asked["method"],
     )
+
+
+@cache
+def _methods() -> dict[str, dict[str, str]]:
+    return tomllib.loads((PROMPTS / "methods.toml").read_text(encoding="utf-8"))
+
+
+def sections(briefing: Briefing, settings: Settings) -> tuple[Section, ...]:
+    """What a model is told, in order, with no more tokens than the settings allow as far as that can be reached by
+    leaving out what is expendable; what was left out is named."""
+    seen, tick = briefing.snapshot, briefing.price_tick
+    told: dict[str, Iterable[str]] = {
+        "market": _market(briefing),
+        "indicators": measured.indicators(seen, tick),
+        "shapes": measured.shapes(seen, tick),
+        "regime": _regime(seen),
+        "periods": measured.periods(seen, tick),
+        "macro": measured.macro(seen, tick),
+        "microstructure": around.microstructure(seen, tick),
+        "whole market": around.whole_market(seen),
+        "position": lived.position(briefing),
+        "account": lived.account(briefing),
+        "record": lived.record(briefing),
+        "memory": lived.memory(briefing, settings.memory),
+        "rules": lived.rules(briefing),
+        "last decision": lived.last(briefing.last),
+        "news": around.news(seen),
+    }
+    whole = tuple(Section(name, text) for name, lines in told.items() if (text := "\n".join(lines)))
+    fixed = tokens(system(chosen(seen.id, settings.model.prompts), settings.risk, settings.memory))
+    return _fitted(whole, settings.model.prompt_tokens - fixed)
+
+
+def _fitted(whole: tuple[Section, ...], room: int) -> tuple[Section, ...]:
+    used, left_out = sum(section.tokens for section in whole), []
+    for name in EXPENDABLE:
+        if used <= room:
+            break
+        for section in whole:
+            if section.name == name:
+                used -= section.tokens
+                left_out.append(name)
+    if not left_out:
+        return whole
+    market = whole[0]._replace(text=f"{whole[0].text}\nleft out: {', '.join(left_out)}")
+    return market, *(section for section in whole[1:] if section.name not in left_out)
 
 
 def _market(briefing: Briefing) -> Iterator[str]:
@@ -71,95 +155,28 @@ def _market(briefing: Briefing) -> Iterator[str]:
         # why stands in the snapshot: those may be a venue's own words
         yield f"not known: {', '.join(seen.missing)}"
     yield f"closes: {' '.join(f'{price:f}' for price in seen.closes)} (oldest first)"
+    if seen.session is not None:
+        yield from _calendar(seen.session, seen.closed_at)
 
 
-def _regime(briefing: Briefing) -> Iterator[str]:
-    regime = briefing.snapshot.regime
-    yield "[regime]"
-    yield f"trend: {regime.trend}"
-    yield f"phase: {regime.phase}"
-    yield f"evidence: {'; '.join(regime.evidence)}"
-    if briefing.snapshot.closed_at.weekday() >= 5:
+def _calendar(session: Session, at: datetime) -> Iterator[str]:
+    """Times to what others watch, from the close of the bar on."""
+    if session.is_weekend:
         yield "weekend: yes; thin liquidity, moves are easier to push and to fake"
+    day, week = (_hours(close - at) for close in (session.daily_close_at, session.weekly_close_at))
+    yield f"daily_close: in {day}; weekly_close: in {week}"
+    if session.cme_opens_at is not None:
+        yield f"cme_futures: closed, open in {_hours(session.cme_opens_at - at)}; a gap may be left and filled"
+    elif session.cme_closes_at is not None:
+        yield f"cme_futures: trading, close in {_hours(session.cme_closes_at - at)}"
 
 
-def _position(briefing: Briefing) -> Iterator[str]:
-    position = briefing.portfolio.position(briefing.snapshot.symbol)
-    yield "[position]"
-    if position is None:
-        yield "side: none"
-        return
-    price = briefing.snapshot.price
-    yield f"side: {position.side}"
-    yield f"entry_price: {position.entry_price:f}"
-    yield f"stop_price: {position.stop_price:f} (first {position.initial_stop_price:f})"
-    yield f"target_price: {'none' if position.target_price is None else format(position.target_price, 'f')}"
-    yield f"r_now: {_r_now(position, price):.2f}"
-    yield f"held_bars: {int((briefing.snapshot.closed_at - position.opened_at) / briefing.snapshot.timeframe.span)}"
+def _hours(span: timedelta) -> str:
+    return f"{span.total_seconds() / 3600:g} h"
 
 
-def _r_now(position: Position, price: Decimal) -> float:
-    risk = abs(position.entry_price - position.initial_stop_price)
-    return float((price - position.entry_price) * position.side.sign / risk) if risk else 0.0
-
-
-def _account(briefing: Briefing) -> Iterator[str]:
-    portfolio = briefing.portfolio
-    yield "[account]"
-    yield f"equity: {portfolio.equity_quote:.2f} {briefing.snapshot.symbol.quote}"
-    yield f"start: {portfolio.account.start_quote:.2f}"
-    yield f"exposure: {portfolio.exposure_quote:.2f} in {len(portfolio.positions)} positions"
-
-
-def _memory(briefing: Briefing, memory: Memory) -> Iterator[str]:
-    recalled = briefing.recalled
-    yield "[memory]"
-    if briefing.stored is None:
-        yield "verdict: unknown, memory does not answer now"
-        return
-    if not recalled:
-        yield "verdict: unknown, no closed trade yet"
-        return
-    won = sum(r.experience.is_win for r in recalled)
-    mean = fsum(r.experience.return_ratio for r in recalled) / len(recalled)
-    yield f"verdict: {won} of {len(recalled)} won, mean return {mean * 100:+.2f} %"
-    yield (
-        f"chosen: the nearest of {briefing.stored} by {memory.similarity_weight:g} similarity and "
-        f"{1 - memory.similarity_weight:.2g} recency, half-life {memory.half_life_days:g} days"
-    )
-    for one in recalled:
-        yield _precedent(one)
-
-
-def _precedent(recalled: Recalled) -> str:
-    lived = recalled.experience
-    r = "" if lived.r_multiple is None else f" ({lived.r_multiple:+.2f} R)"
-    return (
-        f"- {recalled.similarity_ratio:.2f} similar, {lived.opened_at:%Y-%m-%d} {lived.symbol} {lived.side}, "
-        f"{lived.regime}: "
-        f"{'won' if lived.is_win else 'lost'} {lived.return_ratio * 100:+.2f} %{r} by {lived.exit_reason}; "
-        f"it was thought: {lived.insight[:INSIGHT_LENGTH]}"
-    )
-
-
-def _rules(briefing: Briefing) -> Iterator[str]:
-    yield "[rules]"
-    if briefing.stored is None:
-        yield "unknown, memory does not answer now"
-        return
-    if not briefing.rules:
-        yield "none yet"
-    for rule in briefing.rules:
-        word = rule.kind.upper() if rule.status is RuleStatus.ACTIVE else "ON PROBATION"
-        yield f"- {word} {rule.pattern}: {rule.text}"
-
-
-def _last(last: Decision | None) -> Iterator[str]:
-    yield "[last decision]"
-    if last is None:
-        yield "none yet"
-        return
-    yield f"action: {last.action} at {last.price:f}, {last.closed_at.isoformat()}"
-    for refusal in last.refusals:
-        # On one line: words of others may not begin a line, where figures stand.
-        yield f"refused: {refusal.guard}: {' '.join(refusal.reason.split())[:REASON_LENGTH]}"
+def _regime(seen: Snapshot) -> Iterator[str]:
+    yield "[regime]"
+    yield f"trend: {seen.regime.trend}"
+    yield f"phase: {seen.regime.phase}"
+    yield f"evidence: {'; '.join(seen.regime.evidence)}"

@@ -21,6 +21,8 @@ SCALE: dict[str, tuple[float, float]] = {
     "volume_log": (-0.15, 0.6),
     "bollinger": (0.5, 0.33),
     "weekend": (0.29, 0.45),
+    "sentiment": (47.0, 22.0),
+    "pressure": (0.0, 0.3),
 }
 CLIP = 4.0
 

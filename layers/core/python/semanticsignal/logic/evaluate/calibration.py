@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from math import fsum, log
 
 CLIP = 0.01
@@ -20,6 +21,16 @@ def log_loss(forecasts: Sequence[tuple[float, bool]]) -> float | None:
         return None
     clipped = ((min(1 - CLIP, max(CLIP, p)), happened) for p, happened in forecasts)
     return -fsum(log(p if happened else 1 - p) for p, happened in clipped) / len(forecasts)
+
+
+def resolved(
+    stated: Sequence[tuple[datetime, Decimal, float | None]], ahead: timedelta
+) -> list[tuple[datetime, float, bool]]:
+    """(when, stated, went up) of one pair's forecasts, each made at a close; without those whose end no later one
+    saw."""
+    closes = {at: close for at, close, _ in stated}
+    later = ((at, close, forecast, closes.get(at + ahead)) for at, close, forecast in stated)
+    return [(at, p, end > close) for at, close, p, end in later if p is not None and end is not None]
 
 
 def base_rates(made: Sequence[tuple[datetime, bool]], ahead: timedelta) -> list[float]:

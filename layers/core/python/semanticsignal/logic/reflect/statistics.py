@@ -7,9 +7,23 @@ from math import fsum, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from ...domain.trading import ZERO, Trade
+from ...domain.trading import ZERO, Record, Trade
 
 Array = NDArray[np.float64]
+
+
+def record(trades: Sequence[Trade]) -> Record | None:
+    """None while nothing has closed."""
+    if not trades:
+        return None
+    return Record(
+        trades=len(trades),
+        wins=sum(t.is_win for t in trades),
+        net_quote=sum((t.realized_pnl_quote for t in trades), ZERO),
+        profit_factor=profit_factor(trades),
+        expectancy_quote=expectancy_quote(trades),
+        mean_r=mean_r(trades),
+    )
 
 
 def win_rate_ratio(trades: Sequence[Trade]) -> float | None:

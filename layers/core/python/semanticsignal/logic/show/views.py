@@ -9,7 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from ...domain.decision import Decision, Refusal
+from ...domain.asking import Attempt
+from ...domain.decision import Decision, Mismatch, Refusal
 from ...domain.events import CandleMissed
 from ...domain.learning import SemanticRule
 from ...domain.ledger import Amendment, Closing, Entry, Expiry, Learned, Opening
@@ -370,6 +371,22 @@ class StateView:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One question to one model. `fault` is None for the answer that was used."""
+
+    provider: str
+    model: str
+    asked_at: datetime
+    latency_s: float
+    input_tokens: int | None
+    output_tokens: int | None
+    thinking_tokens: int | None
+    cost_usd: Decimal | None
+    fault: str | None
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class WhyView:
     """Everything that led to one decision. Text of prompt and reply is None when the archive no longer has it."""
 
@@ -383,6 +400,8 @@ class WhyView:
     recalled: tuple[ExperienceView, ...]
     rules: tuple[RuleView, ...]
     events: tuple[EventView, ...]
+    attempts: tuple[AttemptView, ...]
+    mismatches: tuple[Mismatch, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,6 +489,14 @@ class Problem:
     title: str
     status: int
     detail: str
+
+
+def attempt(noun: Attempt) -> AttemptView:
+    used = noun.usage
+    return AttemptView(
+        noun.provider, noun.model, noun.asked_at, noun.latency_s, used.input_tokens, used.output_tokens,
+        used.thinking_tokens, used.cost_usd, noun.fault, noun.said,
+    )  # fmt: skip
 
 
 def decision(noun: Decision, seq: int = 0) -> DecisionView:

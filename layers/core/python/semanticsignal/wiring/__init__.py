@@ -7,31 +7,48 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .domain.errors import AlreadyRunning, BadInput, InvalidSetting
-from .domain.learning import SemanticRule
-from .domain.ledger import Learned
-from .domain.market import MarketKind, Symbol, Timeframe
-from .domain.policy import Settings
-from .ports import Archive, Clock, ContextFeed, LanguageModel, Ledger, MarketData, MemoryStore, NewsFeed, Sockets
-from .settings import secret as environment_secret
+from ..domain.errors import AlreadyRunning, BadInput, InvalidSetting
+from ..domain.learning import SemanticRule
+from ..domain.ledger import Learned
+from ..domain.market import MarketKind, Symbol, Timeframe
+from ..domain.policy import Settings
+from ..ports import (
+    Archive,
+    Clock,
+    ContextFeed,
+    LanguageModel,
+    Ledger,
+    MarketData,
+    MemoryStore,
+    NewsFeed,
+    Purse,
+    Sockets,
+)
+from ..settings import secret as environment_secret
+from .models import keyless as keyless
+from .models import model as model
+from .models import purse as purse
+from .models import recorded as recorded
+from .models import served as served
+from .models import wallet as wallet
 
 if TYPE_CHECKING:
-    from .adapters.audience import DynamoAudience
-    from .adapters.candle_files import Tape as Tape
-    from .adapters.ccxt import CcxtMarket
-    from .adapters.chroma import ChromaMemory
-    from .adapters.eventbridge import EventBridge
-    from .adapters.failover import Failover
-    from .adapters.lambda_function import LambdaFunction
-    from .adapters.sqlite import SqliteLedger as SqliteLedger
-    from .adapters.system_clock import FastClock, SystemClock
-    from .adapters.system_clock import SetClock as SetClock
-    from .adapters.tape_files import CandleFile as CandleFile
-    from .adapters.tape_files import DayFiles, Recordings
-    from .adapters.tape_files import Unseen as Unseen
-    from .adapters.websocket import WebSocketNotifier as WebSocketNotifier
+    from ..adapters.audience import DynamoAudience
+    from ..adapters.candle_files import Tape as Tape
+    from ..adapters.ccxt import CcxtMarket
+    from ..adapters.chroma import ChromaMemory
+    from ..adapters.eventbridge import EventBridge
+    from ..adapters.failover import Failover
+    from ..adapters.lambda_function import LambdaFunction
+    from ..adapters.sqlite import SqliteLedger as SqliteLedger
+    from ..adapters.system_clock import FastClock, SystemClock
+    from ..adapters.system_clock import SetClock as SetClock
+    from ..adapters.tape_files import CandleFile as CandleFile
+    from ..adapters.tape_files import DayFiles, Recordings
+    from ..adapters.tape_files import Unseen as Unseen
+    from ..adapters.websocket import WebSocketNotifier as WebSocketNotifier
 
-LEDGER, ARCHIVE, REPLIES, LOCK = "ledger.db", "archive", "replies", "lock"
+LEDGER, ARCHIVE, LOCK = "ledger.db", "archive", "lock"
 # A replay looks back one cycle only; the tape is its archive.
 REPLAY_KEEPS = 64
 PAGE = 2000
@@ -50,7 +67,8 @@ class Home(NamedTuple):
 
 
 class World(NamedTuple):
-    """Where candles come from: the venue, its clock, who decides, and the days lived through before it starts."""
+    """Where candles come from: the venue, its clock, who decides and what that may cost, and the days lived through
+    before it starts."""
 
     market: MarketData
     clock: "FastClock | SystemClock"
@@ -59,6 +77,7 @@ class World(NamedTuple):
     lived_from: datetime | None = None
     lived_until: datetime | None = None
     tape: "Tape | None" = None
+    purse: Purse | None = None
 
 
 class Rig(NamedTuple):
@@ -73,7 +92,7 @@ def home(path: Path, settings: Settings, holds: str, *, is_durable: bool) -> Hom
     """Raises AlreadyRunning when another process holds it, BadInput when it holds something else than `holds`."""
     from filelock import FileLock, Timeout
 
-    from .adapters.sqlite import SqliteLedger
+    from ..adapters.sqlite import SqliteLedger
 
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -110,8 +129,8 @@ def _differing(held: str, holds: str) -> str:
 
 def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datetime, mind: LanguageModel) -> Rig:
     """Recorded candles and what was recorded beside them, a clock set by hand, nobody listening."""
-    from .adapters.inmemory import InMemoryArchive, InMemoryMemory, InMemoryNotifier
-    from .adapters.system_clock import SetClock
+    from ..adapters.inmemory import InMemoryArchive, InMemoryMemory, InMemoryNotifier
+    from ..adapters.system_clock import SetClock
 
     clock = SetClock(at)
     on = Sockets(
@@ -130,8 +149,8 @@ def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datet
 def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNotifier") -> Sockets:
     """Everything in one process: a venue, a model, and stores in the home folder. News and the mood of the whole market
     go with a live venue alone: they are of today."""
-    from .adapters.folder import FolderArchive
-    from .adapters.inmemory import InMemoryMemory
+    from ..adapters.folder import FolderArchive
+    from ..adapters.inmemory import InMemoryMemory
 
     is_live = world.tape is None and not world.market.is_simulated
     context, news = gathered(settings) if is_live else ((), ())
@@ -171,10 +190,10 @@ def cloud() -> Sockets:
     """What a Lambda function wears, from its settings and from where the template says its parts are.
 
     Raises InvalidSetting; a part that this function was not told of does so when it is asked."""
-    from .adapters.apigateway import ApiGateway
-    from .adapters.dynamodb import DynamoLedger
-    from .adapters.s3 import S3Archive
-    from .settings import load, places
+    from ..adapters.apigateway import ApiGateway
+    from ..adapters.dynamodb import DynamoLedger
+    from ..adapters.s3 import S3Archive
+    from ..settings import load, places
 
     settings, parts, clock = load().settings, places(), system_clock()
 
@@ -188,7 +207,7 @@ def cloud() -> Sockets:
         settings=settings,
         clock=clock,
         market=late(lambda: venue(settings, clock.now)),
-        model=late(lambda: model(settings, secret=secret)),
+        model=late(lambda: model(settings, secret=secret, spending=late(cloud_purse))),
         memory=late(lambda: memory_function(parts.memory)),
         ledger=late(lambda: DynamoLedger(parts.table, settings.paper.start_quote)),
         archive=late(lambda: S3Archive(parts.bucket)),
@@ -201,85 +220,58 @@ def cloud() -> Sockets:
 
 def function(name: str) -> "LambdaFunction":
     """A deployed function, called with this machine's AWS credentials."""
-    from .adapters.lambda_function import LambdaFunction
+    from ..adapters.lambda_function import LambdaFunction
 
     return LambdaFunction(name)
 
 
+def cloud_purse() -> Purse:
+    """What models may cost, in the ledger's table."""
+    from ..adapters.dynamodb import DynamoPurse
+    from ..settings import places
+
+    return DynamoPurse(places().table)
+
+
+def read_ledger(path: Path, settings: Settings) -> "SqliteLedger":
+    """The ledger of a home, whoever holds it: nothing is written. Raises LedgerUnavailable."""
+    from ..adapters.sqlite import SqliteLedger
+
+    return SqliteLedger(path / LEDGER, settings.paper.start_quote, only_reads=True)
+
+
 def audience() -> "DynamoAudience":
     """Who listens over the WebSocket API."""
-    from .adapters.audience import DynamoAudience
-    from .settings import places
+    from ..adapters.audience import DynamoAudience
+    from ..settings import places
 
     return DynamoAudience(places().connections)
 
 
 def bus() -> "EventBridge":
     """Where a Lambda function's facts go."""
-    from .adapters.eventbridge import EventBridge
-    from .settings import places
+    from ..adapters.eventbridge import EventBridge
+    from ..settings import places
 
     return EventBridge(places().bus)
 
 
 def parameters(path: str) -> Callable[[str], str]:
     """Secrets by name from the parameter store; empty where none is kept."""
-    from .adapters.ssm import ParameterStore
+    from ..adapters.ssm import ParameterStore
 
     return ParameterStore(path).secret
 
 
 def past_archive(archive: Archive) -> Archive:
     """For history lived through at once: words and snapshots are kept, the bars are not, the venue still has them."""
-    from .adapters.inmemory import InMemoryArchive, SplitArchive
+    from ..adapters.inmemory import InMemoryArchive, SplitArchive
 
     return SplitArchive({"market": InMemoryArchive(REPLAY_KEEPS)}, archive)
 
 
-def model(
-    settings: Settings, home: Path | None = None, secret: Callable[[str], str] = environment_secret
-) -> LanguageModel:
-    """The configured model; the built-in analyst needs no server. Several names, separated by commas, are asked in that
-    order. With a home, what a server answered is kept there and never asked again."""
-    if settings.model.provider == "analyst":
-        from .adapters.analyst import RulesAnalyst
-
-        return RulesAnalyst()
-    from .adapters.fallback import Fallback
-    from .adapters.folder import FolderArchive
-    from .adapters.recorded import Recorded
-
-    asked = settings.model
-    key = secret(model_key(asked.base_url)) or "none"
-    minds = [served(asked.base_url, name.strip(), asked.timeout_s, key) for name in asked.name.split(",")]
-    mind = minds[0] if len(minds) == 1 else Fallback(minds)
-    return Recorded(FolderArchive(home / REPLIES), mind) if home else mind
-
-
-def recorded(home: Path) -> LanguageModel:
-    """Only what an earlier run in that home was answered. Raises BadInput when nothing was kept there."""
-    from .adapters.folder import FolderArchive
-    from .adapters.recorded import Recorded
-
-    if not (home / REPLIES).is_dir():
-        raise BadInput(f"no replies were recorded there, was {home}; it is the --home of an earlier run with a model")
-    return Recorded(FolderArchive(home / REPLIES), None)
-
-
-def model_key(base_url: str) -> str:
-    """The secret that a server is shown: OpenRouter's for OpenRouter alone, so that no other server ever sees it."""
-    return "OPENROUTER_API_KEY" if urlsplit(base_url).hostname == "openrouter.ai" else "MODEL_API_KEY"
-
-
-def served(base_url: str, name: str, timeout_s: float, api_key: str = "none") -> LanguageModel:
-    """A model behind an OpenAI-compatible server."""
-    from .adapters.openai_compatible import OpenAICompatible
-
-    return OpenAICompatible(base_url, name, api_key, timeout_s=timeout_s)
-
-
 def tape(folder: Path, settings: Settings) -> "Tape":
-    from .adapters import candle_files
+    from ..adapters import candle_files
 
     where = (folder, settings.pairs, settings.timeframe, settings.market_kind, settings.exchange)
     return candle_files.load(*where, recorded=recordings(folder, settings))
@@ -294,8 +286,8 @@ def venue(
 ) -> "CcxtMarket | Failover":
     """The configured venue alone where an address is given; else with its mirror and the fallbacks behind it.
     Raises InvalidSetting."""
-    from .adapters.ccxt import CcxtMarket
-    from .adapters.failover import Failover
+    from ..adapters.ccxt import CcxtMarket
+    from ..adapters.failover import Failover
 
     kind, timeout_s = settings.market_kind, settings.collect.timeout_s
     if base_url is not None or is_simulated:
@@ -311,7 +303,7 @@ def venue(
 def ranked(settings: Settings, clock: Callable[[], datetime]) -> tuple[tuple[str, "CcxtMarket"], ...]:
     """Each live venue by name, a mirror after its own, in the order asked. Raises InvalidSetting that names it for one
     that is unknown."""
-    from .adapters.ccxt import CcxtMarket, is_known
+    from ..adapters.ccxt import CcxtMarket, is_known
 
     asked = dict.fromkeys((settings.exchange, *settings.collect.fallbacks), "collect.fallbacks")
     asked[settings.exchange] = "exchange"
@@ -333,19 +325,19 @@ def ranked(settings: Settings, clock: Callable[[], datetime]) -> tuple[tuple[str
 
 
 def system_clock() -> "SystemClock":
-    from .adapters.system_clock import SystemClock
+    from ..adapters.system_clock import SystemClock
 
     return SystemClock()
 
 
 def fast_clock(at: datetime, speed: float) -> "FastClock":
-    from .adapters.system_clock import FastClock
+    from ..adapters.system_clock import FastClock
 
     return FastClock(at, speed)
 
 
 def websocket() -> "WebSocketNotifier":
-    from .adapters.websocket import WebSocketNotifier
+    from ..adapters.websocket import WebSocketNotifier
 
     return WebSocketNotifier()
 
@@ -355,7 +347,7 @@ async def backfilled(
 ) -> "Tape":
     """What a venue has of the configured pairs, as a tape: bars to analyse from `candle_limit` before `since`, finer
     ones to resolve fills from `since` on."""
-    from .adapters.candle_files import Tape as Tape
+    from ..adapters.candle_files import Tape as Tape
 
     span = settings.timeframe.span
     bars = settings.candle_limit + int((until - since) / span) + 1
@@ -394,10 +386,10 @@ def context_feed(settings: Settings, coingecko_key: str = "") -> tuple[ContextFe
     from datetime import timedelta
     from typing import get_args
 
-    from .adapters.alternative_me import AlternativeMe
-    from .adapters.coingecko import CoinGecko
-    from .adapters.defillama import DefiLlama, Figure
-    from .adapters.web import Web
+    from ..adapters.alternative_me import AlternativeMe
+    from ..adapters.coingecko import CoinGecko
+    from ..adapters.defillama import DefiLlama, Figure
+    from ..adapters.web import Web
 
     web = Web(settings.context.timeout_s, FIGURES_BYTES)
     max_age = timedelta(minutes=settings.context.max_age_minutes)
@@ -414,9 +406,9 @@ def news_feed(settings: Settings, cryptocompare_key: str = "", *, with_pages: bo
     InvalidSetting for a key that no header can carry."""
     if not settings.news.feeds:
         return ()
-    from .adapters.cryptocompare import CryptoCompare
-    from .adapters.rss import FEEDS, SITES, RssFeed
-    from .adapters.web import Web
+    from ..adapters.cryptocompare import CryptoCompare
+    from ..adapters.rss import FEEDS, SITES, RssFeed
+    from ..adapters.web import Web
 
     web, pages = Web(settings.news.timeout_s), Web(PAGE_S, PAGE_BYTES, stays=True) if with_pages else None
     feeds = [
@@ -435,8 +427,8 @@ class MemoryRoom(NamedTuple):
 
 def memory_room() -> MemoryRoom:
     """From its settings and places. Raises InvalidSetting."""
-    from .adapters.dynamodb import DynamoLedger
-    from .settings import load, places
+    from ..adapters.dynamodb import DynamoLedger
+    from ..settings import load, places
 
     told = places()
     return MemoryRoom(DynamoLedger(told.table, load().settings.paper.start_quote), chroma(told.chroma))
@@ -444,28 +436,28 @@ def memory_room() -> MemoryRoom:
 
 def chroma(url: str) -> "ChromaMemory":
     """Memory on a Chroma server. Raises InvalidSetting for what is no address."""
-    from .adapters.chroma import ChromaMemory
+    from ..adapters.chroma import ChromaMemory
 
     return ChromaMemory(url)
 
 
 def memory_function(name: str) -> MemoryStore:
     """Memory behind the memory function."""
-    from .adapters.memory_function import MemoryFunction
+    from ..adapters.memory_function import MemoryFunction
 
     return MemoryFunction(name)
 
 
 def recordings(folder: Path, settings: Settings) -> "Recordings | None":
     """What was recorded there beside the bars; None when that is nothing."""
-    from .adapters.tape_files import Recordings
+    from ..adapters.tape_files import Recordings
 
     return Recordings(folder, settings.market_kind) or None
 
 
 def with_recorded(tape: "Tape | None", archive: Archive) -> Archive:
     """Context and news from the tape, under the ids that they were gathered under; all else from that archive."""
-    from .adapters.inmemory import SplitArchive
+    from ..adapters.inmemory import SplitArchive
 
     if tape is None or tape.recorded is None:
         return archive
@@ -481,18 +473,18 @@ class Reel(NamedTuple):
     torn: tuple[str, ...]
 
     def bars(self, source: str, settings: Settings, symbol: Symbol, timeframe: Timeframe) -> "CandleFile":
-        from .adapters.tape_files import CandleFile
+        from ..adapters.tape_files import CandleFile
 
         return CandleFile(self.path, source, settings.market_kind, symbol, timeframe)
 
     def name(self, noun: Any, settings: Settings) -> str:
         """What the day files of such a noun begin with."""
-        from .adapters.tape_files import WORDS, venue_of
+        from ..adapters.tape_files import WORDS, venue_of
 
         return f"{venue_of(noun.source)}_{settings.market_kind}_{noun.symbol.joined}_{WORDS[type(noun)]}"
 
     def unseen(self, name: str) -> "Unseen":
-        from .adapters.tape_files import Unseen
+        from ..adapters.tape_files import Unseen
 
         return Unseen(self.days.recent(name))
 
@@ -501,7 +493,7 @@ def reel(folder: Path) -> Reel:
     """Raises AlreadyRunning when another process records there, BadInput for what is no folder to write to."""
     from filelock import FileLock, Timeout
 
-    from .adapters.tape_files import DayFiles
+    from ..adapters.tape_files import DayFiles
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -517,9 +509,9 @@ def reel(folder: Path) -> Reel:
 
 def recording(settings: Settings, held: Reel, market: MarketData, clock: Clock) -> Sockets:
     """What the steps that gather are given while recording: what they archive goes onto the reel. Nobody decides."""
-    from .adapters.analyst import RulesAnalyst
-    from .adapters.inmemory import InMemoryLedger, InMemoryMemory, InMemoryNotifier
-    from .adapters.tape_files import Recordings
+    from ..adapters.analyst import RulesAnalyst
+    from ..adapters.inmemory import InMemoryLedger, InMemoryMemory, InMemoryNotifier
+    from ..adapters.tape_files import Recordings
 
     context, news = ((), ()) if market.is_simulated else gathered(settings)
     return Sockets(
@@ -538,7 +530,7 @@ def recording(settings: Settings, held: Reel, market: MarketData, clock: Clock) 
 
 def check_bars(path: Path, symbol: Symbol, timeframe: Timeframe) -> None:
     """As replay reads them. Raises InvalidCandle by file and row."""
-    from .adapters import candle_files
+    from ..adapters import candle_files
 
     candle_files.read(path, symbol, timeframe, path.name)
 
@@ -546,7 +538,7 @@ def check_bars(path: Path, symbol: Symbol, timeframe: Timeframe) -> None:
 def venues(settings: Settings, clock: Clock) -> "dict[str, CcxtMarket]":
     """Each that may be asked, by itself, in the order asked. Raises InvalidSetting, with the right spelling where only
     capitals are wrong."""
-    from .adapters.ccxt import is_known
+    from ..adapters.ccxt import is_known
 
     fallbacks = (("collect.fallbacks", name) for name in settings.collect.fallbacks)
     for key, name in (("exchange", settings.exchange), *fallbacks):

@@ -1,0 +1,131 @@
+"""What this account lived through, as sections of the prompt: position, money, record, memories, last decision."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from math import fsum
+
+from ...domain.decision import Briefing, Decision, Mismatch
+from ...domain.learning import Recalled, RuleStatus
+from ...domain.policy import Memory
+from ...domain.trading import Position
+
+INSIGHT_LENGTH, REASON_LENGTH, REASONING_LENGTH = 160, 300, 600
+
+
+def position(briefing: Briefing) -> Iterator[str]:
+    held = briefing.portfolio.position(briefing.snapshot.symbol)
+    yield "[position]"
+    if held is None:
+        yield "side: none"
+        return
+    price = briefing.snapshot.price
+    yield f"side: {held.side}"
+    yield f"entry_price: {held.entry_price:f}"
+    yield f"stop_price: {held.stop_price:f} (first {held.initial_stop_price:f})"
+    yield f"target_price: {'none' if held.target_price is None else format(held.target_price, 'f')}"
+    yield f"r_now: {_r_now(held, price):.2f}"
+    yield f"held_bars: {int((briefing.snapshot.closed_at - held.opened_at) / briefing.snapshot.timeframe.span)}"
+
+
+def _r_now(held: Position, price: Decimal) -> float:
+    risk = abs(held.entry_price - held.initial_stop_price)
+    return float((price - held.entry_price) * held.side.sign / risk) if risk else 0.0
+
+
+def account(briefing: Briefing) -> Iterator[str]:
+    portfolio = briefing.portfolio
+    yield "[account]"
+    yield f"equity: {portfolio.equity_quote:.2f} {briefing.snapshot.symbol.quote}"
+    yield f"start: {portfolio.account.start_quote:.2f}"
+    yield f"exposure: {portfolio.exposure_quote:.2f} in {len(portfolio.positions)} positions"
+
+
+def record(briefing: Briefing) -> Iterator[str]:
+    """Nothing as long as no trade has closed."""
+    told = briefing.record
+    if told is None:
+        return
+    yield "[record]"
+    yield f"closed_trades: {briefing.portfolio.closed_trades} of all pairs; what follows is of the last {told.trades}"
+    yield f"won: {told.wins} of {told.trades}, net {told.net_quote:+.2f}"
+    known = (
+        ("profit_factor", None if told.profit_factor is None else f"{told.profit_factor:.2f}"),
+        ("expectancy", None if told.expectancy_quote is None else f"{told.expectancy_quote:+.2f} a trade"),
+        ("mean_r", None if told.mean_r is None else f"{told.mean_r:+.2f}"),
+    )
+    yield from (f"{name}: {value}" for name, value in known if value is not None)
+
+
+def memory(briefing: Briefing, settings: Memory) -> Iterator[str]:
+    recalled = briefing.recalled
+    yield "[memory]"
+    if briefing.stored is None:
+        yield "verdict: unknown, memory does not answer now"
+        return
+    if not recalled:
+        yield "verdict: unknown, no closed trade yet"
+        return
+    won = sum(r.experience.is_win for r in recalled)
+    mean = fsum(r.experience.return_ratio for r in recalled) / len(recalled)
+    yield f"verdict: {won} of {len(recalled)} won, mean return {mean * 100:+.2f} %"
+    yield (
+        f"chosen: the nearest of {briefing.stored} by {settings.similarity_weight:g} similarity and "
+        f"{1 - settings.similarity_weight:.2g} recency, half-life {settings.half_life_days:g} days"
+    )
+    for one in recalled:
+        yield _precedent(one)
+
+
+def _precedent(recalled: Recalled) -> str:
+    lived = recalled.experience
+    r = "" if lived.r_multiple is None else f" ({lived.r_multiple:+.2f} R)"
+    return (
+        f"- {recalled.similarity_ratio:.2f} similar, {lived.opened_at:%Y-%m-%d} {lived.symbol} {lived.side}, "
+        f"{lived.regime}: "
+        f"{'won' if lived.is_win else 'lost'} {lived.return_ratio * 100:+.2f} %{r} by {lived.exit_reason}; "
+        f"it was thought: {_line(lived.insight, INSIGHT_LENGTH)}"
+    )
+
+
+def rules(briefing: Briefing) -> Iterator[str]:
+    yield "[rules]"
+    if briefing.stored is None:
+        yield "unknown, memory does not answer now"
+        return
+    if not briefing.rules:
+        yield "none yet"
+    for rule in briefing.rules:
+        word = rule.kind.upper() if rule.status is RuleStatus.ACTIVE else "ON PROBATION"
+        yield f"- {word} {rule.pattern}: {rule.text}"
+
+
+def last(before: Decision | None) -> Iterator[str]:
+    yield "[last decision]"
+    if before is None:
+        yield "none yet"
+        return
+    yield f"action: {before.action} at {before.price:f}, {before.closed_at.isoformat()}"
+    if before.signal is not None:
+        wanted = before.signal
+        if wanted.action is not before.action:
+            yield f"wanted: {wanted.action}"
+        yield f"stated_confidence: {wanted.confidence_ratio:.0%}"
+        if wanted.reasoning:
+            yield f"it was thought: {_line(wanted.reasoning, REASONING_LENGTH)}"
+        if wanted.invalidation:
+            yield f"it would be wrong if: {_line(wanted.invalidation, REASON_LENGTH)}"
+    for refusal in before.refusals:
+        yield f"refused: {refusal.guard}: {_line(refusal.reason, REASON_LENGTH)}"
+    for wrong in before.mismatches:
+        yield f"misstated: {_misstated(wrong)}"
+
+
+def _misstated(wrong: Mismatch) -> str:
+    name = _line(wrong.name, 60)
+    was = "there is no such figure" if wrong.computed is None else f"it was {wrong.computed:.6g}"
+    return f"{name} as {wrong.stated:.6g}, {was}"
+
+
+def _line(words: str, most: int) -> str:
+    """On one line: words of others may not begin a line, where figures stand."""
+    return " ".join(words.split())[:most]

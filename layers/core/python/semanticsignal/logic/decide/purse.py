@@ -1,0 +1,60 @@
+"""What an account of a purse holds after money was set aside in it or settled, to the last digit."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from ...domain.errors import BadInput, LedgerUnavailable
+from ...domain.money import exactly
+
+# US dollars of so many digits before and after the point: any number of them is summed in the wide context unrounded.
+DIGITS, DECIMALS = 30, 60
+LONGEST_BYTES = 1024
+NOTHING = Decimal(0)
+
+
+def check_names(names: Iterable[Any]) -> None:
+    """Raises BadInput for what no store takes as the name of an account or of a reservation."""
+    for name in names:
+        try:
+            size = len(name.encode()) if isinstance(name, str) else 0
+        except UnicodeEncodeError:
+            size = 0
+        if not 0 < size <= LONGEST_BYTES:
+            raise BadInput(f"a name is text of 1 to {LONGEST_BYTES} bytes, was {name!r:.80}")
+
+
+def check_sums(sums: Iterable[Any]) -> None:
+    """Raises BadInput for what is no exact sum of US dollars: a float, less than nothing, without end."""
+    for usd in sums:
+        if not isinstance(usd, Decimal) or not usd.is_finite() or usd < 0:
+            raise BadInput(f"a sum is a finite Decimal of US dollars, 0 or more, was {usd!r:.80}")
+        if usd.adjusted() >= DIGITS or int(usd.as_tuple().exponent) < -DECIMALS:
+            raise BadInput(f"a sum has at most {DIGITS} digits and {DECIMALS} decimals, was {usd!r:.80}")
+
+
+@exactly
+def set_aside(held: Mapping[str, Decimal], usd: Decimal, limits: Mapping[str, Decimal]) -> dict[str, Decimal] | None:
+    """What the accounts of `limits` hold with so much more; None when one would hold more than its limit."""
+    after = {account: held[account] + usd for account in limits}
+    return None if any(after[account] > most for account, most in limits.items()) else after
+
+
+@exactly
+def settled(held: Mapping[str, Decimal], reserved: Decimal, usd: Decimal) -> dict[str, Decimal]:
+    """What these accounts hold when `usd` takes the place of what was set aside, also where that passes a limit: it is
+    spent. Raises LedgerUnavailable when an account holds less than was set aside in it: then its sum is not true."""
+    if short := [account for account, sum in held.items() if sum < reserved]:
+        raise LedgerUnavailable(f"{reserved} were set aside in {short[0]!r}, which holds {held[short[0]]}")
+    return {account: sum - reserved + usd for account, sum in held.items()}
+
+
+def stored(text: Any, account: str) -> Decimal:
+    """A sum as it was kept. Raises LedgerUnavailable for what is none: a budget that cannot be read is not 0."""
+    try:
+        usd = Decimal(text) if isinstance(text, str) else None
+    except ArithmeticError:
+        usd = None
+    if usd is None or not usd.is_finite():
+        raise LedgerUnavailable(f"the sum under {account!r} cannot be read, was {text!r:.80}")
+    return usd
