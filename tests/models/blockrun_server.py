@@ -106,11 +106,14 @@ class BlockRun:
         moved: tuple[int, str] | None = None,
         is_free: bool = False,
         price: Callable[[dict[str, Any]], str] | None = None,
+        says: str = "HOLD",
+        now: datetime = NOW,
     ) -> None:
         self.asked: list[Asked] = []
         self.settled: list[dict[str, Any]] = []
         self.complaints: list[str] = []
         self._offers, self._version, self._after, self._header, self._body = offers, version, list(after), header, body
+        self._says, self._now = says, now
         self._resource, self._moved, self._is_free, self._price = resource, moved, is_free, price
         self.api = FastAPI()
         self.api.add_api_route("/v1/chat/completions", self._chat, methods=["POST", "GET"], response_model=None)
@@ -125,7 +128,7 @@ class BlockRun:
         asked = Asked(str(request.url), dict(request.headers), await request.body(), payment)
         self.asked.append(asked)
         if self._is_free:
-            return JSONResponse(completion())
+            return JSONResponse(completion(self._says))
         if payment is not None:
             return await self._paid(asked, payment, self._after.pop(0) if self._after else After.ANSWER)
         if self._moved and After.REDIRECT not in self._after:
@@ -146,7 +149,7 @@ class BlockRun:
             return JSONResponse({"error": "upstream"}, 502 if after is After.LOST_LATE else 500)
         settlement = {"success": after is not After.UNSETTLED, "transaction": "0x" + "ab" * 32, "network": "base"}
         name = "X-PAYMENT-RESPONSE" if self._version == 1 else "PAYMENT-RESPONSE"
-        return JSONResponse(completion(), headers={name: encoded(settlement)})
+        return JSONResponse(completion(self._says), headers={name: encoded(settlement)})
 
     def _unserved(self, asked: Asked, after: After) -> Response | None:
         """The answer to a payment that nobody looked at."""
@@ -190,7 +193,7 @@ class BlockRun:
             return "another payee"
         if transfer["value"] != offer.get("amount", offer.get("maxAmountRequired")):
             return "another amount"
-        if not int(transfer["validAfter"]) < NOW.timestamp() < int(transfer["validBefore"]) - 6:
+        if not int(transfer["validAfter"]) < self._now.timestamp() < int(transfer["validBefore"]) - 6:
             return "not valid now"
         if any(transfer["nonce"] == settled["nonce"] for settled in self.settled):
             return "authorization is used"
