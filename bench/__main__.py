@@ -17,6 +17,7 @@ from bench.collecting import collecting
 from bench.deciding import deciding
 from bench.measures import Figure
 from bench.relevance import relevance
+from bench.replies import replies
 from bench.synth import synth
 
 MEASURES = {
@@ -24,6 +25,7 @@ MEASURES = {
     "analysing": analysing,
     "deciding": deciding,
     "relevance": relevance,
+    "replies": replies,
     "collecting": collecting,
     "cold": cold,
     "synth": synth,

@@ -1,12 +1,19 @@
 """What every test stands on: recorded data when it is here, repeatable properties, and no silent skips in CI."""
 
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from hypothesis import settings
+
+# Whoever signs in a test imports a library that lifts the limit so far that a nest of brackets would end the process.
+LIMIT = sys.getrecursionlimit()
+import py_ecc  # noqa: E402, F401
+
+sys.setrecursionlimit(LIMIT)
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))

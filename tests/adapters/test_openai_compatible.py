@@ -271,6 +271,24 @@ async def test_a_failure_is_named_so_that_the_right_thing_is_done_next(content: 
     assert (await refused(Player(content, status))).fault is fault
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"error": "no such model"},
+        {"error": {"message": "no such model"}},
+        {"object": "error", "message": "no such model", "code": 404},
+        {"detail": "no such model"},
+    ],
+)
+async def test_what_a_server_says_is_told_wherever_its_kind_says_it(content: Any) -> None:
+    assert (await failure(Player(content, 404))).endswith("request refused, HTTP 404, no such model")
+
+
+async def test_half_a_character_in_an_answer_is_a_question_mark() -> None:
+    async with plugged(Player(json.dumps(completion("HOLD \ud800")).encode()).api) as model:
+        assert (await model.complete(PROMPT)).text == "HOLD ?"
+
+
 async def test_what_was_only_thought_is_said_to_be_thought() -> None:
     message = {"role": "assistant", "content": "", "reasoning_content": "It may rise."}
 
@@ -316,6 +334,8 @@ WAITS = [
     (NOON | {"retry-after": "Sat, 27 Sep 2025 12:01:30 GMT"}, 90),
     (NOON | {"retry-after": "Sat, 27 Sep 2025 14:01:30 +0200"}, 90),
     (NOON | {"retry-after": "Sat, 27 Sep 2025 11:00:00 GMT"}, 0),
+    (NOON | {"retry-after": "Sat, 27 Sep 2025 12:01:30 -0000"}, 90),
+    (NOON | {"retry-after": "27 Sep 99999999999999999999 12:01:30 GMT"}, None),
     (NOON | {"x-ratelimit-reset": "1758974460000"}, 60),
     (NOON | {"x-ratelimit-reset": "1758970000000"}, 0),
     (NOON | {"x-ratelimit-reset": "60"}, None),

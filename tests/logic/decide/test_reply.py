@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
+from json_repair import repair_json
 from openai.lib._pydantic import _ensure_strict_json_schema
 from world import every_number, says
 
@@ -676,6 +677,20 @@ def test_a_key_of_an_order_said_twice_is_refused(key: str, other: str, spelled: 
         read(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD.replace('"', "'")[:-1] + ", 'stop_price': 90}",
+        GOOD.replace('"', "'")[:-1] + ", 'size_ratio': 0.0",
+        "{'action': 'HOLD', 'confidence': 70, 'action': 'CLOSE'}",
+        "```\n{'action': 'HOLD', 'confidence': 70}\n```\n```\n{'action': 'HOLD', 'confidence': 70}\n```",
+    ],
+)
+def test_nothing_is_said_twice_where_it_must_be_repaired(text: str) -> None:
+    with pytest.raises(InvalidReply, match=r"said once|holds one decision"):
+        read(text)
+
+
 def test_a_key_said_twice_alike_is_said() -> None:
     assert read(GOOD[:-1] + ', "stop_price": 95.5}').stop_price == Decimal("95.5")
 
@@ -742,6 +757,18 @@ def test_a_broken_order_without_one_of_its_parts_is_none(missing: str) -> None:
 
     with pytest.raises(InvalidReply, match=f"{missing} does not stand in full"):
         read(json.dumps(whole)[:-1])
+
+
+def test_an_action_that_only_a_repair_would_find_is_none() -> None:
+    """Repaired, this one holds, and needs no size; as it is written, it buys and has none."""
+    text = (
+        '{"action": "BUY", "confidence": 70, "stop_price": 95, "target_price": 110, "size_ratio": 0.05 it rises '
+        '"action" "HOLD"'
+    )
+
+    assert repair_json(text, return_objects=True)["action"] == "HOLD"
+    with pytest.raises(InvalidReply, match="action does not stand in full"):
+        read(text)
 
 
 @pytest.mark.parametrize("action", ["HOLD", "CLOSE"])

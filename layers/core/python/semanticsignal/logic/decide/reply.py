@@ -511,12 +511,14 @@ def _fenced(text: str) -> str:
 
 
 def _in_full(found: dict[str, Any], said: Mapping[str, str | None]) -> dict[str, Any]:
-    """A number cut short is another number, and a size cut off is another size: then there is no order."""
-    action = str(found.get("action")).strip().upper()
+    """What an order is made of as it is written, where repair has found the same: a number cut short is another
+    number, and a size cut off is another size."""
+    action = (said.get("action") or "").strip().upper()
     needed = ORDERED[:2] if action in (Action.HOLD, Action.CLOSE) else ORDERED
     for key in ORDERED:
-        value = said.get(key) if key in found else None
-        if value is None and key in needed:
-            raise InvalidReply(f"{key} does not stand in full in a reply that is broken, was {said.get(key)!r}")
-        found[key] = value
+        value = said.get(key)
+        is_whole = value is not None and key in found and (value == found[key] or _is_same(value, found[key]))
+        if not is_whole and key in needed:
+            raise InvalidReply(f"{key} does not stand in full in a reply that is broken, was {value!r}")
+        found[key] = value if is_whole else None
     return found
