@@ -200,9 +200,10 @@ async def test_a_server_that_is_gone_is_a_connection_failure() -> None:
     async with serve(Player(completion()).api) as url:
         model = OpenAICompatible(f"{url}/v1", "asked-for")
 
-    with pytest.raises(ModelUnavailable, match="connection failed"):
+    with pytest.raises(ModelUnavailable, match="connection failed") as caught:
         await model.complete(PROMPT)
     await model.close()
+    assert caught.value.usage.cost_usd == 0, "nobody had the question"
 
 
 @pytest.mark.parametrize(

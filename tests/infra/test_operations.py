@@ -27,7 +27,7 @@ from semanticsignal.drivers.aws_lambda import FORCED
 from semanticsignal.drivers.aws_memory import ASKS
 from semanticsignal.drivers.cli import cli
 from semanticsignal.settings import KEYS, load
-from semanticsignal.wiring import model_key
+from semanticsignal.wiring import models
 
 PAGE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 STAGE = "semanticsignal-dev-"
@@ -123,8 +123,9 @@ def strings(value: Any) -> set[str]:
 
 def secrets() -> set[str]:
     """Names by which the wiring asks."""
-    text = (ROOT / "layers/core/python/semanticsignal/wiring.py").read_text(encoding="utf-8")
-    of_models = {model_key(f"https://{host}/v1") for host in ("openrouter.ai", "models.example.org")}
+    text = (ROOT / "layers/core/python/semanticsignal/wiring/__init__.py").read_text(encoding="utf-8")
+    of_models = {models.model_key(f"https://{host}/v1") for host in ("openrouter.ai", "models.example.org")}
+    of_models |= {name for names, _ in models.KEYS.values() for name in names}
     return of_models | set(re.findall(r'secret\("([A-Z_]+)"\)', text))
 
 

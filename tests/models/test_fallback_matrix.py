@@ -13,7 +13,7 @@ from semanticsignal.domain.asking import Fault, Usage
 from semanticsignal.domain.decision import Prompt, Reply
 from semanticsignal.domain.errors import ModelUnavailable
 from semanticsignal.domain.policy import Budget
-from tests.models.played import HOLD, PROMPT, Plays, Time, chain, fault
+from tests.models.played import FREE, HOLD, PROMPT, Plays, Time, chain, fault
 from tests.world import says
 
 # What a plug itself can meet; the rest is made by what stands around it.
@@ -188,6 +188,8 @@ async def test_what_an_answer_did_not_need_is_there_for_the_next(tmp_path: Path)
         (Fault.REFUSAL, {"cost_usd": Decimal("0.25")}, "0.25"),
         (Fault.TIMEOUT, {}, "1"),
         (Fault.MALFORMED, {}, "1"),
+        (Fault.CONNECTION, {}, "1"),  # it may have had the question
+        (Fault.CONNECTION, {"cost_usd": Decimal(0)}, "0"),  # nobody was there
     ],
 )
 async def test_a_failure_costs_what_it_took_and_all_that_was_set_aside_where_nobody_knows(
@@ -237,3 +239,40 @@ async def test_a_provider_has_a_day_of_its_own() -> None:
         await mind.complete(PROMPT)
 
     assert await purse.spent("provider-0 2026-11-28") == Decimal("0.10")
+
+
+async def test_what_was_thought_to_cost_nothing_and_does_is_booked_and_bounded_from_then_on() -> None:
+    """A server on this machine that passes the question on to somebody who bills."""
+    purse, budget = InMemoryPurse(), Budget(call_usd=Decimal("0.10"), day_usd=Decimal("0.25"))
+    model = Plays(Reply(HOLD, "m", usage=Usage(10, 10, cost_usd=Decimal("0.04"))))
+    mind = chain(model, time=Time(), purse=purse, budget=budget, tariff=FREE)
+
+    for _ in range(4):
+        await mind.complete(PROMPT)
+    spent = await purse.spent("2026-11-28")
+    with pytest.raises(ModelUnavailable, match="would pass a limit"):
+        await mind.complete(PROMPT)
+
+    assert spent == Decimal("0.16")
+    assert len(model.asked) == 4, "0.16 are spent, and 0.10 would have to be set aside"
+
+
+async def test_what_costs_nothing_costs_nothing_also_where_nobody_counts() -> None:
+    purse = InMemoryPurse()
+    model = Plays(Reply(HOLD, "m"), fault(Fault.TIMEOUT))
+
+    reply = await chain(model, time=Time(), purse=purse).complete(PROMPT)
+
+    assert reply.attempts[0].usage.cost_usd == 0
+    assert await purse.spent("2026-11-28") == 0
+
+
+async def test_a_server_s_own_trouble_is_paid_where_it_tells_of_tokens() -> None:
+    purse, budget = InMemoryPurse(), Budget(call_usd=Decimal(2), day_usd=Decimal(5))
+    broke = fault(Fault.OVERLOAD, input_tokens=4196, output_tokens=680)
+    mind = chain(Plays(broke), time=Time(), purse=purse, budget=budget, tariff=DOLLAR)
+
+    with pytest.raises(ModelUnavailable):
+        await mind.complete(PROMPT)
+
+    assert await purse.spent("2026-11-28") == Decimal("0.068")

@@ -495,7 +495,7 @@ DISABLED = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERV
         (error(500, "Internal", "INTERNAL"), 500, Fault.OVERLOAD, "server error, HTTP 500"),
         (b"<html>Bad Gateway</html>", 502, Fault.OVERLOAD, "server error, HTTP 502, <html>Bad Gateway</html>"),
         (error(503, "The model is overloaded.", "UNAVAILABLE"), 503, Fault.OVERLOAD, "server error, HTTP 503"),
-        (error(504, "late", ""), 504, Fault.OVERLOAD, "server error, HTTP 504"),
+        (error(504, "late", ""), 504, Fault.TIMEOUT, "timeout, HTTP 504"),
         (error(504, "Deadline expired", "DEADLINE_EXCEEDED"), 504, Fault.TIMEOUT, "timeout, HTTP 504"),
         (b"<html>Moved</html>", 302, Fault.MALFORMED, "malformed answer, HTTP 302"),
         (answer(), 202, Fault.MALFORMED, "malformed answer, HTTP 202"),

@@ -609,7 +609,7 @@ def test_a_folder_without_candles_is_refused(tmp_path: Path) -> None:
         ({"SEMSIG_CANDLE_LIMIT": "10"}, ("candle_limit", "'10'", "250")),
         ({"SEMSIG_DECISION_DELAY_S": "nan"}, ("decision_delay_s", "nan")),
         ({"SEMSIG_PAPER__START_QUOTE": "inf"}, ("paper.start_quote", "inf")),
-        ({"SEMSIG_FROBNICATE": "1"}, ("frobnicate", "SEMSIG_FROBNICATE", "'1'")),
+        ({"SEMSIG_FROBNICATE": "1"}, ("frobnicate", "SEMSIG_FROBNICATE", "is no setting")),
         ({"SEMSIG_PAPER": "5"}, ("paper", "'5'")),
         ({"SEMSIG_PAPER__FEE_RATIO__X": "5"}, ("paper.fee_ratio", "5")),
         ({"SEMSIG_CONFIG": "nowhere.toml"}, ("nowhere.toml",)),

@@ -98,8 +98,8 @@ def pressed(*imbalances: tuple[int, float]) -> BookView:
 @pytest.mark.parametrize(
     ("value", "word"),
     [
-        (0, "extreme fear"), (25, "extreme fear"), (26, "fear"), (45, "fear"), (46, "neutral"), (54, "neutral"),
-        (55, "greed"), (74, "greed"), (75, "extreme greed"), (100, "extreme greed"),
+        (0, "extreme fear"), (25, "extreme fear"), (26, "fear"), (46, "fear"), (47, "neutral"), (54, "neutral"),
+        (55, "greed"), (75, "greed"), (76, "extreme greed"), (100, "extreme greed"),
     ],
 )  # fmt: skip
 def test_sentiment_is_the_newest_fear_and_greed_in_the_words_of_its_publisher(value: int, word: str) -> None:

@@ -38,8 +38,11 @@ def test_three_votes_up_are_a_bull() -> None:
 
     assert seen.trend is Trend.BULL
     assert seen.evidence == (
-        "close > sma_200 for 600 bars", "sma_50 > sma_200 for 600 bars", "+DI > -DI for 600 bars", "ADX 15.0",
-    )  # fmt: skip
+        "close went above sma_200 599 bars ago",
+        "sma_50 went above sma_200 599 bars ago",
+        "+DI went above -DI 599 bars ago",
+        "ADX 15.0",
+    )
 
 
 def test_two_of_three_votes_decide() -> None:
@@ -51,7 +54,7 @@ def test_without_a_long_mean_one_vote_is_no_trend() -> None:
     seen = told(sma_200=NAN)
 
     assert seen.trend is Trend.NEUTRAL
-    assert seen.evidence == ("+DI > -DI for 600 bars", "ADX 15.0")
+    assert seen.evidence == ("+DI went above -DI 599 bars ago", "ADX 15.0")
 
 
 def test_without_directions_two_votes_must_agree() -> None:
@@ -98,8 +101,8 @@ def test_a_close_that_trembles_at_its_mean_changes_no_vote() -> None:
     """ATR 2: a vote turns half a unit beyond the mean."""
     trembling = last(100.4, 99.6, 100.4, 99.6, before=110.0)
 
-    assert told(close=trembling).evidence[0] == "close > sma_200 for 600 bars"
-    assert told(close=last(99.5, 100.4, before=110.0)).evidence[0] == "close < sma_200 for 2 bars"
+    assert told(close=trembling).evidence[0] == "close went above sma_200 599 bars ago"
+    assert told(close=last(99.5, 100.4, before=110.0)).evidence[0] == "close went below sma_200 1 bars ago"
 
 
 @pytest.mark.parametrize(

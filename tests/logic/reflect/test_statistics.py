@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from semanticsignal.domain.market import MarketKind, Symbol
 from semanticsignal.domain.trading import ExitReason, Side, Trade
-from semanticsignal.logic.reflect import statistics
+from semanticsignal.logic.reflect import record, statistics
 
 AT = datetime(2025, 6, 25, tzinfo=UTC)
 TRADE = Trade(
@@ -56,39 +56,39 @@ def won(*results: str) -> list[Trade]:
 
 
 def test_three_wins_of_four_are_three_quarters() -> None:
-    assert statistics.win_rate_ratio(won("1", "2", "3", "-1")) == 0.75
+    assert record.win_rate_ratio(won("1", "2", "3", "-1")) == 0.75
 
 
 def test_breaking_even_is_no_win() -> None:
-    assert statistics.win_rate_ratio(won("0", "1")) == 0.5
+    assert record.win_rate_ratio(won("0", "1")) == 0.5
 
 
 def test_the_profit_factor_is_gains_over_losses() -> None:
-    assert statistics.profit_factor(won("30", "-10", "0", "15", "-5")) == 3.0
-    assert statistics.profit_factor(won("-10")) == 0.0
+    assert record.profit_factor(won("30", "-10", "0", "15", "-5")) == 3.0
+    assert record.profit_factor(won("-10")) == 0.0
 
 
 def test_a_profit_factor_without_a_loss_is_not_infinite_but_unknown() -> None:
-    assert statistics.profit_factor(won("30", "0")) is None
+    assert record.profit_factor(won("30", "0")) is None
 
 
 def test_expectancy_is_the_mean_to_the_last_digit() -> None:
-    assert statistics.expectancy_quote(won("0.1", "0.2", "-0.6")) == Decimal("-0.1")
+    assert record.expectancy_quote(won("0.1", "0.2", "-0.6")) == Decimal("-0.1")
 
 
 def test_mean_r_counts_only_trades_that_have_one() -> None:
     trades = [replace(TRADE, r_multiple=r) for r in (2.0, -1.0, None)]
 
-    assert statistics.mean_r(trades) == 0.5
-    assert statistics.mean_r(trades[2:]) is None
+    assert record.mean_r(trades) == 0.5
+    assert record.mean_r(trades[2:]) is None
 
 
 def test_without_trades_nothing_is_known() -> None:
     for figure in (
-        statistics.win_rate_ratio,
-        statistics.profit_factor,
-        statistics.expectancy_quote,
-        statistics.mean_r,
+        record.win_rate_ratio,
+        record.profit_factor,
+        record.expectancy_quote,
+        record.mean_r,
     ):
         assert figure([]) is None
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from time import perf_counter
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -57,6 +58,9 @@ KINDS = {
     Fault.MALFORMED: "malformed answer",
     Fault.REQUEST: "request refused",
 }
+# Nobody had the question: nothing can be owed for it.
+NOBODY_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+UNSENT = Usage(cost_usd=Decimal(0))
 # What a library that trusts its server stumbles with.
 STUMBLES = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
@@ -186,7 +190,8 @@ class Gemini:
         except _BrokenOff as wrong:
             failure = self._unavailable(Fault.TRUNCATED, f"the connection broke off, {wrong}")
         except httpx.HTTPError as wrong:
-            failure = self._unavailable(Fault.CONNECTION, str(wrong.__cause__ or wrong))
+            usage = UNSENT if isinstance(wrong, NOBODY_THERE) else None
+            failure = self._unavailable(Fault.CONNECTION, str(wrong.__cause__ or wrong), usage=usage)
         except (httpx.InvalidURL, *STUMBLES) as wrong:
             failure = self._unavailable(Fault.MALFORMED, f"{type(wrong).__name__}, {wrong}")
         # out here, with nothing behind it: what a server says may repeat the key
@@ -357,7 +362,7 @@ def _fault(code: int, error: dict[str, Any]) -> Fault:
     match code:
         case 401 | 403:
             return Fault.AUTH
-        case 408:
+        case 408 | 504:
             return Fault.TIMEOUT
         case 429:
             return Fault.QUOTA if _is_used_up(error) else Fault.RATE_LIMIT

@@ -11,15 +11,16 @@ from ..domain.asking import Attempt, Fault, Usage
 from ..domain.decision import Prompt, Reply
 from ..domain.errors import LedgerUnavailable, ModelUnavailable
 from ..domain.policy import Budget
-from ..logic.decide.prices import Price, cost_usd, most_usd
+from ..logic.decide.prices import FREE, Price, cost_usd, most_usd
 from ..ports import LanguageModel, Purse
 
-# The server said no before it did anything: nothing is owed. Whatever else goes wrong may have been paid.
+# The server said no before it did anything: nothing is owed, unless it tells of tokens. Whatever else goes wrong may
+# have been paid, unless the plug knows that nobody had the question.
 UNPAID = frozenset((
-    Fault.AUTH, Fault.QUOTA, Fault.RATE_LIMIT, Fault.OVERLOAD, Fault.CONNECTION, Fault.REQUEST, Fault.PAYMENT,
-    Fault.BUDGET,
+    Fault.AUTH, Fault.QUOTA, Fault.RATE_LIMIT, Fault.OVERLOAD, Fault.REQUEST, Fault.PAYMENT, Fault.BUDGET,
 ))  # fmt: skip
 SAID = 300
+WHATEVER = Decimal(10) ** 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Metered:
     ) -> None:  # fmt: skip
         self._model, (self.provider, self.model) = model, who
         self._tariff, self._purse, self._budget, self._now = tariff, purse, budget, now
-        self._questions = 0
+        self._questions, self._is_charged = 0, False
 
     async def complete(self, prompt: Prompt) -> Reply:
         at, began = self._now(), perf_counter()
@@ -66,13 +67,13 @@ class Metered:
             raise self._failed(late, at, began) from wrong
         except ModelUnavailable as wrong:
             usage = self._told(wrong.usage)
-            if usage.cost_usd is None and wrong.fault in UNPAID:
+            if usage.cost_usd is None and usage.input_tokens is None and wrong.fault in UNPAID:
                 usage = replace(usage, cost_usd=Decimal(0))
             wrong.usage = usage
             raise self._failed(wrong, at, began) from wrong.__cause__
         finally:
-            if most is not None and usage.cost_usd is not None:
-                await self._settled(set_aside, usage.cost_usd)
+            if usage.cost_usd is not None and (most is not None or usage.cost_usd > 0):
+                await self._settled(set_aside, usage.cost_usd, at, is_known=most is not None)
         spent_s = round(perf_counter() - began, 3)
         attempt = Attempt(self.provider, reply.model, at, spent_s, usage)
         return replace(reply, usage=usage, latency_s=spent_s, attempts=(attempt,))
@@ -84,6 +85,8 @@ class Metered:
         """With its cost, as the provider says or as the tokens reckon."""
         if usage.cost_usd is not None or self._tariff.price is None:
             return usage
+        if self._tariff.price == FREE:
+            return replace(usage, cost_usd=Decimal(0))
         return replace(usage, cost_usd=cost_usd(usage, self._tariff.price))
 
     async def _reserved(self, id: str, prompt: Prompt, at: datetime) -> Decimal | None:
@@ -113,7 +116,7 @@ class Metered:
 
     def _most(self, prompt: Prompt) -> Decimal:
         tariff = self._tariff
-        if tariff.price is not None:
+        if tariff.price is not None and not self._is_charged:
             return most_usd(prompt, tariff.price, tariff.max_output_tokens)
         return self._budget.call_usd if tariff.most_usd is None else tariff.most_usd
 
@@ -123,8 +126,12 @@ class Metered:
             limits[f"{self.provider} {at:%Y-%m-%d}"] = self._tariff.day_usd
         return limits
 
-    async def _settled(self, id: str, usd: Decimal) -> None:
+    async def _settled(self, id: str, usd: Decimal, at: datetime, *, is_known: bool) -> None:
+        """What was thought to be free and is not is booked all the same, and from now on like any other."""
         try:
+            if not is_known:
+                self._is_charged = True
+                await self._purse.reserve(id, Decimal(0), dict.fromkeys(self._limits(at), WHATEVER))
             await self._purse.settle(id, usd)
         except LedgerUnavailable:
             return  # what was set aside stays spent: more than it was, never less

@@ -49,6 +49,7 @@ NUMBERED = {
     402: Fault.QUOTA,
     403: Fault.AUTH,
     408: Fault.TIMEOUT,
+    504: Fault.TIMEOUT,
     429: Fault.RATE_LIMIT,
 }
 # What an error calls itself: OpenRouter's limit_source and error_type, else the code or type of whoever else.
@@ -108,6 +109,11 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     content: bytes
+
+
+# Nobody had the question: nothing can be owed for it.
+NOBODY_THERE = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+UNSENT = Usage(cost_usd=Decimal(0))
 
 
 class Flaw(NamedTuple):
@@ -206,7 +212,8 @@ class OpenAICompatible:
         except (TimeoutError, OpenAIError, ValueError, Unfit) as wrong:
             silence = wrong
         # out here nothing of the SDK's, which may hold the key, is told along
-        raise _carried(silence) or self._unavailable(_broken(silence, self._timeout_s), self._usage(None))
+        told = UNSENT if self._paid is None and isinstance(silence.__cause__, NOBODY_THERE) else self._usage(None)
+        raise _carried(silence) or self._unavailable(_broken(silence, self._timeout_s), told)
 
     def _messages(self, prompt: Prompt) -> list[dict[str, Any]]:
         user: Any = _writable(prompt.user)

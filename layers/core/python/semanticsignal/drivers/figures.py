@@ -1,17 +1,18 @@
 """The figures of one ledger, computed once for page, socket, command line and report; each entry is read once."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 
-from ..domain.decision import Decision, Refusal
+from ..domain.decision import Decision, Forecast, Refusal
 from ..domain.ledger import Closing, Entry, Expiry
 from ..domain.market import Symbol, Timeframe
 from ..domain.trading import EquityPoint, Trade
 from ..logic.evaluate import calibration
-from ..logic.reflect import statistics
+from ..logic.reflect import record, statistics
 from ..logic.show.costs import AccountView, Bill, CostsView
 from ..logic.show.views import CalibrationView, StatisticsView
 from ..ports import Ledger
@@ -33,7 +34,8 @@ class Figures:
         self.decisions = 0
         self.refused = 0
         self._bill = Bill()
-        self._stated: dict[Symbol, list[tuple[datetime, Decimal, float | None, float | None]]] = {}
+        self._closes: dict[Symbol, dict[datetime, Decimal]] = {}
+        self._stated: dict[Symbol, list[tuple[datetime, Forecast]]] = {}
 
     async def refresh(self) -> None:
         while page := await self._ledger.entries(after=self._seq, limit=PAGE):
@@ -60,10 +62,11 @@ class Figures:
         self.refused += bool(told.refusals)
         self.guards.update(refusal.guard for refusal in told.refusals)
         self._bill.add(told.attempts)
-        if told.signal and not told.is_forced:
-            forecast = told.signal.forecast
-            stated = (told.closed_at, told.price, forecast.p_up, forecast.p_up_24h)
-            self._stated.setdefault(told.symbol, []).append(stated)
+        if told.is_forced:
+            return
+        self._closes.setdefault(told.symbol, {})[told.closed_at] = told.price
+        if told.signal:
+            self._stated.setdefault(told.symbol, []).append((told.closed_at, told.signal.forecast))
 
     async def statistics(self) -> StatisticsView:
         await self.refresh()
@@ -75,10 +78,10 @@ class Figures:
             trades=len(trades),
             wins=wins,
             losses=len(trades) - wins,
-            win_rate_ratio=statistics.win_rate_ratio(trades),
-            profit_factor=statistics.profit_factor(trades),
-            expectancy_quote=statistics.expectancy_quote(trades),
-            mean_r=statistics.mean_r(trades),
+            win_rate_ratio=record.win_rate_ratio(trades),
+            profit_factor=record.profit_factor(trades),
+            expectancy_quote=record.expectancy_quote(trades),
+            mean_r=record.mean_r(trades),
             sharpe_annualized=statistics.sharpe_annualized(curve, self._timeframe.bars_per_year),
             sortino_annualized=statistics.sortino_annualized(curve, self._timeframe.bars_per_year),
             max_drawdown_ratio=statistics.max_drawdown_ratio(curve),
@@ -104,19 +107,18 @@ class Figures:
         """Forecasts over one bar and over 24 hours, resolved by the closes that later decisions saw."""
         await self.refresh()
         return (
-            _calibration("next bar", self._resolved(self._timeframe.span, 2), self._timeframe.span),
-            _calibration("24 h", self._resolved(DAY, 3), DAY),
+            _calibration("next bar", self._resolved(self._timeframe.span, lambda f: f.p_up), self._timeframe.span),
+            _calibration("24 h", self._resolved(DAY, lambda f: f.p_up_24h), DAY),
         )
 
-    def _resolved(self, ahead: timedelta, column: int) -> list[tuple[datetime, float, bool]]:
+    def _resolved(
+        self, ahead: timedelta, chance: Callable[[Forecast], float | None]
+    ) -> list[tuple[datetime, float, bool]]:
         """(when, stated, went up) in order of time; unresolved where that close was never seen."""
         found: list[tuple[datetime, float, bool]] = []
-        for rows in self._stated.values():
-            closes = {row[0]: row[1] for row in rows}
-            for row in rows:
-                stated, later = row[column], closes.get(row[0] + ahead)
-                if isinstance(stated, float) and later is not None:
-                    found.append((row[0], stated, later > row[1]))
+        for symbol, rows in self._stated.items():
+            stated = ((at, chance(forecast)) for at, forecast in rows)
+            found += calibration.resolved(stated, self._closes[symbol], ahead)
         return sorted(found, key=lambda f: f[0])
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from ..codec import dumps
 from ..domain.analysis import Snapshot
-from ..domain.decision import Action, Asked, Briefing, Calibration, Decision, Refusal, Reply, Signal, Verdict
+from ..domain.decision import Action, Asked, Briefing, Calibration, Decision, Refusal, Reply, Verdict
 from ..domain.errors import InvalidReply, MemoryUnavailable, Missing, ModelUnavailable
 from ..domain.events import DecisionMade, MarketAnalysed
 from ..domain.learning import RuleStatus
@@ -21,8 +21,8 @@ from ..logic.decide.prompt import prompt, prompt_sha256
 from ..logic.decide.recall import ranked
 from ..logic.decide.reply import signal
 from ..logic.evaluate.calibration import resolved
-from ..logic.evaluate.recalibration import calibration
-from ..logic.reflect import statistics
+from ..logic.evaluate.recalibration import Resolved, calibration
+from ..logic.reflect.record import record
 from ..ports import Facts, Sockets
 from .watch import settled
 
@@ -76,7 +76,7 @@ async def _briefing(seen: Snapshot, on: Sockets) -> Briefing:
         kind=on.settings.market_kind,
         price_tick=rules.price_tick,
         last=last[0].subject if last and isinstance(last[0].subject, Decision) else None,
-        record=statistics.record(await closed_trades(seen.seen_at, on)),
+        record=record(await closed_trades(seen.seen_at, on)),
         chart=await on.archive.get(f"chart/{seen.id}", bytes) if on.settings.model.sees else None,
     )
     try:
@@ -152,15 +152,17 @@ async def _entered_at(seen: Snapshot, on: Sockets) -> datetime | None:
 
 async def _calibration(seen: Snapshot, model: str, on: Sockets) -> Calibration | None:
     """Of what this model stated lately, for all pairs: where the price would be a day on; a bar on where bars are
-    longer."""
+    longer. The closes are those that any decision saw."""
     made = await on.ledger.entries(kinds=("DecisionMade",), until=seen.seen_at, limit=STATED, newest_first=True)
-    told: dict[Symbol, list[tuple[datetime, Decimal, float | None]]] = {}
-    for entry in made:
-        match entry.subject:
-            case Decision(signal=Signal(forecast=stated), is_forced=False) as one if one.model == model:
-                is_daily = one.timeframe.span <= DAY
-                told.setdefault(one.symbol, []).append(
-                    (one.closed_at, one.price, stated.p_up_24h if is_daily else stated.p_up)
-                )
+    decisions = [one for entry in made if isinstance(one := entry.subject, Decision) and not one.is_forced]
+    told: dict[Symbol, list[tuple[datetime, float | None]]] = {}
+    closes: dict[Symbol, dict[datetime, Decimal]] = {}
+    for one in decisions:
+        closes.setdefault(one.symbol, {})[one.closed_at] = one.price
+        if one.model == model and one.signal:
+            stated = one.signal.forecast
+            p_up = stated.p_up_24h if one.timeframe.span <= DAY else stated.p_up
+            told.setdefault(one.symbol, []).append((one.closed_at, p_up))
     ahead = max(DAY, seen.timeframe.span)
-    return calibration([(p, up) for rows in told.values() for _, p, up in resolved(rows, ahead)])
+    found = [Resolved(*each) for symbol, rows in told.items() for each in resolved(rows, closes[symbol], ahead)]
+    return calibration(found, overlap=ahead / seen.timeframe.span)

@@ -33,7 +33,7 @@ def conditions(snapshot: Snapshot) -> Conditions:
         "bollinger": _word(band, (0.2, "near lower"), (0.8, "inside"), other="near upper"),
         "weekend": "yes" if weekend else "no",
         "sentiment": _word(
-            mood, (25.000001, "extreme fear"), (45.000001, "fear"), (55, "neutral"), (75, "greed"),
+            mood, (25.000001, "extreme fear"), (46.000001, "fear"), (55, "neutral"), (75.000001, "greed"),
             other="extreme greed",
         ),
         "pressure": _word(

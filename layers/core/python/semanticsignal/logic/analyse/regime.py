@@ -16,7 +16,8 @@ Array = NDArray[np.float64]
 # Wilder's 25 begins a trend, his 20 ends it. A volatile market begins in the top tenth of its ATRs, ends below 0.8.
 ADX_IN, ADX_OUT = 25.0, 20.0
 RANK_IN, RANK_OUT, RANK_BARS = 0.9, 0.8, 540
-# A vote turns when the gap has reached so much on the other side: ATRs between prices, points between DIs.
+# A vote turns when the gap has reached so much on the other side: ATRs between prices, points between DIs. In between
+# the one may stand on the other's side again: what is told is when it went, not where it is.
 GAP_ATR, GAP_DI = 0.25, 2.0
 # How far back a rank that stands between its edges is followed; each costs a comparison with 540 others.
 FOLLOWED = 60
@@ -37,7 +38,7 @@ def regime(series: Mapping[str, Array], close: Array) -> Regime:
         side, bars = _side(left - right, gap)
         if side:
             votes.append(side)
-            evidence.append(f"{above} {'<=>'[side + 1]} {below} for {bars} bars")
+            evidence.append(f"{above} went {'above' if side > 0 else 'below'} {below} {bars - 1} bars ago")
     total = sum(votes)
     trend = Trend.NEUTRAL if len(votes) < 2 or total == 0 else Trend.BULL if total > 0 else Trend.BEAR
     phase, why = _phase(series["adx_14"], series["atr_ratio"])

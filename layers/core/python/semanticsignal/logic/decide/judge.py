@@ -33,7 +33,7 @@ def recalibrated(verdict: Verdict, known: Calibration | None, risk: Risk) -> Ver
     """An entry whose confidence, read as this model's record deserves, no longer suffices is held. It is only ever
     lowered: learning loosens no limit."""
     signal = verdict.signal
-    if known is None or signal is None or verdict.action not in (Action.BUY, Action.SELL):
+    if known is None or known.slope >= 1 or signal is None or verdict.action not in (Action.BUY, Action.SELL):
         return verdict
     confidence = deserved(signal, known)
     if confidence >= signal.confidence_ratio:

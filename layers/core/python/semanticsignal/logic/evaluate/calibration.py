@@ -1,6 +1,6 @@
 """Stated probabilities against what happened: is a forecast worth more than the base rate known at the time?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import fsum, log
@@ -24,13 +24,16 @@ def log_loss(forecasts: Sequence[tuple[float, bool]]) -> float | None:
 
 
 def resolved(
-    stated: Sequence[tuple[datetime, Decimal, float | None]], ahead: timedelta
+    stated: Iterable[tuple[datetime, float | None]], closes: Mapping[datetime, Decimal], ahead: timedelta
 ) -> list[tuple[datetime, float, bool]]:
-    """(when, stated, went up) of one pair's forecasts, each made at a close; without those whose end no later one
-    saw."""
-    closes = {at: close for at, close, _ in stated}
-    later = ((at, close, forecast, closes.get(at + ahead)) for at, close, forecast in stated)
-    return [(at, p, end > close) for at, close, p, end in later if p is not None and end is not None]
+    """(when, stated, went up) of one pair's forecasts, each made at a close; without those whose end nobody saw.
+    `closes`: all that were seen of the pair, whoever forecast at them."""
+    found = []
+    for at, p in stated:
+        begin, end = closes.get(at), closes.get(at + ahead)
+        if p is not None and begin is not None and end is not None:
+            found.append((at, p, end > begin))
+    return found
 
 
 def base_rates(made: Sequence[tuple[datetime, bool]], ahead: timedelta) -> list[float]:
