@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-import numpy as np
-
 from bench.measures import START, Figure, brownian, fresh, market, timed
 from semanticsignal.domain.collected import Around, Market
 from semanticsignal.domain.decision import Briefing
@@ -15,7 +13,7 @@ from semanticsignal.logic.analyse.macro import macro
 from semanticsignal.logic.analyse.patterns import found
 from semanticsignal.logic.analyse.series import columns, newest, series
 from semanticsignal.logic.analyse.snapshot import snapshot
-from semanticsignal.logic.decide.prompt import prompt
+from semanticsignal.logic.decide.prompt import prompt, tokens
 from semanticsignal.logic.execute.position import empty
 
 NEW = (
@@ -49,6 +47,7 @@ def analysing() -> list[Figure]:
     words = prompt(
         Briefing(told, empty(Decimal(10_000)), MarketKind.SPOT, Decimal("0.01")), Settings()
     )  # fmt: skip
+    length = tokens(words.system + words.user)
     new = fresh(NEW.format(wanted="columns, series, newest", work="c=columns(seen.candles); series(c); newest(c)"), 5)
     large = fresh(NEW.format(wanted="macro", work="macro(seen.around.daily); macro(seen.around.weekly)"), 5)
 
@@ -74,6 +73,5 @@ def analysing() -> list[Figure]:
         Figure("all patterns of 999 bars, warm", "ms", timed(lambda: found(seen.candles, whole), 200), "<= 3"),
         Figure("all patterns of 999 bars, first in a process", "ms", shapes, "<= 50"),
         Figure("snapshot with days and weeks, warm", "ms", timed(lambda: snapshot(seen, at), 100), "<= 12"),
-        Figure("prompt with days and weeks, characters / 4", "tokens", [len(words.system + words.user) / 4], "<= 9000"),
-        Figure("of it what was calculated from bars", "tokens", [float(np.round(len(words.user) / 4))]),
+        Figure("prompt with days and weeks, estimated", "tokens", [float(length)], "<= 9000"),
     ]

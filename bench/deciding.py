@@ -17,19 +17,19 @@ from bench.analysing import complete
 from bench.measures import ROOT, TERMS, Figure, lived, precedents, timed
 from semanticsignal import wiring
 from semanticsignal.adapters.candle_files import Tape
-from semanticsignal.adapters.inmemory import InMemoryArchive, InMemoryLedger, InMemoryMemory, InMemoryNotifier
-from semanticsignal.adapters.sqlite import SqlitePurse
+from semanticsignal.adapters.inmemory import InMemoryArchive, InMemoryMemory, InMemoryNotifier
+from semanticsignal.adapters.sqlite import SqliteLedger, SqlitePurse
 from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.domain.analysis import Snapshot
 from semanticsignal.domain.collected import Around, Market
 from semanticsignal.domain.context import Reading, Unit
 from semanticsignal.domain.decision import Action, Briefing, Decision, Forecast, Mismatch, Refusal, Signal
-from semanticsignal.domain.events import MarketAnalysed
+from semanticsignal.domain.events import DecisionMade, MarketAnalysed, MarketCollected
 from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrade, PublicTrades
 from semanticsignal.domain.news import Excerpt
-from semanticsignal.domain.policy import Memory, Model, Settings
+from semanticsignal.domain.policy import Budget, Memory, Model, OpenRouter, Settings
 from semanticsignal.domain.trading import Record
 from semanticsignal.logic.analyse.conditions import conditions
 from semanticsignal.logic.analyse.snapshot import snapshot
@@ -39,7 +39,7 @@ from semanticsignal.logic.reflect import rules
 from semanticsignal.ports import Sockets
 from semanticsignal.simulate import model as simulated
 from semanticsignal.stages.analyse import analyse
-from semanticsignal.stages.decide import decide
+from semanticsignal.stages.decide import STATED, decide, worth
 
 DECISIONS = 60
 WORDS = "Bitcoin rose as exchange traded funds took in more money than in any week since spring, analysts said. "
@@ -113,39 +113,76 @@ def serve() -> None:
     asyncio.run(uvicorn.Server(config).serve([listener]))
 
 
-def _sockets(url: str, home: str, seen: Market, *, can_see: bool) -> Sockets:
-    asked = Model(provider="local", base_url=url, name="rules-analyst", local_has_vision=can_see)
-    settings = replace(Settings(), symbols=("BTC/USDC",), model=asked)
-    return Sockets(
+def _sockets(url: str, home: Path, seen: Market, *, can_see: bool) -> tuple[Sockets, SqliteLedger, SqlitePurse]:
+    """A model with a price, so that its purse is asked, and ledger and purse on the disk."""
+    settings = replace(
+        Settings(), symbols=("BTC/USDC",), model=Model(provider="openrouter", has_chart=can_see),
+        openrouter=OpenRouter(base_url=url, fallback_model=""), budget=Budget(day_usd=Decimal(1000)),
+    )  # fmt: skip
+    ledger = SqliteLedger(home / "ledger.db", settings.paper.start_quote)
+    purse = SqlitePurse(home / "purse.db")
+    on = Sockets(
         settings=settings,
         clock=SetClock(seen.collected_at),
         market=Tape({seen.symbol: {seen.timeframe: seen.candles}}, rules={seen.symbol: TERMS}),
-        model=wiring.model(settings, spending=SqlitePurse(Path(home) / "purse.db")),
+        model=wiring.model(settings, secret=lambda name: "a key", spending=purse),
         memory=InMemoryMemory(),
-        ledger=InMemoryLedger(settings.paper.start_quote),
+        ledger=ledger,
         archive=InMemoryArchive(),
         notifier=InMemoryNotifier(is_heard=False),
     )
+    return on, ledger, purse
 
 
-async def _decided(url: str, *, can_see: bool) -> list[float]:
-    """CPU of this process for the stage `decide` alone, ms a decision."""
-    seen, spent = surrounded(), []
+async def _decided(url: str, *, can_see: bool) -> tuple[list[float], list[float]]:
+    """CPU of this process, ms a decision: of the stages `analyse` (which draws the chart) and `decide`."""
+    seen, analysed, decided = surrounded(), [], []
     with TemporaryDirectory() as home:
-        on = _sockets(url, home, seen, can_see=can_see)
+        on, ledger, purse = _sockets(url, Path(home), seen, can_see=can_see)
         for lesson in lived(200):
             await on.memory.remember(lesson)
         for number in range(DECISIONS + 1):
             one = replace(seen, id=f"BTC/USDC#4h#{number}")
-            told = MarketAnalysed(one.id, one.symbol, one.timeframe, one.candles.closed_at)
+            collected = MarketCollected(one.id, one.symbol, one.timeframe, one.candles.closed_at)
             await on.archive.put(f"market/{one.id}", one)
-            await analyse(told, on)  # type: ignore[arg-type]
             began = time.process_time()
+            (told,) = await analyse(collected, on)
+            between = time.process_time()
+            assert isinstance(told, MarketAnalysed)
             await decide(told, on)
+            analysed.append((between - began) * 1e3)
+            decided.append((time.process_time() - between) * 1e3)
+        (newest,) = await on.ledger.entries(kinds=("DecisionMade",), limit=1)
+        assert isinstance(newest.subject, Decision) and newest.subject.attempts[-1].usage.cost_usd
+        await on.model.close()
+        ledger.close()
+        purse.close()
+    return analysed[1:], decided[1:]
+
+
+async def _worth() -> list[float]:
+    """CPU, ms: what a model's word is worth, of 1,500 decisions in a ledger that was opened just now."""
+    seen, spent = surrounded(), []
+    now = snapshot(seen, seen.collected_at)
+    last = briefed(now).last
+    assert last is not None
+    with TemporaryDirectory() as home:
+        path = Path(home) / "ledger.db"
+        ledger = SqliteLedger(path, Decimal(10_000), is_durable=False)
+        for number in range(STATED):
+            at = seen.collected_at - number * now.timeframe.span
+            made = replace(last, id=f"d{number}", closed_at=at, decided_at=at, model="m")
+            await ledger.record(Entry(DecisionMade(made.id, made.symbol, at), made))
+        ledger.close()
+        for _ in range(5):
+            ledger = SqliteLedger(path, Decimal(10_000), is_durable=False)
+            on = Sockets(*[None] * 5, ledger, *[None] * 2)  # type: ignore[arg-type]
+            began = time.process_time()
+            found = await worth(now, "m", on)
             spent.append((time.process_time() - began) * 1e3)
-        answered: tuple[Entry, ...] = await on.ledger.entries(kinds=("DecisionMade",), limit=1)
-        assert isinstance(answered[0].subject, Decision) and answered[0].subject.attempts
-    return spent[1:]
+            assert found is not None
+            ledger.close()
+    return spent
 
 
 def deciding() -> list[Figure]:
@@ -161,14 +198,17 @@ def deciding() -> list[Figure]:
         assert server.stdout
         url = server.stdout.readline().strip()
         try:
-            blind, seeing = (asyncio.run(_decided(url, can_see=sees)) for sees in (False, True))
+            (analysed, blind), (drawn, seeing) = (asyncio.run(_decided(url, can_see=sees)) for sees in (False, True))
         finally:
             server.terminate()
     return [
-        Figure("one decision, our side, model that answers at once", "ms CPU", blind, "<= 50"),
-        Figure("one decision with its chart, our side", "ms CPU", seeing, "<= 50"),
+        Figure("deciding, our side, model that answers at once", "ms CPU", blind, "<= 50"),
+        Figure("deciding with a chart to send", "ms CPU", seeing, "<= 50"),
+        Figure("analysing before it", "ms CPU", analysed),
+        Figure("analysing and drawing the chart before it", "ms CPU", drawn),
+        Figure("what a word is worth, of 1500 decisions never read before", "ms CPU", asyncio.run(_worth())),
         Figure("prompt with all there is, built", "ms", timed(lambda: prompt(briefing, settings), 50), "<= 5"),
-        Figure("prompt with all there is, characters / 3", "tokens", [float(whole)], "<= 9000"),
+        Figure("prompt with all there is, estimated", "tokens", [float(whole)], "<= 9000"),
         Figure("of it the standing words", "tokens", [float(fixed)]),
         *(Figure(f"of it [{section.name}]", "tokens", [float(section.tokens)]) for section in told),
     ]

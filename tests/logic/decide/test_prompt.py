@@ -284,6 +284,22 @@ def test_the_version_is_on_the_prompt_and_changes_what_is_asked() -> None:
     assert "two voices" in debate.system and "two voices" not in plain.system
 
 
+@pytest.mark.parametrize(
+    ("text", "counted", "off"),
+    [
+        ("rsi_14: 61.23 (55.50)\nadx_14: 24.31 (23.87)\natr_14: 412.55 (410.02)", 47, 0.25),
+        (
+            "Bitcoin rose as exchange traded funds took in more money than in any week since spring, analysts said.",
+            20,
+            0.35,
+        ),
+    ],
+)
+def test_a_figure_takes_more_tokens_than_a_word(text: str, counted: int, off: float) -> None:
+    """Counted with DeepSeek's tokenizer."""
+    assert prompt.tokens(text) == pytest.approx(counted, rel=off)
+
+
 def test_every_version_that_can_be_set_is_there() -> None:
     assert set(prompt._methods()) == set(get_args(Version))
 

@@ -130,7 +130,7 @@ async def _verdict(briefing: Briefing, asked: Asked, on: Sockets) -> Verdict:
     past = (await closed_trades(seen.seen_at, on), await _entered_at(seen, on)) if is_entry else ((), None)
     verdict = judge.judged(read, briefing, past, on.settings)
     if is_entry and verdict.action is not Action.HOLD:
-        known = await _calibration(seen, asked.reply.model, on)
+        known = await worth(seen, asked.reply.model, on)
         verdict = judge.recalibrated(verdict, known, on.settings.risk)
     return replace(verdict, mismatches=mismatches(read, seen))
 
@@ -150,7 +150,7 @@ async def _entered_at(seen: Snapshot, on: Sockets) -> datetime | None:
     return first.position.opened_at if isinstance(first, Opening) else None
 
 
-async def _calibration(seen: Snapshot, model: str, on: Sockets) -> Calibration | None:
+async def worth(seen: Snapshot, model: str, on: Sockets) -> Calibration | None:
     """Of what this model stated lately, for all pairs: where the price would be a day on; a bar on where bars are
     longer. The closes are those that any decision saw."""
     made = await on.ledger.entries(kinds=("DecisionMade",), until=seen.seen_at, limit=STATED, newest_first=True)
