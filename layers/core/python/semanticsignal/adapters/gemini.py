@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ..domain.asking import Fault, Usage
+from ..domain.asking import WORDS, Fault, Usage
 from ..domain.decision import Prompt, Reply
 from ..domain.errors import InvalidSetting, ModelUnavailable
 from ..logic.decide.reply import schema
@@ -45,19 +45,6 @@ SPOKEN = {"candidates", "promptFeedback", "usageMetadata", "modelVersion", "resp
 USED_UP = re.compile(r"billing|current quota|credit|spend", re.IGNORECASE)
 SECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)s?")
 
-KINDS = {
-    Fault.AUTH: "auth refused",
-    Fault.QUOTA: "quota used up",
-    Fault.RATE_LIMIT: "rate limit",
-    Fault.OVERLOAD: "server error",
-    Fault.TIMEOUT: "timeout",
-    Fault.CONNECTION: "connection failed",
-    Fault.REFUSAL: "refusal",
-    Fault.TRUNCATED: "truncated",
-    Fault.EMPTY: "empty reply",
-    Fault.MALFORMED: "malformed answer",
-    Fault.REQUEST: "request refused",
-}
 # Nobody had the question: nothing can be owed for it.
 NOBODY_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 UNSENT = Usage(cost_usd=Decimal(0))
@@ -273,7 +260,7 @@ class Gemini:
         self, fault: Fault, detail: str, *, wait_s: float | None = None, usage: Usage | None = None
     ) -> ModelUnavailable:
         return ModelUnavailable(
-            f"{self.model} at google: {KINDS[fault]}, {self._line(detail)}", fault, wait_s=wait_s, usage=usage
+            f"{self.model} at google: {WORDS[fault]}, {self._line(detail)}", fault, wait_s=wait_s, usage=usage
         )
 
     def _line(self, text: str) -> str:

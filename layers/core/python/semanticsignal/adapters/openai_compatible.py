@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from ..domain.asking import Fault, Usage
+from ..domain.asking import WORDS, Fault, Usage
 from ..domain.decision import Prompt, Reply
 from ..domain.errors import ModelUnavailable
 from ..domain.market import exact
@@ -30,19 +30,6 @@ MOST_TOKENS, MOST_USD, MOST_WAIT_S, MOST_BYTES = 10**9, 10**6, 31 * 86_400, 4_00
 # Set on a request whose answer has begun: what goes wrong from then on cuts it off.
 BEGUN = "begun"
 
-WORDS = {
-    Fault.AUTH: "auth refused",
-    Fault.QUOTA: "quota used up",
-    Fault.RATE_LIMIT: "rate limit",
-    Fault.OVERLOAD: "server error",
-    Fault.TIMEOUT: "timeout",
-    Fault.CONNECTION: "connection failed",
-    Fault.REFUSAL: "refusal",
-    Fault.TRUNCATED: "truncated",
-    Fault.EMPTY: "empty reply",
-    Fault.MALFORMED: "malformed answer",
-    Fault.REQUEST: "request refused",
-}
 # HTTP statuses, and OpenRouter's codes, which are the same; 5xx apart from these are the server's trouble
 NUMBERED = {
     401: Fault.AUTH,

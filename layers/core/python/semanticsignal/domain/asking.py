@@ -28,6 +28,22 @@ class Fault(StrEnum):
     UNRECORDED = "unrecorded"  # the tape holds no such question
 
 
+# What a plug calls a fault that it met; the others are met by what stands around it.
+WORDS = {
+    Fault.AUTH: "auth refused",
+    Fault.QUOTA: "quota used up",
+    Fault.RATE_LIMIT: "rate limit",
+    Fault.OVERLOAD: "server error",
+    Fault.TIMEOUT: "timeout",
+    Fault.CONNECTION: "connection failed",
+    Fault.REFUSAL: "refusal",
+    Fault.TRUNCATED: "truncated",
+    Fault.EMPTY: "empty reply",
+    Fault.MALFORMED: "malformed answer",
+    Fault.REQUEST: "request refused",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What an answer took, in tokens and US dollars; None where nobody says.
