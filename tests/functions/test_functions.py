@@ -23,7 +23,7 @@ from semanticsignal import wiring
 from semanticsignal.adapters.dynamodb import written as written_item
 from semanticsignal.adapters.inmemory import InMemoryNotifier
 from semanticsignal.codec import load_fact
-from semanticsignal.domain.asking import Usage
+from semanticsignal.domain.asking import Attempt, Fault, Usage
 from semanticsignal.domain.decision import Refusal, Reply
 from semanticsignal.domain.errors import BadInput, InvalidSetting, Missing, Unavailable
 from semanticsignal.domain.events import CandleClosed, CandleMissed, MinutePassed
@@ -388,7 +388,14 @@ def test_what_a_decision_cost_and_that_memory_was_away_is_told(capsys: pytest.Ca
     on = replace(market(), memory=GoneMemory())
     with deployed(on) as cloud:
         upto(cloud, "decide")
-        dear = Reply(says("HOLD"), "dear", usage=Usage(cost_usd=Decimal("0.0123")))
+        dear = Reply(
+            says("HOLD"),
+            "dear",
+            attempts=(
+                Attempt("first", "m", MONDAY, 1.0, Usage(cost_usd=Decimal("0.012")), Fault.SCHEMA, "no decision"),
+                Attempt("second", "dear", MONDAY, 1.0, Usage(cost_usd=Decimal("0.0003"))),
+            ),
+        )
         asyncio.run(on.archive.put(f"reply/{cycle(BTC, FOUR)}", dear))
         capsys.readouterr()
         cloud.call("decide", recorded("decide"))

@@ -69,6 +69,8 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
         "model that local is asked for; several, separated by commas, in that order",
         {"min_length": 1, "max_length": 200},
     ),
+    "model.input_usd": ("what local costs, US dollars a million tokens asked", {"ge": 0, "le": Decimal(10_000)}),
+    "model.output_usd": ("the same of tokens answered", {"ge": 0, "le": Decimal(10_000)}),
     "model.timeout_s": ("time for a whole answer, seconds", {"gt": 0, "le": 600}),
     "model.deadline_s": ("time for a decision, whoever is asked, seconds", {"gt": 0, "le": 840}),
     "model.max_output_tokens": ("length of an answer, thoughts included, tokens", {"ge": 256, "le": 65_536}),
@@ -246,6 +248,7 @@ def _validated(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
     except ValidationError as wrong:
         raise InvalidSetting(_said(wrong, origins)) from wrong
     _check_payees(settings.blockrun.payees)
+    _check_deadline(settings)
     for key, pairs in (("symbols", settings.symbols), ("simulation.symbols", settings.simulation.symbols)):
         try:
             names = [str(Symbol.parse(pair)) for pair in pairs]
@@ -356,6 +359,16 @@ def _is_address(address: str) -> bool:
         return not address or (bool(found.hostname) and found.port != 0)
     except ValueError:
         return False
+
+
+def _check_deadline(settings: Settings) -> None:
+    """An answer that comes when its bar is too old to enter on is paid for nothing."""
+    stale_s = settings.risk.stale_ratio * settings.timeframe.seconds
+    if settings.model.provider != "analyst" and settings.model.deadline_s > stale_s:
+        raise InvalidSetting(
+            f"model.deadline_s is at most risk.stale_ratio of a {settings.timeframe} bar, {stale_s:g} s, "
+            f"was {settings.model.deadline_s:g}"
+        )
 
 
 def _check_payees(payees: Iterable[str]) -> None:

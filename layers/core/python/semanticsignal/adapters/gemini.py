@@ -163,15 +163,16 @@ class Gemini:
         in its middle the SDK sees only what begins as it expects."""
         from google.genai.errors import APIError
 
+        limit_s = min(self._timeout_s, prompt.within_s or self._timeout_s)
         contents = self._contents(prompt)
         config: Any = {**self._config, "system_instruction": _writable(prompt.system) or None}
         try:
             # the SDK's own limit is for each read: a server that drips would never meet it
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(limit_s):
                 answer = await self._sdk.aio.models.generate_content(model=self.model, contents=contents, config=config)
             return (answer.sdk_http_response and answer.sdk_http_response.body) or ""
         except TimeoutError:
-            failure = self._unavailable(Fault.TIMEOUT, f"no whole answer in {self._timeout_s:g} s")
+            failure = self._unavailable(Fault.TIMEOUT, f"no whole answer in {limit_s:g} s")
         except APIError as wrong:
             failure = self._refused(wrong.code, wrong.details, getattr(wrong.response, "headers", {}))
         except _BrokenOff as wrong:

@@ -12,6 +12,7 @@ from ..domain.decision import Prompt, Reply
 from ..domain.errors import LedgerUnavailable, ModelUnavailable
 from ..domain.policy import Budget
 from ..logic.decide.prices import FREE, Price, cost_usd, most_usd
+from ..logic.decide.purse import limits
 from ..ports import LanguageModel, Purse
 
 # The server said no before it did anything: nothing is owed, unless it tells of tokens. Whatever else goes wrong may
@@ -20,6 +21,7 @@ UNPAID = frozenset((
     Fault.AUTH, Fault.QUOTA, Fault.RATE_LIMIT, Fault.OVERLOAD, Fault.REQUEST, Fault.PAYMENT, Fault.BUDGET,
 ))  # fmt: skip
 SAID = 300
+GRACE_S = 0.25
 WHATEVER = Decimal(10) ** 9
 
 
@@ -57,7 +59,8 @@ class Metered:
         except ModelUnavailable as poor:
             raise self._failed(poor, at, began) from None
         try:
-            async with asyncio.timeout(prompt.within_s):
+            # the plug keeps the time, and knows what was paid; this is for one that does not
+            async with asyncio.timeout(None if prompt.within_s is None else prompt.within_s + GRACE_S):
                 reply = await self._model.complete(prompt)
             usage = self._told(reply.usage)
         except TimeoutError as wrong:
@@ -100,15 +103,15 @@ class Metered:
                 f"{self.model} at {self.provider}: one answer may cost {most:.4f} USD, budget.call_usd is {cap}",
                 Fault.BUDGET,
             )
-        limits = self._limits(at)
+        accounts = self._limits(at)
         try:
-            is_there = await self._purse.reserve(id, most, limits)
+            is_there = await self._purse.reserve(id, most, accounts)
         except LedgerUnavailable as wrong:
             raise ModelUnavailable(
                 f"{self.model} at {self.provider}: nobody knows what was spent, {wrong!s:.{SAID}}", Fault.BUDGET
             ) from wrong
         if not is_there:
-            told = ", ".join(f"{account}: {limit} USD" for account, limit in limits.items())
+            told = ", ".join(f"{account}: {limit} USD" for account, limit in accounts.items())
             raise ModelUnavailable(
                 f"{self.model} at {self.provider}: {most:.4f} USD more would pass a limit of {told}", Fault.BUDGET
             )
@@ -121,10 +124,8 @@ class Metered:
         return self._budget.call_usd if tariff.most_usd is None else tariff.most_usd
 
     def _limits(self, at: datetime) -> Mapping[str, Decimal]:
-        limits = {f"{at:%Y-%m-%d}": self._budget.day_usd, f"{at:%Y-%m}": self._budget.month_usd}
-        if self._tariff.day_usd is not None:
-            limits[f"{self.provider} {at:%Y-%m-%d}"] = self._tariff.day_usd
-        return limits
+        own = self._tariff.day_usd
+        return limits(at, self._budget, {} if own is None else {self.provider: own})
 
     async def _settled(self, id: str, usd: Decimal, at: datetime, *, is_known: bool) -> None:
         """What was thought to be free and is not is booked all the same, and from now on like any other."""

@@ -187,11 +187,12 @@ class OpenAICompatible:
     async def _answered(self, prompt: Prompt) -> Answer:
         from openai import APIStatusError, OpenAIError
 
+        limit_s = min(self._timeout_s, prompt.within_s or self._timeout_s)
         asked: Any = {name: value for name, value in self._asked.items() if value is not None}
         asked |= {"model": self.model, "messages": self._messages(prompt)}
         try:
             # the SDK's own timeout is for each read: a server that drips would never meet it
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(limit_s):
                 raw = await self._client.chat.completions.with_raw_response.create(**asked, extra_body=self._extra)
             return Answer(raw.status_code, raw.headers, raw.content)
         except APIStatusError as refused:
@@ -200,7 +201,7 @@ class OpenAICompatible:
             silence = wrong
         # out here nothing of the SDK's, which may hold the key, is told along
         told = UNSENT if self._paid is None and isinstance(silence.__cause__, NOBODY_THERE) else self._usage(None)
-        raise _carried(silence) or self._unavailable(_broken(silence, self._timeout_s), told)
+        raise _carried(silence) or self._unavailable(_broken(silence, limit_s), told)
 
     def _messages(self, prompt: Prompt) -> list[dict[str, Any]]:
         user: Any = _writable(prompt.user)
@@ -300,7 +301,7 @@ def _broken(wrong: Exception, timeout_s: float) -> Flaw:
     from openai import APIConnectionError, APITimeoutError
 
     if isinstance(wrong, TimeoutError | APITimeoutError):
-        return Flaw(Fault.TIMEOUT, f"no whole answer in {timeout_s} s")
+        return Flaw(Fault.TIMEOUT, f"no whole answer in {timeout_s:g} s")
     if isinstance(wrong, Unfit):
         return Flaw(Fault.MALFORMED, str(wrong))
     if not isinstance(wrong, APIConnectionError):

@@ -65,6 +65,8 @@ class Model:
     provider: Provider = "analyst"
     base_url: str = "http://127.0.0.1:1234/v1"
     name: str = "local-model"
+    input_usd: Decimal = Decimal(0)
+    output_usd: Decimal = Decimal(0)
     timeout_s: float = 60.0
     deadline_s: float = 150.0
     max_output_tokens: int = 8192

@@ -10,7 +10,7 @@ import orjson
 
 from .. import wiring
 from ..codec import load_fact
-from ..domain.decision import Decision, Reply
+from ..domain.decision import Decision
 from ..domain.errors import BadInput, Unavailable
 from ..domain.events import Fact, MarketAnalysed, MinutePassed
 from ..domain.ledger import Entry
@@ -101,9 +101,10 @@ class Function(Container):
         made = entry.subject if entry else None
         if not isinstance(made, Decision) or on.clock.now() - made.decided_at > JUST_MADE:
             return
-        reply: Reply | None = await on.archive.get(f"reply/{made.id}", Reply)
-        if reply and reply.usage.cost_usd is not None:
-            self.metrics.add_metric("ModelSpendUsd", "None", float(reply.usage.cost_usd))
+        # of all that were asked, whoever answered in the end
+        told = [attempt.usage.cost_usd for attempt in made.attempts if attempt.usage.cost_usd is not None]
+        if told:
+            self.metrics.add_metric("ModelSpendUsd", "None", float(sum(told)))
         if judge.FORGETFUL in made.notes:
             self.metrics.add_metric("DecisionsWithoutMemory", "Count", 1)
         if not made.is_forced:

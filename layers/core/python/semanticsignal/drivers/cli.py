@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -17,7 +17,7 @@ from .. import __version__
 from ..codec import plain
 from ..domain.errors import AlreadyRunning, BadInput, SemanticSignalError, Unavailable
 from ..domain.market import Timeframe
-from ..domain.policy import Settings
+from ..domain.policy import Provider, Settings
 from ..settings import Sourced, load, rows
 
 cli = typer.Typer(
@@ -260,7 +260,8 @@ def replay(
     since: Annotated[str | None, typer.Option("--from", help="First close decided on, UTC.", metavar="D")] = None,
     until: Annotated[str | None, typer.Option("--to", help="End, exclusive, UTC.", metavar="D")] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="analyst, recorded:HOME, or a name at model.base_url.")
+        str | None,
+        typer.Option("--model", help="A provider, recorded:HOME, or a name at model.base_url."),
     ] = None,
     home: Annotated[
         Path | None, typer.Option("--home", help="Keep the ledger here; run again to go on.", metavar="DIR")
@@ -275,10 +276,10 @@ def replay(
     flags: dict[str, Any] = {"symbols": _listed(symbol), "timeframe": timeframe}
     kind, _, tail = (model or "").partition(":")
     recorded = Path(tail) if kind == "recorded" and tail else None
-    if model == "analyst" or recorded:
-        flags |= {"model.provider": "analyst"}
-    elif model is not None:
-        flags |= {"model.provider": "openai_compatible", "model.name": model}
+    if model in get_args(Provider):
+        flags |= {"model.provider": model}
+    elif model is not None and not recorded:
+        flags |= {"model.provider": "local", "model.name": model}
     settings = load(flags).settings
     start = _instant("--from", since, "2000-01-01")
     end = _instant("--to", until, "2100-01-01")

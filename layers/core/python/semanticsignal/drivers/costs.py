@@ -9,6 +9,7 @@ from pathlib import Path
 from .. import wiring
 from ..domain.errors import BadInput
 from ..domain.policy import Settings
+from ..logic.decide import purse
 from ..logic.show.costs import AccountView, CostsView, CostView
 from ..ports import Purse
 from .figures import Figures
@@ -22,18 +23,15 @@ HEAD: Row = ("", "asked", "faults", "unasked", "input", "output", "thought", "US
 
 def limits(settings: Settings, now: datetime) -> Mapping[str, Decimal]:
     """The accounts of the purse that are open at that instant of real time, and the most that may be in each."""
-    day, month, asked = f"{now:%Y-%m-%d}", f"{now:%Y-%m}", settings.budget
-    caps = {day: asked.day_usd, month: asked.month_usd}
-    if settings.model.provider in ("blockrun", "all"):
-        caps[f"blockrun {day}"] = settings.blockrun.day_usd
-    return caps
+    is_sold = settings.model.provider in ("blockrun", "all")
+    return purse.limits(now, settings.budget, {"blockrun": settings.blockrun.day_usd} if is_sold else {})
 
 
-async def budget(purse: Purse | None, caps: Caps) -> tuple[AccountView, ...] | None:
+async def budget(kept: Purse | None, caps: Caps) -> tuple[AccountView, ...] | None:
     """None where there is no purse. Raises LedgerUnavailable."""
-    if purse is None:
+    if kept is None:
         return None
-    return tuple([AccountView(name, cap, await purse.spent(name)) for name, cap in caps().items()])
+    return tuple([AccountView(name, cap, await kept.spent(name)) for name, cap in caps().items()])
 
 
 async def read(settings: Settings, days: int | None) -> CostsView:

@@ -13,7 +13,8 @@ from ..domain.errors import BadInput, Unavailable
 from ..domain.market import Symbol
 from ..domain.policy import Settings
 
-WAIT_S, POLL_S = 120.0, 0.5
+# A bar is waited for, and then a model.
+WAIT_S, POLL_S = 240.0, 0.5
 
 
 async def analyze(base: str, symbol: str, *, wait: bool) -> dict[str, Any]:

@@ -141,6 +141,26 @@ class Insistent:
         await self._model.close()
 
 
+class OnTape:
+    """What was answered once, or nothing: a prompt that the tape does not hold would make a result of its own."""
+
+    def __init__(self, tape: LanguageModel) -> None:
+        self._tape = tape
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        try:
+            return await self._tape.complete(prompt)
+        except ModelUnavailable as wrong:
+            if wrong.fault is not Fault.UNRECORDED:
+                raise
+            raise ReplayBroken(
+                f"{wrong}; run it with the settings of the recording, among them model.provider and model.has_chart"
+            ) from wrong
+
+    async def close(self) -> None:
+        await self._tape.close()
+
+
 async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress = _unseen) -> dict[str, Any]:
     """The report of one run, as `--json` writes it. Without a home the ledger lives in a temporary folder.
 
@@ -166,7 +186,7 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
 def _mind(stack: AsyncExitStack, plan: Plan, home: Path | None) -> LanguageModel:
     """Who decides, until the stack ends. Without a home what is spent is this run's alone, within its budget."""
     if plan.recorded:
-        return wiring.recorded(plan.recorded)
+        return OnTape(wiring.recorded(plan.recorded))
     purse = wiring.purse(home) if home and plan.settings.model.provider != "analyst" else None
     if purse:
         stack.callback(purse.close)

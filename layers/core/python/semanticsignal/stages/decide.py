@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from ..codec import dumps
 from ..domain.analysis import Snapshot
-from ..domain.decision import Action, Asked, Briefing, Calibration, Decision, Refusal, Reply, Verdict
+from ..domain.decision import Action, Asked, Briefing, Calibration, Decision, Prompt, Refusal, Reply, Verdict
 from ..domain.errors import InvalidReply, MemoryUnavailable, Missing, ModelUnavailable
 from ..domain.events import DecisionMade, MarketAnalysed
 from ..domain.learning import RuleStatus
@@ -102,7 +102,9 @@ async def _remembering(briefing: Briefing, on: Sockets) -> Briefing:
 async def _asked(briefing: Briefing, on: Sockets) -> Asked:
     """The reply is kept under the cycle's id before anybody reads it: a retry neither pays nor asks twice."""
     words = prompt(briefing, on.settings)
-    words = await on.archive.put(f"prompt/{words.id}", words)
+    # its picture is in the archive already
+    kept: Prompt = await on.archive.put(f"prompt/{words.id}", replace(words, image=None))
+    words = replace(kept, image=briefing.chart if kept.caption else None)
     sealed = prompt_sha256(words)
     reply: Reply | None = await on.archive.get(f"reply/{words.id}", Reply)
     if reply is None:

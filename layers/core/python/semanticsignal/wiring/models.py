@@ -215,20 +215,22 @@ def _payment_terms(settings: Settings) -> Any:
 
 
 def _local(terms: Terms) -> "Iterator[Named]":
-    """Several names, separated by commas, are asked in that order. A server on this machine costs nothing."""
+    """Several names, separated by commas, are asked in that order. It costs what the settings say, nothing as shipped;
+    a server that bills all the same is bounded from its first bill on."""
     from ..adapters.metered import Tariff
     from ..adapters.openai_compatible import OpenAICompatible
-    from ..logic.decide.prices import FREE, price
+    from ..logic.decide.prices import price
 
     common = terms.settings.model
     key = terms.secret(model_key(common.base_url)) or "none"
-    is_here = urlsplit(common.base_url).hostname in LOOPBACK
+    told = (common.input_usd, common.output_usd)
+    is_sold = urlsplit(common.base_url).hostname == "openrouter.ai"
     for name in filter(None, map(str.strip, common.name.split(","))):
         plug = OpenAICompatible(
             common.base_url, name, key, common.timeout_s, provider="local", has_vision=common.local_has_vision,
             max_output_tokens=common.max_output_tokens, temperature=0,
         )  # fmt: skip
-        known = FREE if is_here else price(name)
+        known = price(name) if is_sold and not any(told) else told
         yield _kept(terms, ("local", name), plug, Tariff(known, common.max_output_tokens))
 
 

@@ -1,11 +1,13 @@
 """What an account of a purse holds after money was set aside in it or settled, to the last digit."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from ...domain.errors import BadInput, LedgerUnavailable
 from ...domain.money import exactly
+from ...domain.policy import Budget
 
 # US dollars of so many digits before and after the point: any number of them is summed in the wide context unrounded.
 DIGITS, DECIMALS = 30, 60
@@ -31,6 +33,14 @@ def check_sums(sums: Iterable[Any]) -> None:
             raise BadInput(f"a sum is a finite Decimal of US dollars, 0 or more, was {usd!r:.80}")
         if usd.adjusted() >= DIGITS or int(usd.as_tuple().exponent) < -DECIMALS:
             raise BadInput(f"a sum has at most {DIGITS} digits and {DECIMALS} decimals, was {usd!r:.80}")
+
+
+def limits(at: datetime, budget: Budget, days: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """The accounts that a question at that instant of real time is paid from, and the most that may be in each. `days`:
+    providers with a limit a day of their own."""
+    day = f"{at:%Y-%m-%d}"
+    of_all = {day: budget.day_usd, f"{at:%Y-%m}": budget.month_usd}
+    return of_all | {f"{provider} {day}": most for provider, most in days.items()}
 
 
 @exactly
