@@ -74,10 +74,15 @@ function misstated({ name, stated, computed }: Mismatch): TemplateResult {
   return html`<li><strong>${name}</strong> stated as ${quantity(stated)}, ${computed === null ? "but there is no such figure" : html`computed ${quantity(computed)}`}</li>`;
 }
 
+/** Those whose own names say little to people. */
+const FAULTS: Partial<Record<string, string>> = {
+  auth: "key refused", budget: "no money left for it", circuit: "left alone for a while", deadline: "no time left", schema: "no decision", unrecorded: "not on the tape",
+};
+
 function asked(one: Attempt): TemplateResult {
   const { input_tokens: read, output_tokens: written, cost_usd: cost } = one;
   const took = [`${fixed(one.latency_s, 1)} s`, read === null || written === null ? "" : `${read} + ${written} tokens`, cost === null ? "" : usd(cost)];
-  return html`<li><time datetime=${one.asked_at}>${instant(one.asked_at)}</time> ${one.model} at ${one.provider}: ${one.fault === null ? "answered" : html`<strong>${one.fault.replace("_", " ")}</strong>`}, ${took.filter(Boolean).join(", ")}${one.said ? html`<br><span class="muted">${one.said}</span>` : nothing}</li>`;
+  return html`<li><time datetime=${one.asked_at}>${instant(one.asked_at)}</time> ${one.model} at ${one.provider}: ${one.fault === null ? "answered" : html`<strong>${FAULTS[one.fault] ?? one.fault.replace("_", " ")}</strong>`}, ${took.filter(Boolean).join(", ")}${one.said ? html`<br><span class="muted">${one.said}</span>` : nothing}</li>`;
 }
 
 function pretty(json: string | null): string | null {
