@@ -77,6 +77,11 @@ export function money(value: Figure, currency = "", signed = false): string {
   return text === NONE || !currency ? text : `${text}${NBSP}${currency}`;
 }
 
+/** A figure of the market as a model may state it: six digits that say something, whatever its size. */
+export function significant(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(6))).replaceAll("-", MINUS) : NONE;
+}
+
 /** What a question to a model costs: small sums keep the digits that say something. */
 export function usd(value: Figure): string {
   const size = Math.abs(Number(value));

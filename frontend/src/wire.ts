@@ -420,6 +420,8 @@ export interface components {
             provider: string;
             /** Said */
             said: string;
+            /** Text */
+            text: string;
             /** Thinking Tokens */
             thinking_tokens: number | null;
         };

@@ -1,11 +1,26 @@
 import { describe, expect, test } from "vitest";
 import {
-  NONE, age, arrow, between, compact, duration, fixed, instant, money, multiple, number, price, quantity, ratio, sign, time,
+  NONE, age, arrow, between, compact, duration, fixed, instant, money, multiple, number, price, quantity, ratio, sign, significant, time, usd,
 } from "../src/format";
 
 const plain = (text: string): string => text.replaceAll("\u00a0", " ");
 
 describe("figures", () => {
+  test("a stated figure keeps six digits that say something, whatever its size", () => {
+    expect(significant(15128.66)).toBe("15128.7");
+    expect(significant(0.0000091)).toBe("0.0000091");
+    expect(significant(-4.4e-7)).toBe("\u22124.4e\u22127");
+    expect(significant(Number.NaN)).toBe(NONE);
+  });
+
+  test("what a question costs keeps the digits of small sums", () => {
+    expect(plain(usd("0.003"))).toBe("0.0030 USD");
+    expect(plain(usd("0.000042"))).toBe("0.000042 USD");
+    expect(plain(usd("0"))).toBe("0.00 USD");
+    expect(plain(usd("12.5"))).toBe("12.50 USD");
+    expect(usd(null)).toBe(NONE);
+  });
+
   test("a decimal string is rounded as text, so that no digit is lost to a float", () => {
     expect(fixed("9007199254740993.125", 2)).toBe("9,007,199,254,740,993.13");
     expect(fixed("1.005", 2)).toBe("1.01");

@@ -64,6 +64,7 @@ async def test_words_that_are_no_decision_are_sent_back_once_then_the_next_is_as
     schema = [one for one in attempts if one.fault is Fault.SCHEMA]
     assert [one.provider for one in schema] == [f"provider-{n}" for n in range(position + 1) for _ in range(2)]
     assert all("BUY needs stop < price < target" in one.said for one in schema)
+    assert {one.text for one in schema} == {wrong}, "what was said is kept"
     second = models[0].asked[1].turns
     assert [turn.reply for turn in second] == [wrong]
     assert "BUY needs stop < price < target" in second[0].complaint

@@ -1,7 +1,7 @@
 /** Everything that led to one decision, in a dialog with a permalink. */
 import { html, nothing, type TemplateResult } from "lit";
 import "../charts/picture";
-import { fixed, instant, money, price, quantity, quoteOf, usd } from "../format";
+import { fixed, instant, money, price, quoteOf, significant, usd } from "../format";
 import type { Attempt, EventView, Mismatch, WhyView } from "../shapes";
 import { synopsis } from "./decision";
 import { lesson } from "./memory";
@@ -41,7 +41,7 @@ function told(view: WhyView, chart: WhyProps["chart"], copy: WhyProps["copy"]): 
   return html`
     <div class="body">${synopsis(decision)}</div>
     ${part("The chart at that close", html`<decision-picture .decision=${decision.id} .load=${chart}></decision-picture>`, true)}
-    ${text("What it answered", view.reply, copy, true)}
+    ${view.reply === null && attempts.length ? part("What it answered", html`<p class="muted">Nothing that could be used: below stands how it was asked, and what was said.</p>`, true) : text("What it answered", view.reply, copy, true)}
     ${mismatches.length ? part(`Figures it got wrong (${mismatches.length})`, html`<ul class="events">${mismatches.map(misstated)}</ul>`, true) : nothing}
     ${attempts.length ? part(`How it was asked (${attempts.length === 1 ? "once" : `${attempts.length} times`})`, html`<ol class="events">${attempts.map(asked)}</ol>`, attempts.length > 1) : nothing}
     ${text("What it was asked", view.user_prompt, copy)}
@@ -71,7 +71,7 @@ function text(title: string, content: string | null, copy: WhyProps["copy"], ope
 }
 
 function misstated({ name, stated, computed }: Mismatch): TemplateResult {
-  return html`<li><strong>${name}</strong> stated as ${quantity(stated)}, ${computed === null ? "but there is no such figure" : html`computed ${quantity(computed)}`}</li>`;
+  return html`<li><strong>${name}</strong> stated as ${significant(stated)}, ${computed === null ? "but there is no such figure" : html`computed ${significant(computed)}`}</li>`;
 }
 
 /** Those whose own names say little to people. */
@@ -82,7 +82,7 @@ const FAULTS: Partial<Record<string, string>> = {
 function asked(one: Attempt): TemplateResult {
   const { input_tokens: read, output_tokens: written, cost_usd: cost } = one;
   const took = [`${fixed(one.latency_s, 1)} s`, read === null || written === null ? "" : `${read} + ${written} tokens`, cost === null ? "" : usd(cost)];
-  return html`<li><time datetime=${one.asked_at}>${instant(one.asked_at)}</time> ${one.model} at ${one.provider}: ${one.fault === null ? "answered" : html`<strong>${FAULTS[one.fault] ?? one.fault.replace("_", " ")}</strong>`}, ${took.filter(Boolean).join(", ")}${one.said ? html`<br><span class="muted">${one.said}</span>` : nothing}</li>`;
+  return html`<li><time datetime=${one.asked_at}>${instant(one.asked_at)}</time> ${one.model} at ${one.provider}: ${one.fault === null ? "answered" : html`<strong>${FAULTS[one.fault] ?? one.fault.replace("_", " ")}</strong>`}, ${took.filter(Boolean).join(", ")}${one.said ? html`<br><span class="muted">${one.said}</span>` : nothing}${one.text ? html`<pre tabindex="0" role="region" aria-label="What it said">${one.text}</pre>` : nothing}</li>`;
 }
 
 function pretty(json: string | null): string | null {

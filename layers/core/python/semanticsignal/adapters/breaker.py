@@ -25,13 +25,13 @@ class Breaker:
     def __init__(self, model: LanguageModel, name: str, now_s: Callable[[], float] = monotonic) -> None:
         self._model, self._name, self._now_s = model, name, now_s
         self._failures, self._pause_s, self._until_s = 0, FIRST_S, 0.0
-        self._is_open, self._is_tried = False, False
+        self._is_open, self._is_tried, self._why = False, False, ""
 
     async def complete(self, prompt: Prompt) -> Reply:
         left_s = self._until_s - self._now_s()
         if self._is_open and (left_s > 0 or self._is_tried):
             raise ModelUnavailable(
-                f"{self._name}: left alone for {max(0.0, left_s):.0f} s more after it failed",
+                f"{self._name}: left alone for {max(0.0, left_s):.0f} s more, for it failed by {self._why}",
                 Fault.CIRCUIT,
                 wait_s=max(0.0, left_s),
             )
@@ -50,6 +50,7 @@ class Breaker:
         await self._model.close()
 
     def _count(self, wrong: ModelUnavailable) -> None:
+        self._why = wrong.fault.replace("_", " ")
         if wrong.fault in AT_ONCE:
             pause_s = AT_ONCE[wrong.fault] if wrong.wait_s is None else min(wrong.wait_s, LONGEST_WAIT_S)
             self._open(pause_s)

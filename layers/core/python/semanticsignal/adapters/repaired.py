@@ -9,7 +9,7 @@ from ..domain.errors import InvalidReply, ModelUnavailable
 from ..logic.decide.reply import signal
 from ..ports import LanguageModel
 
-REPEATED, SAID = 8_000, 300
+REPEATED, KEPT, SAID = 8_000, 4_000, 300
 
 
 class Repaired:
@@ -33,7 +33,7 @@ class Repaired:
         invalid = _invalid(reply, prompt)
         if invalid is None:
             return reply
-        before = _marked(reply.attempts, invalid)
+        before = _marked(reply, invalid)
         complaint = (
             f"That is no decision that can be used: {invalid} Answer once more, with one JSON object of the form that "
             "was asked for and nothing else."
@@ -43,7 +43,7 @@ class Repaired:
         invalid = _invalid(reply, prompt)
         if invalid is not None:
             raise ModelUnavailable(
-                f"{reply.model}: twice no decision, {invalid}", Fault.SCHEMA, attempts=_marked(reply.attempts, invalid)
+                f"{reply.model}: twice no decision, {invalid}", Fault.SCHEMA, attempts=_marked(reply, invalid)
             )
         return reply
 
@@ -73,6 +73,8 @@ def _invalid(reply: Reply, prompt: Prompt) -> str | None:
     return None
 
 
-def _marked(attempts: tuple[Attempt, ...], said: str) -> tuple[Attempt, ...]:
-    """The last of them brought words, but no decision."""
-    return (*attempts[:-1], *(replace(one, fault=Fault.SCHEMA, said=said) for one in attempts[-1:]))
+def _marked(reply: Reply, said: str) -> tuple[Attempt, ...]:
+    """The last of its attempts brought words, but no decision."""
+    text = reply.text[:KEPT].encode("utf-8", "replace").decode()
+    wrong = (replace(one, fault=Fault.SCHEMA, said=said, text=text) for one in reply.attempts[-1:])
+    return (*reply.attempts[:-1], *wrong)

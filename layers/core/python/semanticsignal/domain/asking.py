@@ -60,7 +60,8 @@ class Usage:
 class Attempt:
     """One question to one model. `asked_at`: real time, also in a simulated market, for money is real.
 
-    `fault` is None for an answer that could be used. `said`: why not, in one line."""
+    `fault` is None for an answer that could be used. `said`: why not, in one line; `text`: the words that made no
+    decision, as they came but for their length."""
 
     provider: str
     model: str
@@ -69,3 +70,4 @@ class Attempt:
     usage: Usage = field(default_factory=Usage)
     fault: Fault | None = None
     said: str = ""
+    text: str = ""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -34,6 +35,8 @@ SILENCE_S = 300.0
 PATIENCE_S = 3.0
 RECOVER_S = 10.0
 HISTORY_FINE = Timeframe.M1
+# Longer without a word is too long where each candle waits for a model.
+SILENCE_S = 10.0
 ABOUT = {QuarterPassed: "context", HourPassed: "news"}
 
 
@@ -51,7 +54,7 @@ class Host:
         self._problems: dict[str, str] = {}
         self._logged: dict[tuple[str, str], float] = {}
         self._waiting: dict[Symbol, views.QueuedView] = {}
-        self._history_done = 0.0
+        self._history_done, self._told_s = 0.0, 0.0
         self._next: datetime | None = None
         self._recover_at = 0.0
         self._gathered: dict[type, datetime] = {}
@@ -126,6 +129,8 @@ class Host:
         months at once would spend their money on the past. A model of one's own is asked as it would have been."""
         if self.settings.model.provider in LOCAL:
             return self.world.mind
+        if self.settings.model.provider != "analyst":
+            log.info("the rules analyst stands in for these days; %s is asked from now on", self.settings.decider)
         return wiring.model(replace(self.settings, model=Model()))
 
     async def _beat(self) -> None:
@@ -136,8 +141,9 @@ class Host:
             await asyncio.sleep(TICK_S)
 
     async def _progressed(self, done: int, of: int) -> None:
-        if int(4 * done / of) > int(4 * self._history_done):
-            log.info("history: %.0f %%", 100 * done / of)
+        if int(4 * done / of) > int(4 * self._history_done) or time.monotonic() - self._told_s > SILENCE_S:
+            log.info("history: %.0f %%, %d of %d candles", 100 * done / of, done, of)
+            self._told_s = time.monotonic()
         self._history_done = done / of
         # Everything else in this process (the page above all) gets its turn between two candles.
         await asyncio.sleep(0)

@@ -18,6 +18,10 @@ from .measured import SPELLED
 MOST = 10
 # Beside what rounding to the digits stated allows: of the figure computed.
 SLACK_RATIO = 0.01
+# And what "around" allows beside.
+ABOUT_RATIO = 0.03
+# Around a price or beside it, so many times the last or so small a part of it is a distance or a count.
+FARTHEST = 10
 REWARD_RISK, PRICE = "reward_risk", "price"
 Claim = tuple[str, Decimal]
 
@@ -58,7 +62,9 @@ def _stated(signal: Signal, seen: Snapshot) -> Iterator[Claim]:
         key = _key(name, seen)
         is_weighed = key != REWARD_RISK or _reward_risk(signal, seen.price) is not None
         if isfinite(value) and is_weighed and key not in ITS_OWN:
-            yield key, Decimal(int(value)) if value == int(value) else exact(value)
+            stated = Decimal(int(value)) if value == int(value) else exact(value)
+            if not _is_among(stated, _upside_down(key, name, _truths(key, signal, seen)), key):
+                yield key, stated
 
 
 def _key(name: str, seen: Snapshot) -> str:
@@ -87,6 +93,12 @@ def _reward_risk(signal: Signal, price: Decimal) -> float | None:
     return None if stop is None or target is None or stop == price else float(abs(target - price) / abs(price - stop))
 
 
+def _upside_down(key: str, spelled: str, truths: Iterable[float | None]) -> list[float | None]:
+    """The reward over the risk, where it is spelled `risk/reward` or `R/R`: the other way round."""
+    is_turned = key == REWARD_RISK and not spelled.lower().startswith("reward")
+    return [1 / truth for truth in truths if truth] if is_turned else []
+
+
 def _besides(name: str, seen: Snapshot) -> Iterator[float]:
     """What else the model is shown that has a name; shares as percent too."""
     for reading in (one for one in reversed(seen.readings) if one.name == name):
@@ -112,14 +124,14 @@ def _microstructure(name: str, seen: Snapshot) -> Iterator[float]:
         yield from (float(seen.funding.rate_ratio), float(seen.funding.rate_ratio) * 100)
 
 
-def _is_among(stated: Decimal, truths: Iterable[float | None], name: str) -> bool:
-    """Within what rounding to its digits and 1 % allow; a ratio may be stated as percent."""
+def _is_among(stated: Decimal, truths: Iterable[float | None], name: str, slack_ratio: float = SLACK_RATIO) -> bool:
+    """Within what rounding to its digits and the slack allow; a ratio may be stated as percent."""
     exponent = stated.as_tuple().exponent
     rounding = 10.0 ** (exponent if isinstance(exponent, int) else 0) / 2
     known = [truth for truth in truths if truth is not None]
     scales = (1, 100) if name.endswith("_ratio") else (1,)
     return any(
-        abs(float(stated) - truth * scale) <= (rounding + SLACK_RATIO * abs(truth) * scale) * (1 + 1e-9)
+        abs(float(stated) - truth * scale) <= (rounding + slack_ratio * abs(truth) * scale) * (1 + 1e-9)
         for truth in known
         for scale in scales
     )
@@ -152,19 +164,28 @@ NAMES = (
     (PRICE, "price"),
 )  # fmt: skip
 # What may stand between a name and its figure of now.
-STATE = "neutral|strong|weak|bullish|bearish|oversold|overbought|elevated|positive|negative|healthy|moderate"
+STATE = (
+    "neutral|strong|weak|bullish|bearish|oversold|overbought|elevated|positive|negative|healthy|moderate"
+    "|deeply|very|extremely|slightly|mildly|highly|strongly|firmly|clearly"
+)
+ABOUT = "around|near|nearly|roughly|about|approximately|approx[.]?|circa|almost|close to"
 LINK = (
-    rf"(?P<link>\s?\(|\s?[:=]\s?|(?:\s(?:is|at|of|reads?|reading|stands|sits|value|currently|now|a|only|just|still|{STATE})"
-    r"\b){0,4}\s|\s(?:has\s)?(?:rose|risen|climbed|fell|fallen|dropped|recovered|moved|declined|slipped|increased"
+    r"(?P<link>(?:\s?\(|\s?[:=]\s?|,\s(?=(?:now|currently|still|at)\s)|\s)"
+    r"(?:(?:is|at|of|reads?|reading|stands|standing|sits|sitting|value|currently|now|a|only|just|still|trades|trading"
+    rf"|hovers|hovering|{ABOUT}|{STATE})\s){{0,6}}(?:[~≈]\s?)?"
+    r"|\s(?:has\s)?(?:rose|risen|climbed|fell|fallen|dropped|recovered|moved|declined|slipped|increased"
     r"|decreased)\s(?:from\s\$?[0-9.,]{1,12}\s)?to\s)"
 )
+# By which a figure is told more or less.
+ROUGH = re.compile(rf"[~≈]|\b(?:{ABOUT})\s")
 NUMBER = r"[+−-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,15})(?:\.[0-9]{1,12})?"
 # What makes something else of a number: a share, a range, a count, a multiple, a level.
 NO_END = (
     r"(?![0-9a-z%+]|[.,][0-9]|\s?%|\s?[-–—/:]\s?[0-9]|\s[0-9]|\s(?:to|or|and)\s[0-9]|\)\s?(?:[=:]|is\b|at\b|[0-9])"
     r"|\s?(?:[=:]|is|at|of)\s[$+−-]?[0-9]|\s?\([0-9]{1,3}[\s-](?:period|bar)"
-    r"|[\s-](?:percent|per\s?cent|pct|bps|basis|points?|bars?|candles?|days?|weeks?|months?|hours?|minutes?|periods?"
-    r"|sessions?|times|x|×|atrs?|r|supports?|resistances?|levels?|targets?|stops?|zone|area|thresholds?|line|mark)\b)"
+    r"|[\s-](?:percent|per\s?cent|pct|bps|basis|points?|bars?|candles?|days?|weeks?|months?|years?|hours?|minutes?"
+    r"|periods?|sessions?|times|x|×|atrs?|r|supports?|resistances?|levels?|targets?|stops?|zone|area|region|territory"
+    r"|thresholds?|line|midline|midpoint|mark|handle|[sed]?ma|fib[a-z]*|retracements?|standard|sigma|std)\b)"
 )
 
 
@@ -178,22 +199,42 @@ def _claim(name: str) -> re.Pattern[str]:
 CLAIM = _claim("|".join(pattern for _, pattern in NAMES))
 # Who names an indicator as the data does needs no pattern.
 VERBATIM = _claim(r"[a-z]+(?:_[a-z0-9]+)+")
+# Names in a row before figures in a row: which is whose takes more than reading on.
+ROW = r"\s?(?:[,;/|&+]|and\b)\s?"
+ROW_AFTER = re.compile(rf"{ROW}[$€£]?{NUMBER}", re.IGNORECASE)
+ROW_BEFORE = re.compile(rf"(?<![a-z0-9_])(?:{'|'.join(pattern for _, pattern in NAMES)}|[a-z]+(?:_[a-z0-9]+)+){ROW}$")
 CLAUSE = re.compile(r"[;!?\n]|\.(?![0-9])")
 # In the same clause: it is wished for, feared or over; or it is of other bars.
 DOUBT = re.compile(
     r"\b(?:if|when|once|until|till|unless|wait(?:ing)?|should|would|could|may|might|needs?|must|requires?|required"
     r"|wants?|expect(?:ed|s|ing)?|towards?|yesterday|ago|previous(?:ly)?|prior|earlier|before|was|were|had"
+    r"|minimum|maximum|objective|usually|typically|generally|normally|prefer(?:red|ably)?|ideal(?:ly)?|looking\sfor"
     r"|daily|weekly|monthly|hourly|yearly|(?:higher|lower)[\s-]timeframes?)\b|小时|分钟|日线|周线",
     re.IGNORECASE,
 )
 OVER = re.compile(r"\b(?:yesterday|ago|previously|prior|earlier|before|last|would|could)\b", re.IGNORECASE)
+# Right after a figure: it is a rule, a goal or a limit, or it is over.
+RULE = re.compile(
+    r"\)?(?:\s?=|\s(?:separates?|divides?|distinguish(?:es)?|defines?|denotes?|marks|means?|was|were|had|has\sbeen|must"
+    r"|should|needs?|away|short|(?:or|and)\s(?:better|higher|more|greater|lower|less|above|below|up|over|under)"
+    r"|(?:(?:is|are|as|being|remains|becomes|(?:acts|serves)\sas|looks\slike)\s)?"
+    r"(?:(?:a|an|the|our|my|its|next|first|main|key|final|usual|classic|common|bare)\s){0,3}"
+    r"(?:required|requirement|needed|necessary|met|exceeded|satisfied|reached|hit|touched|tested|min(?:imum)?|max(?:imum)?"
+    r"|objective|goal|aim|target|stop|entry|exit|trigger|invalidation|threshold|boundary|limit|floor|ceiling|cut-?off"
+    r"|rule|support|resistance|level|line))\b)",
+    re.IGNORECASE,
+)
+# Right after a distance from a price.
+BESIDE = re.compile(r"\s(?:above|below|over|under|from|off|away|higher|lower|more|less|short)\b")
 BARS = re.compile(r"\b([0-9]{1,3})[\s-]?(m|h|d|w)(?:in|inutes?|ours?|ays?|eeks?)?\b", re.IGNORECASE)
 PERIOD = re.compile(r"([0-9]{1,3})[\s-](?:period|bar)\s$", re.IGNORECASE)
-# Right before a name: whose it is, where it is another pair's.
-WHOSE = re.compile(r"\b([A-Z]{2,6})(?:['’]s)?\s$|[A-Za-z]['’]s\s$")
+# Right before a name: whose it is, where it is another pair's or of other bars.
+WHOSE = re.compile(r"\b([A-Z]{2,6})(?:['’]s)?\s$|[A-Za-z]['’]s\s$|\b[Ii]ntraday\s$")
 # Another price than the last.
 OTHER_PRICE = re.compile(
-    r"\b(?:target|stop|entry|limit|profit|loss|average|mean|fill|exit|liquidation|high|low|open(?:ing)?|index|mark)\s$",
+    r"\b(?:target|stop|entry|limit|profit|loss|average|mean|fill|exit|liquidation|high|low|open(?:ing)?|index|mark"
+    r"|trigger|strike|break-?even|realized|purchase|execution|cost|bid|ask|initial|reference|fair|oracle)\s$"
+    r"|\b(?:target|stop|profit|exit|goal|aim)(?:s|ing)?:?(?:\s(?:is|at|of|for|to|an?|the)){1,3}\s$",
     re.IGNORECASE,
 )
 MACD = ("macd", "macd_histogram", "macd_signal")
@@ -211,9 +252,19 @@ def _told(signal: Signal, seen: Snapshot) -> Iterator[Claim]:
         stated = Decimal(digits.replace(",", "").replace("−", "-")).scaleb(3 if claim["thousand"] else 0)
         # which of its three lines MACD means, nobody says
         truths = [truth for line in (MACD if key == "macd" else (key,)) for truth in _truths(line, signal, seen)]
-        is_wrong = any(truth is not None for truth in truths) and not _is_among(stated, truths, key)
-        if is_wrong and _is_of_now(text, claim, key, seen):
+        truths += _upside_down(key, claim["name"], truths)
+        slack_ratio = SLACK_RATIO + (ABOUT_RATIO if ROUGH.search(claim["link"]) else 0)
+        is_wrong = any(truth is not None for truth in truths) and not _is_among(stated, truths, key, slack_ratio)
+        if is_wrong and _is_such(claim, key, stated, seen.price) and _is_of_now(text, claim, key, seen):
             yield key, stated
+
+
+def _is_such(claim: re.Match[str], key: str, stated: Decimal, price: Decimal) -> bool:
+    """Whether the number can be meant for that figure: near 0 says no more than small, and 300 above is no price."""
+    is_rough = ROUGH.search(claim["link"]) is not None
+    if key == PRICE and (is_rough or BESIDE.match(claim.string, claim.end())):
+        return price / FARTHEST < stated < price * FARTHEST
+    return bool(stated) or not is_rough
 
 
 @lru_cache(maxsize=256)
@@ -225,6 +276,8 @@ def _is_of_now(text: str, claim: re.Match[str], key: str, seen: Snapshot) -> boo
     """Of this pair, these bars and this moment, as far as its clause says."""
     before = CLAUSE.split(text[max(0, claim.start() - 120) : claim.start()])[-1]
     after = CLAUSE.split(text[claim.end() : claim.end() + 40])[0]
+    if RULE.match(after) or (ROW_AFTER.match(text, claim.end()) and ROW_BEFORE.search(before.lower())):
+        return False
     if DOUBT.search(before) or OVER.search(after) or (key == PRICE and OTHER_PRICE.search(before)):
         return False
     if any(f"{count}{unit}".lower() != seen.timeframe for count, unit in BARS.findall(before)):

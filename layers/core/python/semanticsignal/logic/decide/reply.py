@@ -228,8 +228,8 @@ def _figures(value: object) -> list[dict[str, object]]:
         stated = value.items()
     elif isinstance(value, list):
         stated = ((one.get("name"), one.get("value")) for one in value if isinstance(one, dict))
-    read = ((name, _figure(number)) for name, number in stated if isinstance(name, str) and name.strip())
-    return [{"name": name, "value": number} for name, number in read if number is not None][:FIGURES]
+    read = ((name, _figure(one)) for name, one in stated if isinstance(name, str) and name.strip())
+    return [{"name": name, "value": figure} for name, figure in read if figure is not None][:FIGURES]
 
 
 def _figure(value: object) -> float | None:

@@ -96,7 +96,7 @@ def _salvaged(text: str) -> dict[str, Any]:
         raise InvalidReply(f"a reply opens at most {DEEPEST} brackets, was {text[:80]!r}")
     decisions, around = _whole(text)
     if not decisions:
-        text = THOUSANDS.sub(lambda number: number[0].replace(",", ""), text)
+        text = THOUSANDS.sub(lambda written: written[0].replace(",", ""), text)
         decisions, around = _whole(text)
     if not decisions:
         return _repaired(text)

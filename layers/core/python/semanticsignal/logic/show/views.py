@@ -384,6 +384,7 @@ class AttemptView:
     cost_usd: Decimal | None
     fault: str | None
     said: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,7 +496,7 @@ def attempt(noun: Attempt) -> AttemptView:
     used = noun.usage
     return AttemptView(
         noun.provider, noun.model, noun.asked_at, noun.latency_s, used.input_tokens, used.output_tokens,
-        used.thinking_tokens, used.cost_usd, noun.fault, noun.said,
+        used.thinking_tokens, used.cost_usd, noun.fault, noun.said, noun.text,
     )  # fmt: skip
 
 
