@@ -557,7 +557,7 @@ async def test_a_demand_is_read_no_further_than_an_answer() -> None:
     assert caught.value.fault is Fault.MALFORMED
 
 
-async def test_who_pays_is_not_led_elsewhere_and_who_does_not_is() -> None:
+async def test_nobody_is_led_elsewhere_with_the_prompt() -> None:
     player, moved = Player(completion()), FastAPI()
     async with serve(player.api) as there:
         moved.add_api_route(
@@ -572,9 +572,36 @@ async def test_who_pays_is_not_led_elsewhere_and_who_does_not_is() -> None:
         assert (caught.value.fault, player.asked) == (Fault.REQUEST, [])
 
         async with plugged(moved, api_key="s3cret") as model:
-            assert (await model.complete(PROMPT)).text == "HOLD"
+            with pytest.raises(ModelUnavailable):
+                await model.complete(PROMPT)
 
-    assert "s3cret" not in str(player.headers)
+    assert player.asked == []
+
+
+async def test_a_key_that_is_said_back_is_nowhere_in_what_is_kept_however_it_is_cut_or_broken() -> None:
+    key = "key-of-fifty-seven-letters-that-nobody-shall-read-" + "x" * 7
+    for content in (
+        {"x": "y" * 40 + key},
+        completion(f"no json {key}"),
+        completion(json.dumps({"action": "HOLD", "reasoning": key})),
+        {"error": {"message": f"{key[:30]}\n{key[30:]}"}},
+    ):  # fmt: skip
+        async with plugged(Player(content).api, api_key=key) as model:
+            try:
+                said = (await model.complete(PROMPT)).text
+            except ModelUnavailable as wrong:
+                said = str(wrong)
+        assert not any(key[start : start + 12] in said for start in range(len(key) - 11)), said
+
+
+@pytest.mark.parametrize(("cost", "told"), [(1e-300, "1E-9"), (0, "0"), (0.003, "0.003"), (1e-12, "1E-9")])
+async def test_no_cost_is_too_small_for_an_account(cost: float, told: str) -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "cost": cost}
+
+    async with plugged(Player(completion(usage=usage)).api) as model:
+        reply = await model.complete(PROMPT)
+
+    assert reply.usage.cost_usd == Decimal(told)
 
 
 # --- anything at all ------------------------------------------------------------------------------------------------

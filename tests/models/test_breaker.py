@@ -49,7 +49,7 @@ async def test_what_is_no_trouble_of_the_server_opens_nothing(kind: Fault) -> No
     ("kind", "wait_s", "pause_s"),
     [
         (Fault.AUTH, None, 900), (Fault.QUOTA, None, 900), (Fault.RATE_LIMIT, None, 30), (Fault.RATE_LIMIT, 7, 7),
-        (Fault.QUOTA, 86_400, 3_600),
+        (Fault.QUOTA, 86_400, 300),
     ],
 )  # fmt: skip
 async def test_who_says_so_is_left_alone_at_once_for_as_long_as_it_says(

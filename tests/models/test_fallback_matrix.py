@@ -277,3 +277,21 @@ async def test_a_server_s_own_trouble_is_paid_where_it_tells_of_tokens() -> None
         await mind.complete(PROMPT)
 
     assert await purse.spent("2026-11-28") == Decimal("0.068")
+
+
+async def test_no_lie_about_a_cost_closes_the_month() -> None:
+    purse, budget = InMemoryPurse(), Budget(call_usd=Decimal("0.25"), day_usd=Decimal(1), month_usd=Decimal(20))
+    liar = Plays(Reply(HOLD, "m", usage=Usage(10, 10, cost_usd=Decimal(999_999))))
+
+    await chain(liar, time=Time(), purse=purse, budget=budget, tariff=FREE).complete(PROMPT)
+
+    assert await purse.spent("2026-11") == Decimal(1)
+
+
+async def test_where_the_price_is_known_less_is_not_believed() -> None:
+    purse, budget = InMemoryPurse(), Budget(call_usd=Decimal(2), day_usd=Decimal(5))
+    liar = Plays(Reply(HOLD, "m", usage=Usage(10, 5_000, cost_usd=Decimal(0))))
+
+    await chain(liar, time=Time(), purse=purse, budget=budget, tariff=DOLLAR).complete(PROMPT)
+
+    assert await purse.spent("2026-11-28") == Decimal("0.5")

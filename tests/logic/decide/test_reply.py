@@ -931,3 +931,30 @@ def test_what_the_schema_lets_through_is_read(written: dict[str, Any], confidenc
     assert (found.action, found.trend) == (written["action"], written["trend"])
     assert found.forecast == Forecast(written["p_up"], written["p_up_24h"], written["p_target"])
     assert_within_ranges(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" * 400 + '"' + "x" * 39_000,
+        "{" * 8 + '"' + "x" * 199_000,
+        "{" * 100 + '"' + "x" * 39_000,
+    ],
+)
+def test_what_would_take_minutes_to_repair_is_refused_at_once(text: str) -> None:
+    """A model that loops on one letter must not hold up stops and targets: the work is bounded before it is begun."""
+    with pytest.raises(InvalidReply, match=r"too much of it is broken|brackets|held another|characters"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"analysis": {"action": "HOLD", "confidence": 50}, "analysis": {"action": "CLOSE", "confidence": 50}}',
+        '{"Action": "HOLD", "action": "CLOSE", "confidence": 50}',
+        '{"action": "CLOSE", "confidence": 50, "ACTION": "HOLD"}',
+    ],
+)
+def test_two_decisions_under_one_key_are_two(text: str) -> None:
+    with pytest.raises(InvalidReply, match="is said once"):
+        read(text)

@@ -198,6 +198,7 @@ class Gemini:
         return contents
 
     def _read(self, body: str) -> dict[str, Any]:
+        body = body.replace(self._key, MASK)
         try:
             answer = json.loads(body)
         except (ValueError, RecursionError):
@@ -255,7 +256,9 @@ class Gemini:
         error = _object(body["error"]) if "error" in body else body
         message = _text(error.get("message"))
         detail = f"HTTP {code}, {message}" if message else f"HTTP {code}"
-        return self._unavailable(_fault(code, error), detail, wait_s=_wait_s(error, headers))
+        # too busy to begin: nothing was answered
+        usage = UNSENT if code == httpx.codes.SERVICE_UNAVAILABLE else None
+        return self._unavailable(_fault(code, error), detail, wait_s=_wait_s(error, headers), usage=usage)
 
     def _unavailable(
         self, fault: Fault, detail: str, *, wait_s: float | None = None, usage: Usage | None = None

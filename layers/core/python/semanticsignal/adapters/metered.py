@@ -9,7 +9,7 @@ from time import perf_counter
 
 from ..domain.asking import Attempt, Fault, Usage
 from ..domain.decision import Prompt, Reply
-from ..domain.errors import LedgerUnavailable, ModelUnavailable
+from ..domain.errors import BadInput, LedgerUnavailable, ModelUnavailable
 from ..domain.policy import Budget
 from ..logic.decide.prices import FREE, Price, cost_usd, most_usd
 from ..logic.decide.purse import limits
@@ -18,10 +18,11 @@ from ..ports import LanguageModel, Purse
 # The server said no before it did anything: nothing is owed, unless it tells of tokens. Whatever else goes wrong may
 # have been paid, unless the plug knows that nobody had the question.
 UNPAID = frozenset((
-    Fault.AUTH, Fault.QUOTA, Fault.RATE_LIMIT, Fault.OVERLOAD, Fault.REQUEST, Fault.PAYMENT, Fault.BUDGET,
+    Fault.AUTH, Fault.QUOTA, Fault.RATE_LIMIT, Fault.REQUEST, Fault.PAYMENT, Fault.BUDGET,
 ))  # fmt: skip
 SAID = 300
 GRACE_S = 0.25
+MULTIPLE = 4
 WHATEVER = Decimal(10) ** 9
 
 
@@ -86,11 +87,11 @@ class Metered:
 
     def _told(self, usage: Usage) -> Usage:
         """With its cost, as the provider says or as the tokens reckon."""
-        if usage.cost_usd is not None or self._tariff.price is None:
-            return usage
-        if self._tariff.price == FREE:
-            return replace(usage, cost_usd=Decimal(0))
-        return replace(usage, cost_usd=cost_usd(usage, self._tariff.price))
+        price, told = self._tariff.price, usage.cost_usd
+        reckoned = None if price is None else Decimal(0) if price == FREE else cost_usd(usage, price)
+        costs = [usd for usd in (told, reckoned) if usd is not None]
+        # no answer is believed to cost a multiple of the most that one may
+        return replace(usage, cost_usd=min(max(costs), MULTIPLE * self._budget.call_usd)) if costs else usage
 
     async def _reserved(self, id: str, prompt: Prompt, at: datetime) -> Decimal | None:
         """What was set aside; None for what costs nothing."""
@@ -134,7 +135,7 @@ class Metered:
                 self._is_charged = True
                 await self._purse.reserve(id, Decimal(0), dict.fromkeys(self._limits(at), WHATEVER))
             await self._purse.settle(id, usd)
-        except LedgerUnavailable:
+        except (LedgerUnavailable, BadInput):
             return  # what was set aside stays spent: more than it was, never less
 
     def _failed(self, wrong: ModelUnavailable, at: datetime, began: float) -> ModelUnavailable:

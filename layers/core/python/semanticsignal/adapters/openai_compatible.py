@@ -27,6 +27,7 @@ NO_KEY = "none"
 SAID, SHOWN = 200, 80
 # An answer that says more is no answer about tokens, money or time; one that is longer is none at all.
 MOST_TOKENS, MOST_USD, MOST_WAIT_S, MOST_BYTES = 10**9, 10**6, 31 * 86_400, 4_000_000
+LEAST_USD = 1e-9
 # Set on a request whose answer has begun: what goes wrong from then on cuts it off.
 BEGUN = "begun"
 
@@ -101,6 +102,8 @@ class Answer(NamedTuple):
 # Nobody had the question: nothing can be owed for it.
 NOBODY_THERE = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 UNSENT = Usage(cost_usd=Decimal(0))
+# Too busy to begin: nothing was answered.
+BUSY = (503, 529)
 
 
 class Flaw(NamedTuple):
@@ -143,6 +146,9 @@ class OpenAICompatible:
         self._name = f"{model} at {_place(base_url)}"
         key = api_key.strip() or NO_KEY
         self._secret = re.compile(re.escape(key), re.IGNORECASE) if key != NO_KEY else None
+        between = rb"(?:\s|\\[nrt])*"
+        letters = (re.escape(bytes([letter])) for letter in key.encode())
+        self._spelled = re.compile(between.join(letters), re.IGNORECASE) if key != NO_KEY else None
         self._asked = {"temperature": temperature, "max_tokens": max_output_tokens} | _formed(form)
         self._extra = _reasoned(provider, reasoning)
         # the SDK would tell every server what the environment holds for OpenAI; what is not packed does not explode
@@ -157,7 +163,7 @@ class OpenAICompatible:
             trust_env=urlsplit(base_url).hostname not in LOOPBACK,
             auth=auth,
             # who is paid is not the server's to choose
-            follow_redirects=auth is None,
+            follow_redirects=False,  # the prompt is for whom it was sent to
             event_hooks={"request": [_asking], "response": [_answering]},
         )
         self._client = AsyncOpenAI(
@@ -176,7 +182,8 @@ class OpenAICompatible:
         body = _json(answer.content)
         usage = self._usage(body)
         if flaw := _flaw(answer, body):
-            raise self._unavailable(flaw, usage)
+            is_busy = answer.status in BUSY and usage == Usage()
+            raise self._unavailable(flaw, UNSENT if is_busy else usage)
         text: str = _choice(body)["message"]["content"]
         model = self._tellable(_text(body.get("model"))) or self.model
         return Reply(text=_writable(text), model=model, latency_s=latency_s, usage=usage)
@@ -194,9 +201,9 @@ class OpenAICompatible:
             # the SDK's own timeout is for each read: a server that drips would never meet it
             async with asyncio.timeout(limit_s):
                 raw = await self._client.chat.completions.with_raw_response.create(**asked, extra_body=self._extra)
-            return Answer(raw.status_code, raw.headers, raw.content)
+            return Answer(raw.status_code, raw.headers, self._masked(raw.content))
         except APIStatusError as refused:
-            return Answer(refused.status_code, refused.response.headers, refused.response.content)
+            return Answer(refused.status_code, refused.response.headers, self._masked(refused.response.content))
         except (TimeoutError, OpenAIError, ValueError, Unfit) as wrong:
             silence = wrong
         # out here nothing of the SDK's, which may hold the key, is told along
@@ -222,6 +229,10 @@ class OpenAICompatible:
     def _unavailable(self, flaw: Flaw, usage: Usage) -> ModelUnavailable:
         said = self._tellable(f"{WORDS[flaw.fault]}, {flaw.said}")
         return ModelUnavailable(f"{self._name}: {said}", flaw.fault, wait_s=flaw.wait_s, usage=usage)
+
+    def _masked(self, content: bytes) -> bytes:
+        """Without the key before anything is cut or read, however it is broken into lines."""
+        return self._spelled.sub(b"[key]", content) if self._spelled else content
 
     def _tellable(self, text: str) -> str:
         """A server's words in one short line, without the key that it was shown."""
@@ -462,7 +473,10 @@ def _cost(told: dict[str, Any]) -> Decimal | None:
 
 def _usd(amount: Any) -> Decimal | None:
     is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
-    return exact(amount) if is_number and 0 <= amount < MOST_USD else None
+    if not is_number or not 0 <= amount < MOST_USD:
+        return None
+    # so small that no account could hold it: a little more
+    return exact(amount) if amount == 0 or amount >= LEAST_USD else exact(LEAST_USD)
 
 
 def _writable(text: str) -> str:

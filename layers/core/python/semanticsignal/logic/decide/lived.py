@@ -128,4 +128,4 @@ def _misstated(wrong: Mismatch) -> str:
 
 def _line(words: str, most: int) -> str:
     """On one line: words of others may not begin a line, where figures stand."""
-    return " ".join(words.split())[:most]
+    return "".join(each for each in " ".join(words.split()) if each.isprintable())[:most]

@@ -14,6 +14,8 @@ from ...domain.decision import Action
 from ...domain.errors import InvalidReply
 
 LONGEST = 200_000
+MOST_WORK = 200_000
+ACTIONS = re.compile(r'"\s*action\s*"\s*:', re.IGNORECASE)
 DEEPEST = 500
 # What an order is made of.
 ORDERED = ("action", "confidence", "stop_price", "target_price", "size_ratio")
@@ -68,7 +70,7 @@ def _is_unambiguous(text: str) -> bool:
     """Of a key that stands there twice the last one wins, which nobody may leave to a parser."""
     count = text.count
     return (
-        count('"action"') < 2
+        len(ACTIONS.findall(text)) < 2
         and count('"stop_price"') < 2
         and count('"target_price"') < 2
         and count('"size_ratio"') < 2
@@ -147,10 +149,12 @@ def _spoken(text: str) -> str:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) < len(pairs):
-        for key, value in pairs:
-            if key in ORDERED and found[key] != value:
-                raise InvalidReply(f"{key} is said once, was {str(value)[:40]!r} and {str(found[key])[:40]!r}")
+    said: dict[str, Any] = {}
+    for key, value in pairs:
+        before = said.setdefault(key.strip().lower(), value)
+        # as written: a NaN is not even itself
+        if repr(before) != repr(value):
+            raise InvalidReply(f"{key[:40]} is said once, was {str(before)[:40]!r} and {str(value)[:40]!r}")
     return found
 
 
@@ -229,6 +233,9 @@ def _repaired(text: str) -> dict[str, Any]:
         value = _value(one)
         if said.setdefault(one["key"], value) != value:
             raise InvalidReply(f"{one['key']} is said once, was {said[one['key']]!r} and {value!r}")
+    # what repairing takes grows with both: a decision has a dozen brackets and some thousand letters
+    if (block.count("{") + block.count("[")) * (len(block) - start) > MOST_WORK:
+        raise InvalidReply(f"too much of it is broken, was {text[:80]!r}")
     try:
         found = repair_json(block[start:], return_objects=True, skip_json_loads=True)
     except UNREPAIRABLE as wrong:
