@@ -210,5 +210,5 @@ def deciding() -> list[Figure]:
         Figure("prompt with all there is, built", "ms", timed(lambda: prompt(briefing, settings), 50), "<= 5"),
         Figure("prompt with all there is, estimated", "tokens", [float(whole)], "<= 9000"),
         Figure("of it the standing words", "tokens", [float(fixed)]),
-        *(Figure(f"of it [{section.name}]", "tokens", [float(section.tokens)]) for section in told),
+        *(Figure(f"of it: {section.name}", "tokens", [float(section.tokens)]) for section in told),
     ]
