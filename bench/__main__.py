@@ -17,19 +17,26 @@ from bench.collecting import collecting
 from bench.deciding import deciding
 from bench.measures import Figure
 from bench.relevance import relevance
+from bench.remembering import remembering, remembering_long
 from bench.replies import replies
 from bench.synth import synth
+from bench.tallying import tallying
 
 MEASURES = {
     **measures.MEASURES,
     "analysing": analysing,
     "deciding": deciding,
+    "remembering": remembering,
+    "remembering-long": remembering_long,
     "relevance": relevance,
     "replies": replies,
+    "tallying": tallying,
     "collecting": collecting,
     "cold": cold,
     "synth": synth,
 }
+# Measured when asked for by name, and kept until then.
+LONG = ("remembering-long",)
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 HEAD = """# Speed, size, memory
@@ -53,8 +60,9 @@ def machine() -> dict[str, str]:
     }
 
 
-def row(figure: Figure) -> dict[str, object]:
+def row(figure: Figure, measure: str) -> dict[str, object]:
     return {
+        "measure": measure,
         "name": figure.name,
         "unit": figure.unit,
         "n": len(figure.samples),
@@ -90,9 +98,9 @@ def main(wanted: list[str]) -> None:
     if unknown:
         raise SystemExit(f"bench: there is {', '.join(MEASURES)}, was {', '.join(unknown)}")
     console, rows = Console(stderr=True), []
-    for name in wanted or MEASURES:
+    for name in wanted or [name for name in MEASURES if name not in LONG]:
         with console.status(f"measuring {name}"):
-            rows += [row(figure) for figure in MEASURES[name]()]
+            rows += [row(figure, name) for figure in MEASURES[name]()]
     here = machine()
     table = Table(
         "measure", "unit", "n", "median", "min", "max", "aim", title=f"{here['cpu']}, Python {here['python']}"
@@ -101,8 +109,8 @@ def main(wanted: list[str]) -> None:
         shown = [f"{one[key]:.4g}" for key in ("median", "min", "max")]
         table.add_row(str(one["name"]), str(one["unit"]), str(one["n"]), *shown, str(one["aim"]))
     Console(width=150).print(table)
-    if wanted:
-        rows = merged(json.loads(RESULTS.read_text())["results"], rows)
+    before = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else []
+    rows = merged([one for one in before if wanted or one.get("measure") in LONG], rows)
     RESULTS.write_text(json.dumps({"machine": here, "results": rows}, indent=1) + "\n")
     PAGE.write_text(HEAD.format(**here) + "".join(map(line, rows)))
 

@@ -192,7 +192,7 @@ def deciding() -> list[Figure]:
     words = prompt(briefing, settings)
     told = sections(briefing, replace(settings, model=Model(prompt_tokens=200_000)))
     whole = tokens(words.system + words.user)
-    fixed = tokens(system("trader_v3", settings.risk, settings.memory))
+    fixed = tokens(system("trader_v4", settings.risk, settings.memory))
     line = [sys.executable, "-c", "from bench.deciding import serve; serve()"]
     with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout

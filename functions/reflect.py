@@ -1,4 +1,4 @@
-"""PositionClosed → LessonLearned | RuleFormed."""
+"""PositionClosed → LessonLearned → Reflected | RuleFormed; MarketAnalysed → RefusalJudged."""
 
 from semanticsignal.drivers.aws_lambda import serve
 

@@ -143,6 +143,7 @@ class Month:
         candles = rung["ScheduledCandle"]
         return {
             "candle": sum(candles),
+            "trade": sum(candles) * self.usage["facts"]["PositionClosed"]["times"],
             "bar": max(candles, default=0.0),
             **{kind: max(rung[f"Scheduled{kind.capitalize()}"], default=0.0) for kind in ("minute", "quarter", "hour")},
             "page": self.usage["pages"],
@@ -335,12 +336,14 @@ def _alarms(month: Month, found: list[Resource]) -> Iterator[Line]:
     for each in found:
         if each.properties.get("Period", 60) < 60:
             raise Unpriced(f"an alarm of high resolution, was {each.id}")
-        parts = [part for part in each.properties.get("Metrics", ()) if "MetricStat" in part]
-        read += len(parts) or 1
-        if each.properties.get("Namespace", "").startswith(f"{NAMESPACE}/"):
-            [service] = [row["Value"] for row in each.properties["Dimensions"]]
-            if (service, each.properties["MetricName"]) not in month.metrics:
-                raise Unpriced(f"{each.id} reads a metric that is not counted, was {each.properties['MetricName']}")
+        stats = [part["MetricStat"]["Metric"] for part in each.properties.get("Metrics", ()) if "MetricStat" in part]
+        read += len(stats) or 1
+        for stat in stats or [each.properties]:
+            if not stat.get("Namespace", "").startswith(f"{NAMESPACE}/"):
+                continue
+            [service] = [row["Value"] for row in stat["Dimensions"]]
+            if (service, stat["MetricName"]) not in month.metrics:
+                raise Unpriced(f"{each.id} reads a metric that is not counted, was {stat['MetricName']}")
     yield Line("watchtower", f"alarms: {len(found)}, the metrics they read", read, "alarm_metrics")
     sent = sum(month.metrics.values())
     yield Line("watchtower", f"custom metrics: {len(month.metrics)}, by the hour", sent, "custom_metrics")
@@ -393,7 +396,7 @@ def _discovery(_month: Month, found: list[Resource]) -> Iterator[Line]:
 def _outside(month: Month) -> Iterator[Line]:
     """What no template of ours holds, and a deployment needs."""
     yield Line("outside", "what `cdk bootstrap`'s bucket keeps", month.usage["staged_gb"], "s3_gb")
-    secrets = month.calls["context"] + month.calls["news"] + month.calls["decide"]
+    secrets = sum(month.calls[name] for name in ("context", "news", "decide", "review"))
     yield Line("outside", "secrets decrypted, three at a time", secrets * 3, "kms_requests")
 
 

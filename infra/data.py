@@ -15,7 +15,7 @@ MARKET_DAYS, OLD_VERSION_DAYS = 90, 30
 # All entries share one partition, which with its local indexes holds 10 GB. By the sizes in prices.toml a pair writes
 # at each candle 2.1 KB of decision and, now and then, 0.1 KB of trade, each three times (table, two indexes); once a
 # bar comes 0.4 KB of equity, which has no pair, twice.
-PARTITION_BYTES, CANDLE_BYTES, BAR_BYTES = 10 * 10**9, 6_500, 800
+PARTITION_BYTES, CANDLE_BYTES, BAR_BYTES = 10 * 10**9, 7_000, 800
 LEAST_YEARS = 2
 YEAR_S = 365 * 86_400
 

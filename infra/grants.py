@@ -57,7 +57,9 @@ GRANTS: Mapping[str, tuple[Right, ...]] = {
     "decide": (WRITE_LEDGER, WRITE_ARCHIVE, TELL, ASK_MEMORY, READ_SECRETS),
     "execute": (WRITE_LEDGER, TELL, ASK_MEMORY),
     "watch": (WRITE_LEDGER, TELL, ASK_MEMORY),
-    "reflect": (WRITE_LEDGER, TELL, ASK_MEMORY),
+    # refused entries are held against the bars of the cycle
+    "reflect": (WRITE_LEDGER, READ_ARCHIVE, TELL, ASK_MEMORY),
+    "review": (WRITE_LEDGER, WRITE_ARCHIVE, TELL, ASK_MEMORY, READ_SECRETS),
     "context": (WRITE_ARCHIVE, TELL, READ_SECRETS),
     "news": (WRITE_ARCHIVE, TELL, READ_SECRETS),
     "show": (READ_LEDGER, SEE_CONNECTIONS, SPEAK),

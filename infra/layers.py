@@ -40,6 +40,7 @@ WEARS: dict[str, tuple[str, ...]] = {
     "execute": ("core", "market"),
     "watch": ("core", "market"),
     "reflect": ("core",),
+    "review": ("core", "market", "llm"),
     "memory": ("core",),
     "show": ("core", "market"),
     "sockets": ("core",),
@@ -49,8 +50,8 @@ WEARS: dict[str, tuple[str, ...]] = {
     "news": ("core", "feeds"),
 }
 NAMES = ("core", "market", "feeds", "analysis", "llm", "api")
-# AWS's own limits, but for decide: it wears most, and grows with each model
-MOST_LAYERS, MOST_MB, OWN_MB = 5, 250, {"decide": 200}
+# AWS's own limits, but for who asks models: they wear most, and grow with each of them
+MOST_LAYERS, MOST_MB, OWN_MB = 5, 250, {"decide": 200, "review": 200}
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 MACHINES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}
 # All a compiler of byte-code is told of this machine: sets of constants come out in one order.

@@ -51,6 +51,7 @@ SIZES = {
     "execute": Size(512, 60),
     "watch": Size(512, 50, CLOCK_AGE_S),  # over before the next minute
     "reflect": Size(512, 60, MOST_AGE_S),  # a late lesson is a lesson
+    "review": Size(512, 60, MOST_AGE_S),  # and what the models may take; a late one is one
     "context": Size(256, 60, CLOCK_AGE_S),
     "news": Size(512, 120, HOUR_S),
     "show": Size(256, 50, CLOCK_AGE_S),
@@ -120,11 +121,11 @@ def age_s(name: str, settings: Settings) -> int:
 
 
 def timeout_s(name: str, settings: Settings) -> int:
-    """A decision may wait for its models until its deadline; what is collected waits for its bar, and for a second
+    """Who asks models may wait for them until the deadline; what is collected waits for its bar, and for a second
     opinion on it."""
     own = SIZES[name].timeout_s
     match name:
-        case "decide":
+        case "decide" | "review":
             return min(own + ceil(settings.model.deadline_s), 900)
         case "collect":
             return own + ceil(settings.collect.deadline_s)

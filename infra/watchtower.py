@@ -121,10 +121,11 @@ class Watchtower(Stack):
 
     def _model_spend(self) -> None:
         budget = float(self._deployment.settings.cloud.budget_usd)
+        spent = {each: self._told("ModelSpendUsd", DAY_S, by=each) for each in ("decide", "review")}
         self._alarm(
             "ModelSpend",
             "at this day's pace the models spend more than the month's budget",
-            self._told("ModelSpendUsd", DAY_S),
+            _sum(spent, Duration.seconds(DAY_S)),
             threshold=round(budget / 30, 4),
         )
 

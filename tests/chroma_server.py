@@ -25,8 +25,17 @@ from semanticsignal.adapters.chroma import ChromaMemory
 from semanticsignal.adapters.inmemory import InMemoryLedger
 from semanticsignal.adapters.memory_function import MemoryFunction
 from semanticsignal.domain.errors import SemanticSignalError
-from semanticsignal.domain.events import LessonLearned, RuleFormed
-from semanticsignal.domain.learning import Conditions, Experience, Lesson, SemanticRule
+from semanticsignal.domain.events import LessonLearned, PostMortemWritten, RefusalJudged, RuleFormed
+from semanticsignal.domain.learning import (
+    ANY,
+    Conditions,
+    Experience,
+    Hindsight,
+    Lesson,
+    PostMortem,
+    SemanticRule,
+    Which,
+)
 from semanticsignal.domain.ledger import Entry, Learned
 from semanticsignal.drivers.aws_memory import MemoryDesk
 from semanticsignal.ports import Ledger
@@ -109,6 +118,25 @@ def formed(rule: SemanticRule) -> Entry:
     return Entry(RuleFormed(rule.id, rule.formed_at), rule)
 
 
+def judged(one: Hindsight) -> Entry:
+    return Entry(RefusalJudged(one.id, one.symbol, one.closed_at), one)
+
+
+def reviewed(one: PostMortem) -> Entry:
+    return Entry(PostMortemWritten(one.id, one.symbol, one.written_at), one)
+
+
+def written(one: Experience | Hindsight | PostMortem) -> Entry:
+    """As it stands in the ledger."""
+    match one:
+        case Experience():
+            return lesson(one)
+        case Hindsight():
+            return judged(one)
+        case PostMortem():
+            return reviewed(one)
+
+
 class Lambda:
     """Invoke, as AWS speaks it: `call` is the handler; what it raises is an answer too."""
 
@@ -152,21 +180,26 @@ class Reflecting:
     def __init__(self, ledger: Ledger, memory: MemoryFunction) -> None:
         self._ledger, self._memory = ledger, memory
 
-    async def remember(self, experience: Experience) -> None:
-        await self._ledger.record(lesson(experience))
-        await self._memory.remember(experience)
+    async def remember(self, one: Experience | Hindsight | PostMortem) -> None:
+        await self._ledger.record(written(one))
+        await self._memory.remember(one)
 
     async def learn(self, rule: SemanticRule) -> None:
         await self._ledger.record(formed(rule))
         await self._memory.learn(rule)
 
     async def similar(
-        self, conditions: Conditions, *, until: datetime, limit: int
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
     ) -> tuple[tuple[Experience, float], ...]:
-        return await self._memory.similar(conditions, until=until, limit=limit)
+        return await self._memory.similar(conditions, until=until, limit=limit, which=which)
 
-    async def count(self, *, until: datetime) -> int:
-        return await self._memory.count(until=until)
+    async def refused(
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
+    ) -> tuple[tuple[Hindsight, float], ...]:
+        return await self._memory.refused(conditions, until=until, limit=limit, which=which)
+
+    async def count(self, *, until: datetime, which: Which = ANY) -> int:
+        return await self._memory.count(until=until, which=which)
 
     async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
         return await self._memory.rules(until=until)

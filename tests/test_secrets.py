@@ -13,7 +13,7 @@ import pytest
 from drivers.instance import free_port, surroundings
 
 from semanticsignal.domain.errors import InvalidSetting
-from semanticsignal.settings import secret
+from semanticsignal.settings import passed_over, secret
 
 NAME = "GOOGLE_STUDIO_API_KEY"
 
@@ -144,7 +144,7 @@ import sys
 from semanticsignal import wiring
 from semanticsignal.adapters.ccxt import CcxtMarket
 from semanticsignal.domain.errors import Unavailable
-from semanticsignal.settings import secret
+from semanticsignal.settings import passed_over, secret
 
 class Source:
     name = "echo"
@@ -274,3 +274,26 @@ async def test_no_command_tells_a_secret(command: tuple[str, ...], beside: Path)
 
 def test_a_secret_that_was_told_would_be_found() -> None:
     assert leaked("status 401, PLANTED-LOCAL and 9A7E57ED" + "9a7e57ed" * 7) == ["MODEL_API_KEY", "BLOCKRUN_WALLET_KEY"]
+
+
+# --- What is not heeded -----------------------------------------------------------------------------------------------
+
+
+def test_a_line_that_is_no_assignment_is_said_by_its_number_and_never_by_what_it_says(beside: Path) -> None:
+    beside.write_text("A=1\nthis was meant as s3cret-words\nB=2\n")
+
+    assert passed_over() == (".env, line 2 is passed over: it is not NAME=value",)
+
+
+def test_a_setting_among_the_secrets_is_said_and_its_value_is_not(beside: Path) -> None:
+    beside.write_text("GOOGLE_STUDIO_API_KEY=k\nSEMSIG_PORT=s3cret\n")
+
+    (said,) = passed_over()
+
+    assert said == ".env, line 2 is passed over: SEMSIG_PORT is a setting, for config.toml or the environment"
+
+
+def test_where_there_is_no_such_file_nothing_is_passed_over(beside: Path) -> None:
+    beside.unlink(missing_ok=True)
+
+    assert passed_over() == ()

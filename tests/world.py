@@ -16,11 +16,11 @@ from semanticsignal.domain.analysis import Phase, Regime, Snapshot, Trend
 from semanticsignal.domain.decision import Action, Decision, Forecast, Prompt, Reply, Signal
 from semanticsignal.domain.errors import MemoryUnavailable
 from semanticsignal.domain.events import CandleClosed, Fact, MinutePassed
-from semanticsignal.domain.learning import Conditions, SemanticRule
+from semanticsignal.domain.learning import Conditions, Experience, SemanticRule
 from semanticsignal.domain.ledger import Entry, Learned
 from semanticsignal.domain.market import Candles, FundingRate, MarketKind, Symbol, Timeframe, TradingRules, epoch_ms
 from semanticsignal.domain.policy import Settings
-from semanticsignal.domain.trading import Position, Side
+from semanticsignal.domain.trading import ExitReason, Position, Side
 from semanticsignal.drivers.loop import Loop
 from semanticsignal.ports import LanguageModel, Ledger, Sockets
 
@@ -29,6 +29,10 @@ MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 H4, M1 = timedelta(hours=4), timedelta(minutes=1)
 RULES = TradingRules(price_tick=Decimal("0.01"), quantity_step=Decimal("0.001"), min_notional_quote=Decimal(5))
 Row = Sequence[float]
+THOUGHT = (
+    "DecisionMade", "EquityMarked", "EntryRefused", "RefusalJudged", "LessonLearned", "RuleFormed", "Reflected",
+    "PostMortemWritten",
+)  # fmt: skip
 
 
 def d(text: str | int) -> Decimal:
@@ -179,10 +183,8 @@ async def subjects(on: Sockets, kind: str) -> list[Any]:
 
 
 async def story(on: Sockets) -> list[str]:
-    """The kinds of everything that happened, decisions and marks aside."""
-    return [
-        e.kind for e in await told(on) if e.kind not in ("DecisionMade", "EquityMarked", "LessonLearned", "RuleFormed")
-    ]
+    """The kinds of everything that happened, what was thought and marked aside."""
+    return [e.kind for e in await told(on) if e.kind not in THOUGHT]
 
 
 async def written(on: Sockets) -> list[bytes]:
@@ -204,6 +206,19 @@ async def rebuilt(ledger: Ledger) -> InMemoryMemory:
 
 
 # --- Nouns by hand --------------------------------------------------------------------------------------------------
+
+
+def lived(name: str, symbol: Symbol = BTC, closed_at: datetime = MONDAY, **more: Any) -> Experience:
+    """A long that reached its target: +1 %, half an R."""
+    told: dict[str, Any] = {
+        "id": f"{name}#experience", "trade_id": name, "symbol": symbol, "side": Side.LONG,
+        "opened_at": closed_at - timedelta(days=1), "closed_at": closed_at,
+        "conditions": Conditions({}, {"rsi": 50.0}), "regime": "bull trending", "confidence_ratio": 0.7, "insight": "",
+        "return_ratio": 0.01, "r_multiple": 0.5, "is_win": True, "exit_reason": ExitReason.TARGET, "mae_ratio": -0.01,
+        "mfe_ratio": 0.02,
+    }  # fmt: skip
+    return Experience(**told | more)
+
 
 INDICATORS = (
     "sma_20",

@@ -126,6 +126,11 @@ export function reduce(state: State, event: EventView): State {
       const others = state.rules.filter(({ pattern }) => pattern !== event.rule.pattern);
       return { ...next, rules: [event.rule, ...others].slice(0, CAPS.rules) };
     }
+    case "Reflected":
+    case "PostMortemWritten":
+    case "EntryRefused":
+    case "RefusalJudged":
+      return next;
   }
 }
 

@@ -177,6 +177,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hindsights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hindsights
+         * @description Refused entries, newest first, each with what it would have come to as far as that is known.
+         */
+        get: operations["hindsights_api_hindsights_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/market": {
         parameters: {
             query?: never;
@@ -245,6 +265,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/post-mortems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Post Mortems */
+        get: operations["post_mortems_api_post_mortems_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reflection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reflection
+         * @description The last one: what all trades say together, thresholds that experience moved, and every rule.
+         */
+        get: operations["reflection_api_reflection_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/refusals": {
         parameters: {
             query?: never;
@@ -271,6 +328,26 @@ export interface paths {
         };
         /** Rules */
         get: operations["rules_api_rules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search
+         * @description Insights, rules and post-mortems by what they mean.
+         */
+        get: operations["search_api_search_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -339,6 +416,26 @@ export interface paths {
         };
         /** Trades */
         get: operations["trades_api_trades_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/worked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Worked
+         * @description What worked: of the trades that are all of this. `during`: a word of a regime; its newest time is meant.
+         */
+        get: operations["worked_api_worked_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -687,6 +784,29 @@ export interface components {
             /** Levels */
             levels: number;
         };
+        /**
+         * End
+         * @enum {string}
+         */
+        End: "stop" | "target" | "time";
+        /** EntryRefusedView */
+        EntryRefusedView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "EntryRefused";
+            refused: components["schemas"]["HindsightView"];
+            /** Seq */
+            seq: number;
+        };
         /** Equity */
         Equity: {
             /** Equity */
@@ -727,7 +847,7 @@ export interface components {
         /** Events */
         Events: {
             /** Events */
-            events: (components["schemas"]["CandleMissedView"] | components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"])[];
+            events: (components["schemas"]["CandleMissedView"] | components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"] | components["schemas"]["ReflectedView"] | components["schemas"]["PostMortemWrittenView"] | components["schemas"]["EntryRefusedView"] | components["schemas"]["RefusalJudgedView"])[];
         };
         /**
          * ExcerptView
@@ -859,6 +979,29 @@ export interface components {
             trades: number;
         };
         /**
+         * FoundView
+         * @description A passage that was searched for; `similarity`: cosine of what it means, 1 the same. Its words are untrusted.
+         */
+        FoundView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Id */
+            id: string;
+            kind: components["schemas"]["PassageKind"];
+            /** Similarity */
+            similarity: number;
+            /** Text */
+            text: string;
+        };
+        /** FoundViews */
+        FoundViews: {
+            /** Found */
+            found: components["schemas"]["FoundView"][];
+        };
+        /**
          * FundingView
          * @description Of the perpetual, for one interval and simple over a year. None: the venue does not say its interval.
          */
@@ -888,6 +1031,28 @@ export interface components {
             name: string;
             /** Why */
             why: string;
+        };
+        /**
+         * GroupView
+         * @description `win_low`, `win_high`: 95 % interval of the share that won (Wilson 1927); a handful of trades says little.
+         */
+        GroupView: {
+            /** By */
+            by: string;
+            /** Mean R */
+            mean_r: number | null;
+            /** Mean Return Ratio */
+            mean_return_ratio: number;
+            /** Name */
+            name: string;
+            /** Trades */
+            trades: number;
+            /** Win High */
+            win_high: number;
+            /** Win Low */
+            win_low: number;
+            /** Wins */
+            wins: number;
         };
         /** HTTPValidationError */
         HTTPValidationError: {
@@ -929,6 +1094,44 @@ export interface components {
             timeframe: string;
             /** Version */
             version: string;
+        };
+        /**
+         * HindsightView
+         * @description An entry that was refused; what it would have come to stands there once it is known. Returns net of fees.
+         */
+        HindsightView: {
+            /** Closed At */
+            closed_at: string | null;
+            /** Confidence Ratio */
+            confidence_ratio: number;
+            end: components["schemas"]["End"] | null;
+            /** Guards */
+            guards: string[];
+            /** Id */
+            id: string;
+            /** Price */
+            price: string;
+            /** R Multiple */
+            r_multiple: number | null;
+            /**
+             * Refused At
+             * Format: date-time
+             */
+            refused_at: string;
+            /** Return Ratio */
+            return_ratio: number | null;
+            side: components["schemas"]["Side"];
+            /** Stop Price */
+            stop_price: string;
+            /** Symbol */
+            symbol: string;
+            /** Target Price */
+            target_price: string;
+        };
+        /** HindsightViews */
+        HindsightViews: {
+            /** Refusals */
+            refusals: components["schemas"]["HindsightView"][];
         };
         /**
          * InterestView
@@ -1119,6 +1322,11 @@ export interface components {
             /** Symbol */
             symbol: string;
         };
+        /**
+         * PassageKind
+         * @enum {string}
+         */
+        PassageKind: "insight" | "rule" | "post-mortem";
         /** PointView */
         PointView: {
             /**
@@ -1228,6 +1436,56 @@ export interface components {
             /** Positions */
             positions: components["schemas"]["PositionView"][];
         };
+        /**
+         * PostMortemView
+         * @description Words about a closed trade by whoever `by` names: untrusted.
+         */
+        PostMortemView: {
+            /** Actual */
+            actual: string;
+            /** By */
+            by: string;
+            /** Expected */
+            expected: string;
+            /** Id */
+            id: string;
+            /** Lesson */
+            lesson: string;
+            /** Symbol */
+            symbol: string;
+            /** Trade Id */
+            trade_id: string;
+            /** Verdict */
+            verdict: string;
+            /**
+             * Written At
+             * Format: date-time
+             */
+            written_at: string;
+        };
+        /** PostMortemViews */
+        PostMortemViews: {
+            /** Post Mortems */
+            post_mortems: components["schemas"]["PostMortemView"][];
+        };
+        /** PostMortemWrittenView */
+        PostMortemWrittenView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "PostMortemWritten";
+            post_mortem: components["schemas"]["PostMortemView"];
+            /** Seq */
+            seq: number;
+        };
         /** PriceView */
         PriceView: {
             /** Price */
@@ -1252,6 +1510,63 @@ export interface components {
             symbol: string;
             /** Waits */
             waits: boolean;
+        };
+        /** ReflectedView */
+        ReflectedView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "Reflected";
+            /** Seq */
+            seq: number;
+            /** Thresholds */
+            thresholds: components["schemas"]["ThresholdView"][];
+            /** Trades */
+            trades: number;
+        };
+        /**
+         * ReflectionView
+         * @description `at`: None before the first reflection. `traits`: of all closed trades then, the most frequent first.
+         */
+        ReflectionView: {
+            /** At */
+            at: string | null;
+            /** Mean Return Ratio */
+            mean_return_ratio: number | null;
+            /** Thresholds */
+            thresholds: components["schemas"]["ThresholdView"][];
+            /** Trades */
+            trades: number;
+            /** Traits */
+            traits: components["schemas"]["TallyView"][];
+            /** Wins */
+            wins: number;
+        };
+        /** RefusalJudgedView */
+        RefusalJudgedView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "RefusalJudged";
+            refused: components["schemas"]["HindsightView"];
+            /** Seq */
+            seq: number;
         };
         /** RefusalView */
         RefusalView: {
@@ -1310,8 +1625,14 @@ export interface components {
             /** Seq */
             seq: number;
         };
-        /** RuleView */
+        /**
+         * RuleView
+         * @description `wins`, `losses`: all that share the pattern; `tested_…`: those since it was found; `others_win_ratio`: of those
+         *     since then that do not share it. `e_value`: how much the tested speak for it, 1 says nothing.
+         */
         RuleView: {
+            /** E Value */
+            e_value: number;
             /**
              * Formed At
              * Format: date-time
@@ -1325,10 +1646,16 @@ export interface components {
             losses: number;
             /** Mean Return Ratio */
             mean_return_ratio: number;
+            /** Others Win Ratio */
+            others_win_ratio: number | null;
             /** Pattern */
             pattern: string;
             /** Status */
             status: string;
+            /** Tested Losses */
+            tested_losses: number;
+            /** Tested Wins */
+            tested_wins: number;
             /** Text */
             text: string;
             /** Wins */
@@ -1348,6 +1675,11 @@ export interface components {
             decision_id: string;
             snapshot: components["schemas"]["SnapshotView"] | null;
         };
+        /**
+         * Side
+         * @enum {string}
+         */
+        Side: "long" | "short";
         /**
          * SnapshotView
          * @description `completeness_ratio`: of the bars; `score_ratio`: of everything that could be known. `flags`: what was not as it
@@ -1467,6 +1799,35 @@ export interface components {
             /** Wins */
             wins: number;
         };
+        /** TallyView */
+        TallyView: {
+            /** Mean Return Ratio */
+            mean_return_ratio: number | null;
+            /** Trades */
+            trades: number;
+            /** Trait */
+            trait: string;
+            /** Wins */
+            wins: number;
+        };
+        /**
+         * ThresholdView
+         * @description `low`, `high`: 90 % interval of what it was learned from; None: nothing learned yet.
+         */
+        ThresholdView: {
+            /** Default */
+            default: number;
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Name */
+            name: string;
+            /** Trades */
+            trades: number;
+            /** Value */
+            value: number;
+        };
         /** TradeView */
         TradeView: {
             /** Close Decision Id */
@@ -1563,7 +1924,7 @@ export interface components {
             attempts: components["schemas"]["AttemptView"][];
             decision: components["schemas"]["DecisionView"];
             /** Events */
-            events: (components["schemas"]["CandleMissedView"] | components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"])[];
+            events: (components["schemas"]["CandleMissedView"] | components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"] | components["schemas"]["ReflectedView"] | components["schemas"]["PostMortemWrittenView"] | components["schemas"]["EntryRefusedView"] | components["schemas"]["RefusalJudgedView"])[];
             /** Mismatches */
             mismatches: components["schemas"]["Mismatch"][];
             /** Prompt Sha256 */
@@ -1582,6 +1943,23 @@ export interface components {
             system_prompt: string | null;
             /** User Prompt */
             user_prompt: string | null;
+        };
+        /**
+         * WorkedView
+         * @description Of trades closed from `since` until `until`. `groups`: all of them first, then by what they had in common.
+         */
+        WorkedView: {
+            /** Groups */
+            groups: components["schemas"]["GroupView"][];
+            /** Since */
+            since: string | null;
+            /** Trades */
+            trades: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
         };
     };
     responses: never;
@@ -1874,6 +2252,37 @@ export interface operations {
             };
         };
     };
+    hindsights_api_hindsights_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HindsightViews"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     market_api_market_get: {
         parameters: {
             query: {
@@ -1991,6 +2400,57 @@ export interface operations {
             };
         };
     };
+    post_mortems_api_post_mortems_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostMortemViews"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    reflection_api_reflection_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReflectionView"];
+                };
+            };
+        };
+    };
     refusals_api_refusals_get: {
         parameters: {
             query?: {
@@ -2040,6 +2500,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rules"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    search_api_search_get: {
+        parameters: {
+            query: {
+                words: string;
+                kind?: components["schemas"]["PassageKind"] | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundViews"];
                 };
             };
             /** @description Validation Error */
@@ -2142,6 +2635,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trades"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    worked_api_worked_get: {
+        parameters: {
+            query?: {
+                symbol?: string | null;
+                side?: components["schemas"]["Side"] | null;
+                regime?: string | null;
+                during?: string | null;
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkedView"];
                 };
             };
             /** @description Validation Error */

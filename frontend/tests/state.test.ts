@@ -81,7 +81,7 @@ describe("reduce", () => {
   });
 
   test("a new edition of a rule takes the older one's place", () => {
-    const rule = { id: "r1", pattern: "p", kind: "favor", status: "active", text: "x", wins: 5, losses: 2, mean_return_ratio: 0.01, formed_at: AT };
+    const rule = { id: "r1", pattern: "p", kind: "favor", status: "active", text: "x", wins: 5, losses: 2, mean_return_ratio: 0.01, formed_at: AT, tested_wins: 0, tested_losses: 0, others_win_ratio: null, e_value: 1 };
     const formed = (seq: number, id: string): EventView => ({ kind: "RuleFormed", id, seq, at: AT, rule: { ...rule, id } });
 
     expect([formed(1, "r1"), formed(2, "r2")].reduce(reduce, start).rules.map(({ id }) => id)).toEqual(["r2"]);

@@ -12,20 +12,22 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from chroma_server import ChromaServer, chroma_server, emptied, formed, lesson
+from chroma_server import ChromaServer, chroma_server, emptied, formed, lesson, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback import serve
-from world import MONDAY, d
+from world import BTC, ETH, MONDAY, d
 
 from semanticsignal.adapters import chroma
-from semanticsignal.adapters.chroma import ChromaMemory
+from semanticsignal.adapters.chroma import ChromaMemory, FollowingMemory
 from semanticsignal.adapters.inmemory import InMemoryLedger, InMemoryMemory
 from semanticsignal.domain.errors import BadInput, InvalidSetting, LedgerUnavailable, MemoryUnavailable
-from semanticsignal.domain.learning import Conditions, Experience
+from semanticsignal.domain.learning import ANY, Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
 from semanticsignal.domain.ledger import Entry
+from semanticsignal.domain.market import Symbol
+from semanticsignal.domain.trading import Side
 from semanticsignal.logic.decide.recall import SCALE, likeness, vector
-from tests.adapters.test_memory import HOUR, edition, lived
+from tests.adapters.test_memory import HOUR, edition, lived, refused, reviewed
 
 EVER = MONDAY + timedelta(days=10_000)
 COLLECTIONS = chroma.COLLECTIONS
@@ -59,10 +61,10 @@ class ReadLedger(InMemoryLedger):
         return found
 
 
-async def filled(*ones: Experience) -> ReadLedger:
+async def filled(*ones: Experience | Hindsight | PostMortem) -> ReadLedger:
     ledger = ReadLedger()
     for one in ones:
-        await ledger.record(lesson(one))
+        await ledger.record(written(one))
     return ledger
 
 
@@ -96,6 +98,90 @@ async def test_of_two_thousand_the_same_are_recalled_as_by_comparing_them_all(me
         found = await memory.similar(now, until=until, limit=limit)
         assert found == await exact.similar(now, until=until, limit=limit)
         assert len(found) == limit
+
+
+PAIRS, REGIMES = (BTC, ETH, Symbol("1INCH", "USDC"), Symbol("币", "USDC")), ("bull", "bear", "rare")
+
+
+def varied(count: int) -> list[Experience | Hindsight]:
+    """Of several pairs, sides and regimes, closed in an order of their own; every third was refused."""
+    dice = Random(11)
+    found: list[Experience | Hindsight] = []
+    for number in range(count):
+        hours, numbers = dice.randrange(count), random_numbers(dice)
+        told: dict[str, Any] = {"symbol": dice.choice(PAIRS), "side": dice.choice(list(Side))}
+        told["regime"] = "rare" if dice.random() < 0.01 else dice.choice(REGIMES[:2])
+        if number % 3:
+            found.append(replace(lived(f"{told['symbol']}#{number}", hours, **numbers), **told))
+        else:
+            one = refused(f"{told['symbol']}#{number}", hours, **numbers)
+            found.append(replace(one, refused=replace(one.refused, **told)))
+    return found
+
+
+SPAN = 900
+WHICH = st.builds(
+    Which,
+    symbol=st.sampled_from([None, *PAIRS, Symbol("NEVER", "HELD")]),
+    side=st.sampled_from([None, *Side]),
+    regime=st.sampled_from([None, *REGIMES, ""]),
+    since=st.none() | st.integers(0, SPAN).map(lambda hours: MONDAY + hours * HOUR),
+)
+
+
+async def test_whatever_is_meant_the_same_is_recalled_as_by_comparing_all_that_is(
+    memory: ChromaMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chroma, "WIDE", 150)  # so that the server's own filter has its turn
+    exact, ones, dice = InMemoryMemory(), varied(SPAN), Random(5)
+    for one in ones:
+        await exact.remember(one)
+    await memory.follow(await filled(*ones))
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=60, deadline=None)
+    @given(WHICH, st.integers(0, SPAN), st.integers(1, 60))
+    def same(which: Which, hours: int, limit: int) -> None:
+        now = Conditions({}, random_numbers(dice))
+        asked: dict[str, Any] = {"until": MONDAY + hours * HOUR, "which": which}
+
+        async def both() -> None:
+            for ask in ("similar", "refused"):
+                found = await getattr(memory, ask)(now, limit=limit, **asked)
+                assert found == await getattr(exact, ask)(now, limit=limit, **asked)
+            assert await memory.count(**asked) == await exact.count(**asked)
+
+        asyncio.run_coroutine_threadsafe(both(), loop).result(60)
+
+    await asyncio.to_thread(same)
+
+
+async def test_what_is_told_of_an_experience_is_there_to_be_asked_for(memory: ChromaMemory) -> None:
+    one = replace(
+        lived("a", rsi=63.0, adx=31.0, sentiment=None), factors={"trend": 80.0, "news": 20.0}, stop_ratio=0.02,
+        reward_risk=2.5, model="m", prompt_version="v",
+    )  # fmt: skip
+
+    told = chroma._row(one).metadata
+    await memory.remember(one)
+
+    expected = {
+        "closed_us": 1767571200000000, "side": "long", "symbol": "BTC/USDC", "is_win": True, "rsi": 63.0, "adx": 31.0,
+        "factor_trend": 80.0, "factor_news": 20.0, "confluences": 1, "stop_ratio": 0.02, "reward_risk": 2.5,
+        "exit_reason": "stop", "model": "m", "prompt_version": "v", "confidence_ratio": 0.7,
+    }  # fmt: skip
+    assert expected.items() <= told.items() and len(told) >= 24
+    assert not {"sentiment", "target_ratio"} & set(told)
+    kept = await memory._on(f"{chroma.LIVED}_BTC-USDC", "get", {"include": ["metadatas"]})
+    assert kept["metadatas"] == [told]
+
+
+def test_how_it_ended_has_no_part_in_what_is_compared() -> None:
+    won = lived("a", rsi=63.0)
+    lost = replace(won, is_win=False, return_ratio=-0.1, r_multiple=-1.0, mae_ratio=-0.2, mfe_ratio=0.0)
+
+    assert chroma._row(won).point == chroma._row(lost).point
+    assert chroma._row(won).id == chroma._row(lost).id
 
 
 LEVELS = st.sampled_from([None, -1.0, 0.0, 1.0, 2.0])
@@ -139,7 +225,7 @@ def test_another_vector_needs_another_name() -> None:
     made = [vector(Conditions({}, {name: value})) for name in sorted(SCALE) for value in values]
 
     # When this fails, what Chroma holds was made otherwise: give EMBEDDING its next name, and this its seal.
-    assert (chroma.EMBEDDING, sha256(repr(made).encode()).hexdigest()[:8]) == ("v2", "db8113c9")
+    assert (chroma.EMBEDDING, sha256(repr(made).encode()).hexdigest()[:8]) == ("v3", "d03e35fe")
 
 
 async def test_a_rule_of_many_trades_is_fetched_only_while_it_stands(memory: ChromaMemory) -> None:
@@ -229,7 +315,10 @@ async def test_an_emptied_server_is_filled_from_the_ledger(memory: ChromaMemory,
     assert await memory.rules(until=EVER) == (edition(4),)
 
 
-@pytest.mark.parametrize("name", [chroma.EXPERIENCES, chroma.RULES])
+OURS = [f"{chroma.LIVED}_BTC-USDC", chroma.RULES]
+
+
+@pytest.mark.parametrize("name", OURS)
 async def test_a_lost_collection_is_filled_from_the_ledger(name: str, memory: ChromaMemory) -> None:
     ledger = await filled(*some(5))
     await ledger.record(formed(edition(4)))
@@ -242,13 +331,13 @@ async def test_a_lost_collection_is_filled_from_the_ledger(name: str, memory: Ch
     assert await memory.rules(until=EVER) == (edition(4),)
 
 
-@pytest.mark.parametrize("name", [chroma.EXPERIENCES, chroma.RULES])
+@pytest.mark.parametrize("name", OURS)
 async def test_lost_records_are_filled_from_the_ledger(name: str, memory: ChromaMemory) -> None:
     ledger = await filled(*some(5))
     await ledger.record(formed(edition(4)))
     await memory.follow(ledger)
 
-    await memory._on(name, "delete", {"ids": ["e3", "p#4"]})
+    await memory._on(name, "delete", {"ids": [chroma._row(some(4)[3]).id, "p#4"]})
 
     assert await memory.follow(ledger) == 6
     assert await memory.count(until=EVER) == 5
@@ -319,6 +408,202 @@ async def test_a_lost_index_is_no_lost_memory(memory: ChromaMemory, server: Chro
 
     now = Conditions({}, {"rsi": 60.0})
     assert await memory.similar(now, until=EVER, limit=9) == await exact.similar(now, until=EVER, limit=9)
+
+
+async def test_what_an_older_version_kept_stays(memory: ChromaMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = await filled(*some(3))
+    await memory.follow(ledger)
+    new = {"LIVED": "experiences_v9", "REFUSED": "refusals_v9", "RULES": "rules_v9", "WRITTEN": "postmortems_v9"}
+
+    with monkeypatch.context() as patch:
+        for name, value in new.items():
+            patch.setattr(chroma, name, value)
+        newer = ChromaMemory(memory._url)
+        assert await newer.follow(ledger) == 3
+        assert await newer.rebuild(ledger) == 3
+        await newer._drop()
+        await newer.close()
+
+    assert await memory.follow(ledger) == 0
+    assert await memory.count(until=EVER) == 3
+
+
+async def test_everything_that_is_learned_is_followed(memory: ChromaMemory) -> None:
+    one, other = lived("a", rsi=63.0), refused("b", rsi=63.0)
+    ledger = await filled(one, other, reviewed(one))
+
+    assert await memory.follow(ledger) == 3
+
+    assert [await memory.holds(kind, id) for kind, id in (
+        (Experience, "a"), (Hindsight, other.id), (PostMortem, reviewed(one).id), (Experience, other.id),
+        (Hindsight, "a"), (PostMortem, "a"),
+    )] == [True, True, True, False, False, False]  # fmt: skip
+    assert await memory.follow(ledger) == 0
+
+
+@pytest.mark.parametrize("stray", [lived("stray"), replace(lived("stray"), symbol=ETH), refused("stray"), edition(9)])
+async def test_what_the_ledger_never_learned_is_found_out_and_forgotten(
+    memory: ChromaMemory, stray: Experience | Hindsight | SemanticRule
+) -> None:
+    ledger = await filled(*some(3))
+    await memory.follow(ledger)
+    await (memory.learn(stray) if isinstance(stray, SemanticRule) else memory.remember(stray))
+
+    assert await memory.follow(ledger) == 3
+
+    assert not await memory.holds(type(stray), stray.id)
+    assert await memory.count(until=EVER) == 3
+    assert await memory.follow(ledger) == 0
+
+
+async def test_what_was_remembered_before_it_was_followed_is_no_stray(memory: ChromaMemory) -> None:
+    ledger = await filled(*some(3))
+    await memory.follow(ledger)
+    await ledger.record(lesson(lived("new", 9)))
+    await memory.remember(lived("new", 9))
+
+    assert await memory.follow(ledger) == 1
+    assert await memory.follow(ledger) == 0
+
+
+# --- A memory that follows by itself ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def following(memory: ChromaMemory) -> tuple[FollowingMemory, ReadLedger]:
+    ledger = await filled(*some(3))
+    return FollowingMemory(memory, ledger), ledger
+
+
+async def test_before_it_is_filled_it_has_no_answer_and_holds_up_nobody(
+    following: tuple[FollowingMemory, ReadLedger],
+) -> None:
+    memory, ledger = following
+
+    with pytest.raises(MemoryUnavailable, match="being filled"):
+        await memory.count(until=EVER)
+    await ledger.record(lesson(lived("new")))
+    await memory.remember(lived("new"))
+
+    assert await memory.mend() == 4
+    assert await memory.count(until=EVER) == 4
+
+
+async def test_what_was_written_down_is_in_every_answer(following: tuple[FollowingMemory, ReadLedger]) -> None:
+    memory, ledger = following
+    await memory.mend()
+
+    for noun in (lived("e9", 9, rsi=80.0), refused("r", rsi=63.0)):
+        await ledger.record(written(noun))
+    await ledger.record(formed(edition(4)))
+
+    assert await memory.count(until=EVER, which=Which(since=MONDAY + 9 * HOUR)) == 1
+    assert len(await memory.similar(Conditions({}, {"rsi": 60.0}), until=EVER, limit=9)) == 4
+    assert len(await memory.refused(Conditions({}, {"rsi": 60.0}), until=EVER, limit=9)) == 1
+    assert await memory.rules(until=EVER) == (edition(4),)
+    assert await memory.mend() == 0
+
+
+async def test_what_is_taken_in_between_two_looks_is_noted_with_the_next(
+    following: tuple[FollowingMemory, ReadLedger], server: ChromaServer
+) -> None:
+    memory, ledger = following
+    await memory.mend()
+    await ledger.record(lesson(lived("new")))
+    await memory.remember(lived("new"))
+
+    await memory.mend()
+
+    other = ChromaMemory(server.url)
+    assert await other.follow(ledger) == 0
+    await other.close()
+
+
+async def test_how_much_there_is_and_which_rules_stand_is_known_without_asking_again(
+    following: tuple[FollowingMemory, ReadLedger], server: ChromaServer
+) -> None:
+    memory, ledger = following
+    await ledger.record(lesson(replace(lived("eth", 1), symbol=ETH)))
+    await ledger.record(formed(edition(4, 1)))
+    await memory.mend()
+    assert await memory.rules(until=EVER) == (edition(4, 1),)
+
+    server.kill()
+    try:
+        assert await memory.rules(until=EVER) == (edition(4, 1),)
+        of = (ANY, Which(symbol=BTC), Which(symbol=ETH))
+        assert [await memory.count(until=EVER, which=which) for which in of] == [
+            4, 3, 1,
+        ]  # fmt: skip
+        assert await memory.count(until=MONDAY + 2 * HOUR, which=Which(symbol=PAIRS[2])) == 0
+    finally:
+        server.start()
+    # what was known earlier has to be asked
+    assert await memory.rules(until=MONDAY) == ()
+    assert await memory.count(until=MONDAY) == 1
+    await ledger.record(formed(edition(5, 2)))
+    await memory.learn(edition(5, 2))
+    assert await memory.rules(until=EVER) == (edition(5, 2),)
+
+
+async def test_what_was_recalled_once_is_not_fetched_again(
+    memory: ChromaMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ones = [lived(f"e{number}", rsi=50.0 + number, adx=35.0 - number) for number in range(9)]
+    await memory.follow(await filled(*ones))
+    asked: list[str] = []
+    ask = memory._ask
+
+    async def heard(method: str, path: str, *more: Any) -> Any:
+        asked.append(path.rpartition("/")[2])
+        return await ask(method, path, *more)
+
+    monkeypatch.setattr(memory, "_ask", heard)
+    now = Conditions({}, {"rsi": 60.0})
+    answers = [await memory.similar(now, until=EVER, limit=2) for _ in range(3)]
+
+    assert answers[0] == answers[1] == answers[2] and len(answers[0]) == 2
+    assert asked.count("get") == 1
+
+    monkeypatch.setattr(chroma, "AT_HAND", 3)
+    assert len(await memory.similar(now, until=EVER, limit=9)) == 9
+    assert len(memory._seen) == 3
+
+
+@pytest.mark.parametrize("what", ["lost", "stray"])
+async def test_a_drift_is_found_and_mended(following: tuple[FollowingMemory, ReadLedger], what: str) -> None:
+    memory, _ = following
+    await memory.mend()
+    store = memory.memory
+    if what == "lost":
+        await store._on(f"{chroma.LIVED}_BTC-USDC", "delete", {"ids": [chroma._row(some(3)[1]).id]})
+    else:
+        await store.remember(lived("stray"))
+
+    assert await memory.mend() == 3
+
+    assert await memory.count(until=EVER) == 3
+    assert await store.holds(Experience, "e1") and not await store.holds(Experience, "stray")
+
+
+async def test_a_server_that_went_away_is_said_until_it_is_mended(
+    following: tuple[FollowingMemory, ReadLedger], server: ChromaServer
+) -> None:
+    memory, ledger = following
+    await memory.mend()
+    server.kill()
+
+    with pytest.raises(MemoryUnavailable):
+        await memory.similar(Conditions({}, {}), until=EVER, limit=9)
+    await ledger.record(lesson(lived("new")))
+    await memory.remember(lived("new"))  # trading goes on
+    assert not memory.is_whole
+    with pytest.raises(MemoryUnavailable):
+        await memory.mend()
+    server.start()
+
+    await memory.mend()
+    assert await memory.count(until=EVER) == 4
 
 
 # --- When the server is not there -------------------------------------------------------------------------------------
@@ -426,8 +711,8 @@ async def test_whatever_else_a_server_answers_is_said(what: str) -> None:
 
 
 async def test_a_memory_of_nonsense_is_said(memory: ChromaMemory) -> None:
-    row = chroma.Row("a", (1.0,) * len(SCALE), {"closed_us": 1}, "{}")
-    await memory._add(await memory._id(chroma.EXPERIENCES), [row])
+    row = chroma.Row('[1,"long","","a"]', (1.0,) * len(SCALE), {"closed_us": 1}, "{}")
+    await memory._add(await memory._id(f"{chroma.LIVED}_BTC-USDC"), [row])
 
     with pytest.raises(MemoryUnavailable, match=r"nonsense.*not a Experience"):
         await memory.similar(Conditions({}, {}), until=EVER, limit=5)
@@ -435,7 +720,7 @@ async def test_a_memory_of_nonsense_is_said(memory: ChromaMemory) -> None:
 
 async def test_what_json_cannot_say_is_refused(memory: ChromaMemory) -> None:
     with pytest.raises(BadInput, match="cannot be asked that"):
-        await memory.holds(Experience, "\ud800")
+        await memory.holds(SemanticRule, "\ud800")
 
 
 @pytest.mark.parametrize("url", ["", "chroma:8000", "ftp://chroma", "http://", "http://chroma:port"])

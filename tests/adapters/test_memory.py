@@ -2,16 +2,29 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import permutations
 
 import pytest
 from chroma_server import ChromaServer, behind_lambda, chroma_server, emptied
-from world import BTC, MONDAY
+from world import BTC, ETH, MONDAY, d
 
 from semanticsignal.adapters.inmemory import InMemoryMemory
-from semanticsignal.domain.learning import Conditions, Experience, RuleKind, RuleStatus, SemanticRule
+from semanticsignal.domain.learning import (
+    Conditions,
+    End,
+    Experience,
+    Hindsight,
+    PostMortem,
+    RefusedEntry,
+    RuleKind,
+    RuleStatus,
+    SemanticRule,
+    Which,
+)
+from semanticsignal.domain.market import Timeframe
 from semanticsignal.domain.trading import ExitReason, Side
 from semanticsignal.ports import MemoryStore
 from tests.functions.aws import IDENTITY
@@ -42,6 +55,29 @@ def lived(name: str, hours: int = 0, **numbers: float | None) -> Experience:
     )
 
 
+def refused(name: str, hours: int = 0, **numbers: float | None) -> Hindsight:
+    entry = RefusedEntry(
+        id=name,
+        symbol=BTC,
+        timeframe=Timeframe.H4,
+        side=Side.LONG,
+        refused_at=MONDAY,
+        price=d(100),
+        stop_price=d(95),
+        target_price=d(110),
+        confidence_ratio=0.6,
+        guards=("reward_risk",),
+        conditions=Conditions({}, numbers),
+        regime="",
+    )
+    return Hindsight(entry, MONDAY + hours * HOUR, End.TARGET, 3, 0.1, 2.0)
+
+
+def reviewed(one: Experience) -> PostMortem:
+    at = one.closed_at + HOUR
+    return PostMortem(f"{one.trade_id}#post-mortem", one.trade_id, BTC, at, "verdict", "up", "down", "wait", "analyst")
+
+
 def edition(count: int, hours: int = 0, pattern: str = "p") -> SemanticRule:
     trades = tuple(map(str, range(count)))
     return SemanticRule(
@@ -58,7 +94,7 @@ def edition(count: int, hours: int = 0, pattern: str = "p") -> SemanticRule:
     )
 
 
-NOW = Conditions({}, {"rsi": 63.0, "adx": 36.0})  # one spread above the center each
+NOW = Conditions({}, {"rsi": 62.4, "adx": 36.0})  # one spread above the center each
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +126,9 @@ async def memory(made: Made) -> AsyncIterator[MemoryStore]:
 
 async def test_the_most_similar_come_first_with_their_likeness(memory: MemoryStore) -> None:
     for one in (
-        lived("opposite", rsi=37.0, adx=14.0),
-        lived("alike", rsi=76.0, adx=47.0),
-        lived("across", rsi=63.0, adx=14.0),
+        lived("opposite", rsi=37.6, adx=14.0),
+        lived("alike", rsi=74.8, adx=47.0),
+        lived("across", rsi=62.4, adx=14.0),
     ):
         await memory.remember(one)
 
@@ -108,7 +144,7 @@ async def test_the_most_similar_come_first_with_their_likeness(memory: MemorySto
 
 async def test_ties_go_by_id_and_the_limit_holds(memory: MemoryStore) -> None:
     for name in "cab":
-        await memory.remember(lived(name, rsi=63.0))
+        await memory.remember(lived(name, rsi=62.4))
 
     found = await memory.similar(NOW, until=MONDAY, limit=2)
 
@@ -118,7 +154,7 @@ async def test_ties_go_by_id_and_the_limit_holds(memory: MemoryStore) -> None:
 
 async def test_nobody_recalls_what_had_not_ended(memory: MemoryStore) -> None:
     for hours, name in enumerate(("past", "now", "future")):
-        await memory.remember(lived(name, hours, rsi=63.0))
+        await memory.remember(lived(name, hours, rsi=62.4))
 
     found = await memory.similar(NOW, until=MONDAY + HOUR, limit=9)
 
@@ -130,7 +166,7 @@ async def test_nobody_recalls_what_had_not_ended(memory: MemoryStore) -> None:
 
 async def test_the_same_experience_twice_is_one(memory: MemoryStore) -> None:
     for _ in range(2):
-        await memory.remember(lived("a", rsi=63.0))
+        await memory.remember(lived("a", rsi=62.4))
 
     assert await memory.count(until=MONDAY) == 1
     assert len(await memory.similar(NOW, until=MONDAY, limit=9)) == 1
@@ -152,7 +188,7 @@ async def test_in_whatever_order_things_are_remembered_they_are_recalled_alike(m
 
 async def test_where_nothing_is_known_everything_is_half_alike(memory: MemoryStore) -> None:
     await memory.remember(lived("blank"))
-    await memory.remember(lived("full", rsi=63.0))
+    await memory.remember(lived("full", rsi=62.4))
 
     blind = await memory.similar(Conditions({}, {}), until=MONDAY, limit=9)
     seeing = await memory.similar(NOW, until=MONDAY, limit=9)
@@ -171,8 +207,88 @@ async def test_the_newest_edition_of_each_rule_stands(memory: MemoryStore) -> No
     assert await memory.rules(until=MONDAY) == ()
 
 
+async def test_the_edition_of_the_most_trades_stands_however_many_it_names(memory: MemoryStore) -> None:
+    many = replace(edition(9, 1), id="many", wins=4, losses=5, trade_ids=("1",))
+    few = replace(edition(3, 2), id="few", wins=3, losses=0)
+    for rule in (many, few):
+        await memory.learn(rule)
+
+    assert await memory.rules(until=MONDAY + HOUR) == (many,)
+    assert await memory.rules(until=MONDAY + 2 * HOUR) == (many,)
+
+
+async def test_of_editions_of_as_many_trades_the_last_formed_stands(memory: MemoryStore) -> None:
+    first, second = replace(edition(5, 1), id="z"), replace(edition(5, 2), id="a", status=RuleStatus.RETIRED)
+    for rule in (second, first):
+        await memory.learn(rule)
+
+    assert await memory.rules(until=MONDAY + HOUR) == (first,)
+    assert await memory.rules(until=MONDAY + 2 * HOUR) == (second,)
+
+
 async def test_the_first_wording_of_an_edition_stands(memory: MemoryStore) -> None:
     await memory.learn(edition(3, 1))
     await memory.learn(edition(3, 5))
 
     assert [rule.formed_at for rule in await memory.rules(until=MONDAY + 9 * HOUR)] == [MONDAY + HOUR]
+
+
+KNOWN = {"a": {}, "b": {"symbol": ETH}, "c": {"side": Side.SHORT}, "d": {"regime": "bull trending"}}
+
+
+@pytest.mark.parametrize(
+    ("which", "names"),
+    [
+        (Which(), "abcd"),
+        (Which(symbol=BTC), "acd"),
+        (Which(symbol=ETH), "b"),
+        (Which(side=Side.LONG), "abd"),
+        (Which(side=Side.SHORT), "c"),
+        (Which(regime="bull trending"), "d"),
+        (Which(regime="unheard of"), ""),
+        (Which(since=MONDAY + 2 * HOUR), "cd"),
+        (Which(symbol=BTC, side=Side.LONG, since=MONDAY + HOUR), "d"),
+    ],
+)
+async def test_only_what_is_meant_is_recalled_and_counted(memory: MemoryStore, which: Which, names: str) -> None:
+    for hours, (name, what) in enumerate(KNOWN.items()):
+        await memory.remember(replace(lived(name, hours, rsi=62.4), **what))
+
+    found = await memory.similar(NOW, until=MONDAY + 9 * HOUR, limit=9, which=which)
+
+    assert "".join(one.id for one, _ in found) == names
+    assert await memory.count(until=MONDAY + 9 * HOUR, which=which) == len(names)
+    assert await memory.count(until=MONDAY, which=which) == len(set(names) & {"a"}) * (which.since is None)
+
+
+async def test_what_was_refused_is_recalled_apart_once_it_is_known_what_it_would_have_come_to(
+    memory: MemoryStore,
+) -> None:
+    await memory.remember(lived("taken", rsi=62.4))
+    far, near = refused("far", 1, rsi=37.6), refused("near", 2, rsi=62.4)
+    short = replace(near, refused=replace(near.refused, id="short", side=Side.SHORT))
+    for one in (far, near, short, near):
+        await memory.remember(one)
+
+    async def found(hours: int, which: Which) -> list[tuple[str, float]]:
+        told = await memory.refused(NOW, until=MONDAY + hours * HOUR, limit=9, which=which)
+        return [(one.refused.id, round(likeness, 3)) for one, likeness in told]
+
+    # rsi alone is one of the two numbers asked about: the cosine is 1 over the root of 2, or its opposite
+    assert await found(2, Which(side=Side.LONG)) == [("near", 0.854), ("far", 0.146)]
+    assert await found(2, Which(side=Side.SHORT)) == [("short", 0.854)]
+    assert await found(1, Which()) == [("far", 0.146)]
+    assert await found(0, Which()) == []
+    assert await memory.count(until=MONDAY + 9 * HOUR) == 1
+
+
+async def test_a_post_mortem_changes_nothing_of_what_is_recalled(memory: MemoryStore) -> None:
+    one = lived("a", rsi=62.4)
+    await memory.remember(one)
+    before = await memory.similar(NOW, until=MONDAY, limit=9)
+
+    for _ in range(2):
+        await memory.remember(reviewed(one))
+
+    assert await memory.similar(NOW, until=MONDAY, limit=9) == before
+    assert await memory.count(until=MONDAY + 9 * HOUR) == 1

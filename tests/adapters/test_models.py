@@ -74,11 +74,13 @@ async def test_when_none_answers_every_attempt_is_named_in_order() -> None:
     with pytest.raises(ModelUnavailable) as caught:
         await fallback(Silent("a: timeout"), Silent("b: rate limit")).complete(PROMPT)
 
-    assert str(caught.value) == "none of 2 models answered: 1. a: timeout; 2. b: rate limit"
+    assert (
+        str(caught.value) == "no decision came from any of 2 models that can be asked: 1. a: timeout; 2. b: rate limit"
+    )
 
 
 async def test_a_fallback_to_nobody_is_unavailable() -> None:
-    with pytest.raises(ModelUnavailable, match="none of 0"):
+    with pytest.raises(ModelUnavailable, match="any of 0 models"):
         await fallback().complete(PROMPT)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -674,3 +675,19 @@ async def test_a_table_that_is_not_there_is_said(moto: str) -> None:
         await purse.reserve("a", d(1), {DAY: d(1)})
     with pytest.raises(LedgerUnavailable, match="cannot read the purse in nowhere"):
         await purse.spent(DAY)
+
+
+async def test_while_another_process_writes_only_who_asks_the_purse_waits(tmp_path: Path) -> None:
+    path = tmp_path / "purse.db"
+    with closing(SqlitePurse(path)) as purse, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asked = asyncio.create_task(purse.reserve("a", d("0.25"), LIMITS))
+        turns = 0
+        while turns < 5:  # the loop turns on, and nothing was set aside yet
+            await asyncio.sleep(0.01)
+            turns += 1
+            assert not asked.done()
+        other.execute("ROLLBACK")
+
+        assert await asked is True
+        assert await purse.spent(DAY) == d("0.25")

@@ -30,8 +30,10 @@ from semanticsignal.domain.errors import LedgerUnavailable
 from semanticsignal.domain.events import DecisionMade
 from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import Timeframe
+from semanticsignal.domain.policy import Budget
 from semanticsignal.drivers import api, aws_api, web
 from semanticsignal.drivers.aws_api import CloudRoom
+from semanticsignal.drivers.costs import restored
 from semanticsignal.drivers.figures import Figures
 from semanticsignal.ports import Sockets
 
@@ -281,15 +283,6 @@ def test_a_name_cannot_move_the_cursor_or_forge_a_line(tmp_path: Path) -> None:
     assert not any(line.lstrip().startswith("2026-11-29") for line in done.stdout.splitlines())
 
 
-def test_an_empty_ledger_has_a_whole_of_nothing(tmp_path: Path) -> None:
-    SqliteLedger(tmp_path / "home" / "ledger.db", d(10_000)).close()
-
-    done = here("costs", "--home", tmp_path / "home", folder=tmp_path)
-
-    assert done.returncode == 0
-    assert done.stdout.splitlines()[-2].split() == ["in", "all", "0", "0", "0", *"????"]
-
-
 def test_the_home_of_the_settings_is_looked_at_where_none_is_named(home: Path) -> None:
     done = here("costs", "--json", folder=home.parent, variables={"SEMSIG_HOME": "home"})
 
@@ -387,3 +380,81 @@ async def test_a_home_of_any_name_is_read(tmp_path: Path) -> None:
 
     with closing(SqliteLedger(path, d(1), only_reads=True)) as ledger:
         assert (await ledger.portfolio()).account.start_quote == d(5)
+
+
+async def test_a_purse_that_was_deleted_learns_from_the_ledger_what_the_month_cost() -> None:
+    ledger, purse = InMemoryLedger(d(1)), InMemoryPurse()
+    early = asked("google", "flash", NOON.replace(day=2), Usage(cost_usd=d("0.5")))
+    before = asked("google", "flash", NOON - 40 * DAY, Usage(cost_usd=d(7)))
+    today = asked("blockrun", "r", NOON, Usage(cost_usd=d("0.003")))
+    await lived(ledger, (before,), (early,), (today, asked("local", "q", NOON, Usage())))
+
+    await restored(purse, ledger, NOON, Budget())
+    await restored(purse, ledger, NOON, Budget())
+
+    told = [await purse.spent(name) for name in ("2026-11", "2026-11-28", "blockrun 2026-11-28", "2026-10")]
+    assert told == [d("0.503"), d("0.003"), d("0.003"), 0]
+
+
+async def test_of_a_lie_in_the_ledger_no_more_is_restored_than_was_believed_of_it() -> None:
+    ledger, purse = InMemoryLedger(d(1)), InMemoryPurse()
+    endless = asked("google", "flash", NOON, Usage(cost_usd=d("Infinity")))
+    await lived(ledger, (asked("google", "flash", NOON, Usage(cost_usd=d(20))), endless))
+
+    await restored(purse, ledger, NOON, Budget(call_usd=d("0.25")))
+
+    assert await purse.spent("2026-11") == d(1)
+
+
+async def test_what_was_restored_half_is_restored_whole_at_the_next_start() -> None:
+    ledger, purse = InMemoryLedger(d(1)), InMemoryPurse()
+    await lived(ledger, (asked("blockrun", "r", NOON, Usage(cost_usd=d("0.003"))),))
+    await purse.reserve("restored 2026-11-28", d("0.003"), {"2026-11-28": d(1)})
+
+    await restored(purse, ledger, NOON, Budget())
+
+    told = [await purse.spent(name) for name in ("2026-11", "2026-11-28", "blockrun 2026-11-28")]
+    assert told == [d("0.003")] * 3
+
+
+async def test_a_ledger_is_read_for_a_purse_once_a_month() -> None:
+    ledger, purse = InMemoryLedger(d(1)), InMemoryPurse()
+    await restored(purse, ledger, NOON, Budget())
+    await lived(ledger, (asked("google", "flash", NOON, Usage(cost_usd=d("0.5"))),))
+
+    await restored(purse, ledger, NOON, Budget())
+
+    assert await purse.spent("2026-11") == 0
+
+
+async def test_a_purse_that_knows_of_this_month_is_believed() -> None:
+    ledger, purse = InMemoryLedger(d(1)), InMemoryPurse()
+    await lived(ledger, (asked("google", "flash", NOON, Usage(cost_usd=d("0.5"))),))
+    await purse.reserve("a", d("0.1"), {"2026-11": d(1)})
+
+    await restored(purse, ledger, NOON, Budget())
+
+    assert await purse.spent("2026-11") == d("0.1")
+
+
+def test_the_command_says_what_is_left_of_the_budget(home: Path) -> None:
+    from semanticsignal.adapters.sqlite import SqlitePurse
+
+    now = datetime.now(UTC)
+    with closing(SqlitePurse(home / "purse.db")) as purse:
+        asyncio.run(purse.reserve("a", d("0.25"), {f"{now:%Y-%m}": d(1)}))
+
+    shown = here("costs", "--home", home, folder=home.parent).stdout
+    found = {one["account"]: one for one in told(home)["budget"]}
+
+    month = f"{now:%Y-%m}"
+    assert found[month]["spent_usd"] == "0.25"
+    (row,) = [line for line in shown.splitlines() if line.strip().startswith(f"{month} ")]
+    cap = d(found[month]["cap_usd"])
+    assert row.split() == [month, "0.25", f"{cap:f}", f"{cap - d('0.25'):f}"]
+
+
+def test_a_home_in_which_nobody_was_asked_says_so(tmp_path: Path) -> None:
+    SqliteLedger(tmp_path / "ledger.db", d(1)).close()
+
+    assert here("costs", "--home", tmp_path, folder=tmp_path).stdout == "no model was ever asked in this home\n"

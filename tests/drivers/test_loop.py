@@ -14,7 +14,7 @@ from semanticsignal.domain.events import CandleClosed, EquityMarked, Fact, Minut
 from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import Timeframe
 from semanticsignal.domain.trading import EquityPoint
-from semanticsignal.drivers.loop import Loop
+from semanticsignal.drivers.loop import Loop, Work
 from semanticsignal.ports import Facts, Sockets
 from semanticsignal.stages import Stage
 
@@ -162,3 +162,116 @@ async def test_pairs_that_run_at_the_same_time_decide_as_one_after_the_other() -
     assert len([id for id, _ in one if id.startswith("OrderPlaced")]) == 2
     assert one == other
     assert await together.ledger.untold() == ()  # type: ignore[attr-defined]
+
+
+# --- Aside -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Aside:
+    """Who turns what is slow in tasks of their own."""
+
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __call__(self, work: Work) -> None:
+        self.tasks.append(asyncio.ensure_future(work()))
+
+    async def ended(self) -> list[BaseException | None]:
+        return await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+def slow_and_quick(on: Sockets, ledger: InMemoryLedger, slow: Ear, quick: Ear) -> tuple[Loop, Aside]:
+    aside = Aside()
+    stages = (Stage("review", (EquityMarked,), slow), Stage("watch", (EquityMarked, MinutePassed), quick))
+    return Loop(on, ledger, stages, aside), aside
+
+
+async def test_nothing_waits_for_a_post_mortem_and_what_comes_of_it_is_told() -> None:
+    on, ledger = place()
+    fact = await written(ledger, 1)
+    slow, quick = Ear({fact.id: (MinutePassed(MONDAY),)}, waits={fact.id: asyncio.Event()}), Ear()
+    loop, aside = slow_and_quick(on, ledger, slow, quick)
+
+    heard = await loop.run(fact)
+    meanwhile = [*quick.heard]
+    slow.waits[fact.id].set()
+    await aside.ended()
+
+    assert heard == (fact,) and meanwhile == [fact.id]
+    assert quick.heard == [fact.id, MinutePassed(MONDAY).id]
+
+
+async def test_what_is_put_aside_counts_as_told_when_it_is_done() -> None:
+    on, ledger = place()
+    fact = await written(ledger, 1)
+    slow = Ear(waits={fact.id: asyncio.Event()})
+    loop, aside = slow_and_quick(on, ledger, slow, Ear())
+
+    await loop.run(fact)
+    await loop.run(MinutePassed(MONDAY))
+    meanwhile = await ledger.untold()
+    slow.waits[fact.id].set()
+    await aside.ended()
+
+    assert [entry.fact for entry in meanwhile] == [fact]
+    assert await ledger.untold() == ()
+
+
+async def test_what_is_told_again_meanwhile_is_asked_once_and_two_never_at_a_time() -> None:
+    on, ledger = place()
+    first, second = [await written(ledger, number) for number in (1, 2)]
+    slow = Ear(waits={first.id: asyncio.Event()})
+    loop, aside = slow_and_quick(on, ledger, slow, Ear())
+
+    for fact in (first, second, first):
+        await loop.run(fact)
+    await loop.recover()
+    await asyncio.sleep(0)
+    meanwhile = [*slow.heard]
+    slow.waits[first.id].set()
+    await aside.ended()
+
+    assert meanwhile == [first.id]
+    assert slow.heard == [first.id, second.id]
+    assert await ledger.untold() == ()
+
+
+@pytest.mark.parametrize("how", ["it fails", "a stop"])
+async def test_what_broke_off_aside_is_told_again(how: str) -> None:
+    on, ledger = place()
+    fact = await written(ledger, 1)
+    slow = Ear(refuses={fact.id} if how == "it fails" else set(), waits={fact.id: asyncio.Event()})
+    loop, aside = slow_and_quick(on, ledger, slow, Ear())
+
+    await loop.run(fact)
+    await asyncio.sleep(0)
+    if how == "a stop":
+        aside.tasks[0].cancel()
+    else:
+        slow.waits[fact.id].set()
+    await aside.ended()
+    left, was_behind = await ledger.untold(), loop.is_behind
+    slow.refuses.clear()
+    slow.waits[fact.id].set()
+    await loop.recover()
+    await aside.ended()
+
+    assert [entry.fact for entry in left] == [fact] and was_behind
+    assert slow.heard == [fact.id, fact.id]
+    assert await ledger.untold() == ()
+
+
+async def test_what_fails_aside_while_the_rest_is_told_again_is_not_forgotten() -> None:
+    on, ledger = place()
+    fact, other = [await written(ledger, number) for number in (1, 2)]
+    quick = Ear(waits={other.id: asyncio.Event()})
+    loop, aside = slow_and_quick(on, ledger, Ear(refuses={fact.id}), quick)
+
+    recovering = asyncio.create_task(loop.recover())
+    await asyncio.sleep(0)
+    await aside.ended()
+    quick.waits[other.id].set()
+    await recovering
+    await aside.ended()
+
+    assert loop.is_behind and [entry.fact for entry in await ledger.untold()] == [fact, other]

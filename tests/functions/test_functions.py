@@ -45,6 +45,7 @@ CALLS = {
     "execute": (FOUR, ["OrderPlaced", "PositionOpened"]),
     "watch": (TWENTY, ["PositionClosed", "EquityMarked"]),
     "reflect": (TWENTY, ["LessonLearned"]),
+    "review": (TWENTY, ["PostMortemWritten"]),
     "context": (TWENTY, []),  # in this world nobody is asked
     "news": (TWENTY, []),
     "show": (TWENTY, []),
@@ -404,6 +405,20 @@ def test_what_a_decision_cost_and_that_memory_was_away_is_told(capsys: pytest.Ca
     assert told_ == {
         "DecisionMade": [1.0], "DecisionsWithoutMemory": [1.0], "ModelSpendUsd": [0.0123], "service": "decide",
     }  # fmt: skip
+
+
+def test_what_looking_back_cost_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with deployed(market()) as cloud:
+        upto(cloud, "review")
+        dear = Attempt("first", "m", MONDAY, 1.0, Usage(cost_usd=Decimal("0.012")))
+        trade = recorded("review")["detail"]["id"]
+        asyncio.run(cloud.on.archive.put(f"review-reply/{trade}#review", Reply("no", "dear", attempts=(dear,))))
+        capsys.readouterr()
+        cloud.call("review", recorded("review"))
+        cloud.on.clock.set(TWENTY + H4)  # type: ignore[attr-defined]
+        cloud.call("review", recorded("review"))
+
+    assert counted(capsys.readouterr().out) == [{"ModelSpendUsd": [0.012], "service": "review"}]
 
 
 # --- A container ------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from semanticsignal.adapters.inmemory import InMemoryLedger
 from semanticsignal.adapters.memory_function import MemoryFunction
 from semanticsignal.codec import plain
 from semanticsignal.domain.errors import BadInput, InvalidSetting, MemoryUnavailable, Missing
-from semanticsignal.domain.learning import Conditions, Experience, SemanticRule
+from semanticsignal.domain.learning import ANY, Conditions, Experience, SemanticRule
 from semanticsignal.drivers.aws_memory import ASKS, MOST_BYTES, MemoryDesk, asked
 from semanticsignal.drivers.aws_memory import serve as desk_of
 from semanticsignal.wiring import MemoryRoom
@@ -34,7 +34,10 @@ from tests.adapters.test_memory import HOUR, NOW, edition, lived
 from tests.functions.aws import IDENTITY
 
 ROOT = Path(__file__).resolve().parents[2]
-SIMILAR = {"ask": "similar", "conditions": plain(NOW), "until": "2026-01-06T00:00:00Z", "limit": 5}
+SIMILAR = {
+    "ask": "similar", "conditions": plain(NOW), "until": "2026-01-06T00:00:00Z", "limit": 5, "which": plain(ANY),
+}  # fmt: skip
+COUNT = {"ask": "count", "until": SIMILAR["until"], "which": plain(ANY)}
 UNTIL = MONDAY + 24 * HOUR
 
 
@@ -80,7 +83,7 @@ def test_every_answer_holds_what_the_ledger_learned_just_now(desk: MemoryDesk) -
     assert [one["id"] for one, _ in desk(SIMILAR, None)["found"]] == ["a"]
 
     learned(desk, lived("b", rsi=63.0))
-    assert desk({"ask": "count", "until": SIMILAR["until"]}, None) == {"count": 2}
+    assert desk(COUNT, None) == {"count": 2}
 
     learned(desk, lived("c", rsi=63.0), edition(4))
     assert desk({"ask": "rules", "until": SIMILAR["until"]}, None) == {"rules": [plain(edition(4))]}
@@ -89,13 +92,13 @@ def test_every_answer_holds_what_the_ledger_learned_just_now(desk: MemoryDesk) -
 
 def test_what_is_to_be_remembered_is_in_the_ledger_first(desk: MemoryDesk) -> None:
     with pytest.raises(Missing, match="has not learned the Experience a"):
-        desk({"ask": "remember", "id": "a"}, None)
+        desk({"ask": "remember", "id": "a", "kind": "Experience"}, None)
     with pytest.raises(Missing, match="has not learned the SemanticRule p#4"):
         desk({"ask": "learn", "id": "p#4"}, None)
 
     learned(desk, lived("a"), edition(4))
 
-    assert desk({"ask": "remember", "id": "a"}, None) == {"holds": "a"}
+    assert desk({"ask": "remember", "id": "a", "kind": "Experience"}, None) == {"holds": "a"}
     assert desk({"ask": "learn", "id": "p#4"}, None) == {"holds": "p#4"}
 
 
@@ -124,24 +127,28 @@ def test_an_answer_too_long_for_lambda_is_said(desk: MemoryDesk) -> None:
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "nothing": (None, "asked one of similar, count.* was None"),
+    "nothing": (None, "asked one of similar, refused, count.* was None"),
     "text": ("count", "asked one of"),
     "an empty event": ({}, "was {}"),
     "a fact of the bus": ({"detail-type": "PositionClosed", "detail": {}}, "asked one of"),
     "an unknown question": ({"ask": "forget"}, "asked one of"),
     "no name of a question": ({"ask": ["count"]}, "asked one of"),
-    "too little": ({"ask": "count"}, "count takes until"),
+    "too little": ({"ask": "count"}, "count takes until, which"),
     "too much": ({"ask": "rebuild", "until": SIMILAR["until"]}, "rebuild takes nothing more"),
-    "an instant that is none": ({"ask": "count", "until": "noon"}, "noon"),
-    "an instant of no place": ({"ask": "count", "until": "2026-01-06T00:00:00"}, "needs its offset"),
+    "an instant that is none": (COUNT | {"until": "noon"}, "noon"),
+    "an instant of no place": (COUNT | {"until": "2026-01-06T00:00:00"}, "needs its offset"),
+    "a filter that is none": (COUNT | {"which": {"side": "up"}}, "not a Which"),
+    "a pair that is none": (COUNT | {"which": {"symbol": "BTC"}}, "written BASE/QUOTE"),
+    "a refused entry of too many": (SIMILAR | {"ask": "refused", "limit": 1001}, "refused recalls 0 to 1000"),
+    "a kind that is not remembered": ({"ask": "remember", "id": "a", "kind": "Lesson"}, "remembered is one of"),
     "a limit that is none": (SIMILAR | {"limit": True}, "expected int"),
     "a limit below": (SIMILAR | {"limit": -1}, "0 to 1000, was -1"),
     "a limit above": (SIMILAR | {"limit": 1001}, "0 to 1000, was 1001"),
     "conditions that are none": (SIMILAR | {"conditions": [1]}, "Conditions"),
     "a number that is none": (SIMILAR | {"conditions": {"labels": {}, "numbers": {"rsi": "7"}}}, "expected float"),
     "an integer of nobody": (SIMILAR | {"limit": 10**30}, "what JSON can say"),
-    "half a character": ({"ask": "remember", "id": "\ud800"}, "what JSON can say"),
-    "an id without end": ({"ask": "remember", "id": "x" * 1001}, "at most 1000 characters"),
+    "half a character": ({"ask": "remember", "kind": "Experience", "id": "\ud800"}, "what JSON can say"),
+    "an id without end": ({"ask": "remember", "kind": "PostMortem", "id": "x" * 1001}, "at most 1000 characters"),
 }
 
 
@@ -163,12 +170,15 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=5,
 )
-PARTS = st.sampled_from(["ask", "conditions", "until", "limit", "id"])
+PARTS = st.sampled_from(["ask", "conditions", "until", "limit", "id", "which", "kind"])
 NUMBERS = st.dictionaries(st.sampled_from(["rsi", "adx", "atr_log", ""]), JSON | st.floats(), max_size=3)
 EVENTS = (
     JSON
     | st.dictionaries(PARTS, JSON)
-    | st.fixed_dictionaries({"ask": st.sampled_from(list(ASKS))}, optional={"until": JSON, "limit": JSON, "id": JSON})
+    | st.fixed_dictionaries(
+        {"ask": st.sampled_from(list(ASKS))},
+        optional={"until": JSON, "limit": JSON, "id": JSON, "which": JSON, "kind": JSON},
+    )
     | NUMBERS.map(lambda numbers: SIMILAR | {"conditions": {"labels": {}, "numbers": numbers}})
 )
 

@@ -72,6 +72,7 @@ def first_events(here: Deployed) -> dict[str, tuple[Any, Any]]:
     (closed,) = entries(here, "PositionClosed")
     (opened,) = entries(here, "PositionOpened")
     (lesson,) = entries(here, "LessonLearned")
+    (reviewed,) = entries(here, "PostMortemWritten")
     decision = next(e for e in entries(here, "DecisionMade") if f"{e.fact.id}#order" == opened.fact.id)
     missed = CandleClosed(SETTINGS.pairs[0], SETTINGS.timeframe, INSTANTS[20])
     cycle = decision.fact.id
@@ -85,10 +86,11 @@ def first_events(here: Deployed) -> dict[str, tuple[Any, Any]]:
         "execute": (bus("DecisionMade", dump_fact(decision.fact)), {"facts": [order, order]}),
         "watch": (scheduled(MinutePassed(LIVED[-1])), {"facts": []}),
         "reflect": (bus("PositionClosed", dump_fact(closed.fact)), {"facts": [lesson.fact.id]}),
+        "review": (bus("LessonLearned", dump_fact(lesson.fact)), {"facts": [reviewed.fact.id]}),
         "context": (recorded("context"), {"facts": []}),
         "news": (recorded("news"), {"facts": []}),
         "show": ({"Records": [_record(closed)]}, {"batchItemFailures": []}),
-        "memory": ({"ask": "count", "until": LIVED[-1].isoformat()}, {"count": 1}),
+        "memory": ({"ask": "count", "until": LIVED[-1].isoformat(), "which": {}}, {"count": 1}),
         "sockets": (here._routed("$disconnect", "nobody", LIVED[-1]), {"statusCode": 200}),
         "api": (http("GET", "/api/health", None, ""), 200),
     }

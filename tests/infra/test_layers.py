@@ -146,6 +146,7 @@ def test_what_is_over_a_limit_is_named() -> None:
 
     assert [line.split(",")[0] for line in layers.over(sizes)] == [
         "decide must unzip to at most 200 MB",
+        "review must unzip to at most 200 MB",
         "api must unzip to at most 250 MB",
     ]
     assert layers.twice({name: ["six==1.17.0"] for name in layers.NAMES})[0] == "collect finds six==1.17.0 twice"

@@ -121,7 +121,7 @@ def test_a_function_that_dies_between_ledger_and_bus_is_called_again_and_nothing
 
     here.live(BUSY)
 
-    assert here.dead == [] and {"collect", "decide", "execute", "reflect", "watch"} <= set(told)
+    assert here.dead == [] and {"collect", "decide", "execute", "reflect", "review", "watch"} <= set(told)
     same_as_the_loop(here, venue, tmp_path, BUSY)
 
 
@@ -180,7 +180,10 @@ def test_trading_goes_on_while_chroma_is_down_and_memory_catches_up(here: Deploy
     assert forgotten["status"] == "degraded" and "memory" in forgotten["problem"].lower()
     trades = entries(here, "PositionClosed")
     assert {entry.fact.id for entry in entries(here, "LessonLearned")} == {entry.fact.id for entry in trades}
-    assert here.invoke("memory", {"ask": "count", "until": LONGER[-1].isoformat()}) == {"count": len(trades)}
+    assert here.invoke("memory", {"ask": "count", "until": LONGER[-1].isoformat(), "which": {}}) == {
+        "count": len(trades)
+    }
+    assert {entry.subject.trade_id for entry in entries(here, "PostMortemWritten")} == {e.fact.id for e in trades}
     assert entries(here, "DecisionMade")[-1].subject.notes == ()
     # What could not be told to memory while it was down waits in the dead letters of reflect alone.
     assert {function for function, _, _ in here.dead} <= {"reflect"}

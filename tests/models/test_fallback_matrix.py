@@ -1,6 +1,7 @@
 """Each failure at each position of the chain: the right next step, every attempt on record, in time and in budget."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from semanticsignal.adapters.inmemory import InMemoryPurse
 from semanticsignal.adapters.metered import Tariff
 from semanticsignal.adapters.sqlite import SqlitePurse
 from semanticsignal.domain.asking import Fault, Usage
-from semanticsignal.domain.decision import Prompt, Reply
+from semanticsignal.domain.decision import Prompt, Reply, decider
 from semanticsignal.domain.errors import ModelUnavailable
 from semanticsignal.domain.policy import Budget
 from tests.models.played import FREE, HOLD, PROMPT, Plays, Time, chain, fault
@@ -40,7 +41,7 @@ async def test_whatever_fails_the_next_one_is_asked_and_all_is_on_record(kind: F
             await chain(*models, time=time).complete(PROMPT)
         attempts = caught.value.attempts
         assert caught.value.fault is kind
-        assert str(caught.value).startswith("none of 3 models answered: 1. played: ")
+        assert str(caught.value).startswith("no decision came from any of 3 models that can be asked: 1. played: ")
 
     failed = [(f"provider-{n}", kind, f"played: {kind}") for n in range(position + 1)]
     answered = [(f"provider-{position + 1}", None, "")] if position < 2 else []
@@ -258,6 +259,96 @@ async def test_what_was_thought_to_cost_nothing_and_does_is_booked_and_bounded_f
     assert len(model.asked) == 4, "0.16 are spent, and 0.10 would have to be set aside"
 
 
+async def test_until_it_has_answered_for_nothing_a_free_name_is_set_money_aside_for() -> None:
+    """Ten at once: what is in the purse bounds how many are asked before anybody knows."""
+    purse, budget = InMemoryPurse(), Budget(call_usd=Decimal("0.10"), day_usd=Decimal("0.35"))
+    billing = Plays(Reply(HOLD, "m", usage=Usage(10, 10, cost_usd=Decimal("0.10"))))
+    minds = [chain(billing, time=Time(), purse=purse, budget=budget, tariff=FREE) for _ in range(10)]
+
+    asked = (mind.complete(replace(PROMPT, id=f"pair {number}")) for number, mind in enumerate(minds))
+    told = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert sum(isinstance(one, Reply) for one in told) == len(billing.asked) == 3
+    assert await purse.spent("2026-11-28") == Decimal("0.30")
+
+
+async def test_a_question_that_came_to_nothing_does_not_show_that_a_name_is_free() -> None:
+    purse, budget = InMemoryPurse(), Budget(call_usd=Decimal("0.10"), day_usd=Decimal("0.25"))
+    late = Plays(fault(Fault.TIMEOUT), Reply(HOLD, "m"))
+    mind = chain(late, time=Time(), purse=purse, budget=budget, tariff=FREE)
+    with pytest.raises(ModelUnavailable):
+        await mind.complete(PROMPT)
+    seen_after_a_fault = await purse.spent("free asked-for at provider-0")
+
+    await mind.complete(PROMPT)
+
+    assert (seen_after_a_fault, await purse.spent("free asked-for at provider-0")) == (0, 1)
+    assert await purse.spent("2026-11-28") == 0, "what was set aside came back"
+
+
+async def test_a_budget_under_one_answer_lets_a_free_name_show_that_it_is_and_nobody_else_be_asked() -> None:
+    purse, budget = InMemoryPurse(), Budget(call_usd=Decimal("0.25"), day_usd=Decimal("0.01"))
+    billing = Plays(Reply(HOLD, "m"), Reply(HOLD, "m", usage=Usage(cost_usd=Decimal("0.002"))))
+    mind = chain(billing, time=Time(), purse=purse, budget=budget, tariff=FREE)
+    dear = chain(Plays(HOLD), time=Time(), purse=purse, budget=budget, tariff=Tariff(None, 1000))
+
+    await mind.complete(PROMPT)
+    await mind.complete(PROMPT)
+    for bounded in (mind, dear):
+        with pytest.raises(ModelUnavailable, match="would pass a limit"):
+            await bounded.complete(replace(PROMPT, id="the next close"))
+
+
+async def test_what_was_free_once_is_asked_also_when_the_month_s_money_is_gone() -> None:
+    purse, budget = InMemoryPurse(), Budget(call_usd=Decimal("0.10"), day_usd=Decimal("0.10"))
+    free = Plays(Reply(HOLD, "m"))
+    await chain(free, time=Time(), purse=purse, budget=budget, tariff=FREE).complete(PROMPT)
+    await purse.reserve("paid by others", Decimal("0.10"), {"2026-11-28": Decimal("0.10")})
+
+    await chain(free, time=Time(), purse=purse, budget=budget, tariff=FREE).complete(PROMPT)
+
+    assert len(free.asked) == 2
+    assert await purse.spent("2026-11-28") == Decimal("0.10")
+
+
+async def test_whoever_charged_once_is_bounded_in_every_process_and_every_month() -> None:
+    purse, budget = InMemoryPurse(), Budget(call_usd=Decimal("0.10"), day_usd=Decimal("0.15"))
+    billing = Plays(Reply(HOLD, "m"), Reply(HOLD, "m", usage=Usage(10, 10, cost_usd=Decimal("0.04"))))
+    for _ in range(2):
+        await chain(billing, time=Time(), purse=purse, budget=budget, tariff=FREE).complete(PROMPT)
+
+    later = Time(seconds=60 * 86_400)
+    another = chain(billing, time=later, purse=purse, budget=budget, tariff=FREE)
+    for _ in range(2):
+        await another.complete(PROMPT)
+    with pytest.raises(ModelUnavailable, match="would pass a limit"):
+        await another.complete(PROMPT)
+
+    assert await purse.spent("2027-01-27") == Decimal("0.08")
+
+
+async def test_a_dear_answer_is_told_as_it_was_though_the_purse_believes_less_of_it() -> None:
+    purse, budget = InMemoryPurse(), Budget(call_usd=Decimal("0.10"), day_usd=Decimal(5), month_usd=Decimal(20))
+    dear = Plays(Reply(HOLD, "m", usage=Usage(10, 10, cost_usd=Decimal("0.90"))))
+
+    reply = await chain(dear, time=Time(), purse=purse, budget=budget).complete(PROMPT)
+
+    assert reply.attempts[0].usage.cost_usd == Decimal("0.90")
+    assert await purse.spent("2026-11") == Decimal("0.40")
+
+
+async def test_an_attempt_is_named_as_it_was_asked_whatever_the_server_calls_itself() -> None:
+    purse, budget = InMemoryPurse(), Budget()
+    posing = Plays(Reply(HOLD, "the-best-model-there-is"))
+
+    (attempt,) = (await chain(posing, time=Time(), purse=purse, budget=budget).complete(PROMPT)).attempts
+
+    assert (attempt.model, attempt.served) == ("asked-for", "the-best-model-there-is")
+    assert decider((attempt,), "the-best-model-there-is") == "asked-for at provider-0"
+    assert decider((), "rules-analyst") == "rules-analyst"
+    assert decider((replace(attempt, fault=Fault.SCHEMA),), None) is None
+
+
 async def test_what_costs_nothing_costs_nothing_also_where_nobody_counts() -> None:
     purse = InMemoryPurse()
     model = Plays(Reply(HOLD, "m"), fault(Fault.TIMEOUT))
@@ -283,9 +374,10 @@ async def test_no_lie_about_a_cost_closes_the_month() -> None:
     purse, budget = InMemoryPurse(), Budget(call_usd=Decimal("0.25"), day_usd=Decimal(1), month_usd=Decimal(20))
     liar = Plays(Reply(HOLD, "m", usage=Usage(10, 10, cost_usd=Decimal(999_999))))
 
-    await chain(liar, time=Time(), purse=purse, budget=budget, tariff=FREE).complete(PROMPT)
+    reply = await chain(liar, time=Time(), purse=purse, budget=budget, tariff=FREE).complete(PROMPT)
 
     assert await purse.spent("2026-11") == Decimal(1)
+    assert reply.usage.cost_usd == Decimal(20), "no bill is longer than a month may cost"
 
 
 async def test_where_the_price_is_known_less_is_not_believed() -> None:

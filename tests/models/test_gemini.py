@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from semanticsignal.adapters.gemini import Gemini
 from semanticsignal.codec import dumps, loads
 from semanticsignal.domain.asking import Fault, Usage
-from semanticsignal.domain.decision import Prompt, Reply, Turn
+from semanticsignal.domain.decision import Form, Prompt, Reply, Turn
 from semanticsignal.domain.errors import InvalidSetting, ModelUnavailable
 from semanticsignal.logic.decide.reply import schema
+from semanticsignal.logic.review.reply import schema as review_schema
 from tests.feeds import bent
 from tests.models.gemini_server import KEY, MODEL, Asked, GeminiServer, Played, answer, error, playing, plugged
 
@@ -87,6 +88,20 @@ async def test_a_question_goes_out_with_its_system_its_settings_and_the_shape_of
             "responseJsonSchema": schema(),
         },
     }
+
+
+@pytest.mark.parametrize("model", [MODEL, "gemini-2.5-flash"])
+@pytest.mark.parametrize("with_code", [False, True])
+async def test_a_post_mortem_is_asked_for_in_its_own_shape_and_without_code(
+    there: GeminiServer, model: str, with_code: bool
+) -> None:
+    review = Prompt(id="t#review", version="review_v1", system="s", user="u", form=Form.POST_MORTEM)
+
+    body = (await asked(there, review, model, with_code=with_code)).body
+
+    assert body["generationConfig"]["responseMimeType"] == "application/json"
+    assert body["generationConfig"]["responseJsonSchema"] == review_schema()
+    assert "tools" not in body
 
 
 async def test_the_key_goes_in_a_header_and_nowhere_else(there: GeminiServer) -> None:

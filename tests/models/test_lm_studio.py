@@ -80,15 +80,6 @@ async def test_an_engine_that_died_is_the_servers_trouble_and_no_fault_of_the_qu
     assert "HTTP 400, The model has crashed" in str(await failure(LmStudio(has_crashed=True), Fault.OVERLOAD))
 
 
-async def test_json_without_a_schema_is_more_than_it_takes() -> None:
-    server = LmStudio()
-
-    wrong = await failure(server, Fault.REQUEST, form="json")
-
-    assert "HTTP 400, 'response_format.type' must be" in str(wrong)
-    assert server.asked[0].body["response_format"] == {"type": "json_object"}
-
-
 async def test_the_schema_of_replies_goes_along_each_time() -> None:
     server = LmStudio()
 

@@ -121,7 +121,7 @@ async def test_no_key_is_in_anything_that_is_kept_shown_or_said(
         "google": Fault.CIRCUIT, "google-paid": Fault.CIRCUIT, "openrouter": Fault.CIRCUIT,
         "blockrun": faults["blockrun"],
     } | ({} if is_paid else {"local": Fault.CIRCUIT})  # fmt: skip
-    paid = [one.usage.cost_usd for decision in decisions for one in decision.attempts if one.model == "sold"]
+    paid = [one.usage.cost_usd for decision in decisions for one in decision.attempts if one.served == "sold"]
     assert paid == ([Decimal("0.003")] * 5 if is_paid else [])
     assert len(decisions) == 5 and len(kept) > 10_000
     for where, text in {

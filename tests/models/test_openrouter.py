@@ -11,8 +11,10 @@ import pytest
 
 from semanticsignal.adapters.openai_compatible import OpenAICompatible
 from semanticsignal.domain.asking import Fault, Usage
-from semanticsignal.domain.decision import Prompt, Turn
+from semanticsignal.domain.decision import Form, Prompt, Turn
 from semanticsignal.domain.errors import ModelUnavailable
+from semanticsignal.logic.decide.reply import schema as decision_schema
+from semanticsignal.logic.review.reply import schema as review_schema
 from tests.loopback import serve
 from tests.models.openai_servers import Listed, OpenRouter
 
@@ -75,14 +77,13 @@ async def test_how_hard_to_think_is_told_each_time_and_what_was_thought_is_bille
     assert {(reply.usage.output_tokens, reply.usage.thinking_tokens) for reply in replies} == {(41, 40)}
 
 
-async def test_who_asks_is_told_in_the_headers_and_no_parameter_is_sent_that_was_not_set() -> None:
+async def test_no_parameter_is_sent_that_was_not_set() -> None:
     server = OpenRouter()
 
-    async with plugged(server, headers={"HTTP-Referer": "https://here.example", "X-Title": "Here"}) as plug:
+    async with plugged(server) as plug:
         await plug.complete(PROMPT)
 
     (asked,) = server.asked
-    assert (asked.headers["http-referer"], asked.headers["x-title"]) == ("https://here.example", "Here")
     assert asked.headers["authorization"] == f"Bearer {server.key}"
     assert set(asked.body) == {"model", "messages", "temperature"}
 
@@ -356,3 +357,31 @@ async def test_a_model_that_is_not_there_is_a_request_refused(model: str, words:
     wrong = await failure(server, model=model)
 
     assert wrong.fault is Fault.REQUEST and words in str(wrong)
+
+
+# --- A post-mortem is no decision ------------------------------------------------------------------------------------
+
+REVIEW = Prompt(
+    id="t#review", version="review_v1", system="You look back.", user="[closed trade]", form=Form.POST_MORTEM
+)
+
+
+async def test_each_question_goes_out_with_the_schema_of_its_own_answer() -> None:
+    server = OpenRouter()
+
+    async with plugged(server, form="schema") as plug:
+        await plug.complete(REVIEW)
+        await plug.complete(PROMPT)
+
+    review, decision = (asked.body["response_format"]["json_schema"] for asked in server.asked)
+    assert (review["name"], review["strict"], review["schema"]) == ("post_mortem", True, review_schema())
+    assert (decision["name"], decision["schema"]) == ("decision", decision_schema())
+
+
+async def test_who_is_told_no_schema_is_told_none_of_a_post_mortem_either() -> None:
+    server = OpenRouter()
+
+    async with plugged(server) as plug:
+        await plug.complete(REVIEW)
+
+    assert "response_format" not in server.asked[0].body

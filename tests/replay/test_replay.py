@@ -381,6 +381,33 @@ def test_a_home_of_another_plan_is_refused(
     assert one.rows() == before
 
 
+def test_what_differs_is_said_in_words(market: Path, one: Ran, tmp_path: Path) -> None:
+    said = refusal(
+        semsig(
+            *Span().command(market, "--home", one.home), folder=tmp_path, variables={"SEMSIG_PAPER__FEE_RATIO": "0.001"}
+        )
+    )
+
+    assert "a replay with paper.fee_ratio 0.00075, now 0.001" in said
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"SEMSIG_MODEL__TIMEOUT_S": "7"},
+        {"SEMSIG_BUDGET__DAY_USD": "2"},
+        {"SEMSIG_PORT": "8123"},
+        {"SEMSIG_CLOUD__LOG_DAYS": "3"},
+    ],
+)
+def test_patience_money_and_places_make_no_other_plan(
+    variables: dict[str, str], market: Path, one: Ran, tmp_path: Path
+) -> None:
+    done = semsig(*Span().command(market, "--home", one.home), folder=tmp_path, variables=variables)
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_home_of_another_tape_is_refused(one: Ran, tmp_path: Path) -> None:
     other = tape.written(tmp_path / "candles", BTC, tape.altered(tape.frames(BARS, 3), tape.at(BARS - 1)))
 

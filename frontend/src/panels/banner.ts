@@ -12,7 +12,7 @@ export function banner(state: State | null, link: Link, quietMs: number | null):
   if (link.status === "silent" && state?.health.status !== "starting")
     return say("down", "Stale", `${heard}${asOf} The socket stands, but the market is silent.`);
   if (state?.health.status === "starting")
-    return say("flat", "Starting", ` Reading history: ${ratio(state.health.history_done_ratio, 0)}.`);
+    return say("flat", "Starting", ` The past is lived through, ${ratio(state.health.history_done_ratio, 0)} of it so far: prices and positions are of then.`);
   if (state?.health.status === "degraded") return say("down", "Degraded", ` ${state.health.problem ?? ""}`);
   return nothing;
 }

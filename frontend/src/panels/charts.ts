@@ -22,8 +22,10 @@ export interface ChartProps {
 }
 
 export function priceChart({ state, symbol, market, failed, theme, bars, setBars }: ChartProps): TemplateResult {
-  const position = state.positions.find((held) => held.symbol === symbol);
-  const now = state.prices[symbol];
+  // What is of the past has no place on the candles of today.
+  const isPast = state.health.status === "starting";
+  const position = isPast ? undefined : state.positions.find((held) => held.symbol === symbol);
+  const now = isPast ? undefined : state.prices[symbol];
   return html`<section class="panel price" aria-labelledby="price-title">
     <div class="panel-head">
       <h2 id="price-title">${symbol} <span class="muted">${state.health.timeframe}</span></h2>

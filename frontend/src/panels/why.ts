@@ -1,7 +1,7 @@
 /** Everything that led to one decision, in a dialog with a permalink. */
 import { html, nothing, type TemplateResult } from "lit";
 import "../charts/picture";
-import { fixed, instant, money, price, quoteOf, significant, usd } from "../format";
+import { fixed, instant, money, price, quoteOf, ratio, significant, usd } from "../format";
 import type { Attempt, EventView, Mismatch, WhyView } from "../shapes";
 import { synopsis } from "./decision";
 import { lesson } from "./memory";
@@ -109,6 +109,10 @@ function said(event: EventView): string {
     case "PositionClosed": return `Closed at ${price(event.trade.exit_price)} by ${event.trade.exit_reason}: ${money(event.trade.realized_pnl_quote, quoteOf(event.trade.symbol), true)}`;
     case "LessonLearned": return `Learned: ${event.experience.lesson}`;
     case "RuleFormed": return `Rule: ${event.rule.text}`;
+    case "Reflected": return `Reflected on ${event.trades} closed trades`;
+    case "PostMortemWritten": return `Looked at again: ${event.post_mortem.verdict}. ${event.post_mortem.lesson}`;
+    case "EntryRefused": return `Refused: what comes of it is watched`;
+    case "RefusalJudged": return `Refused, and it would have come to ${ratio(event.refused.return_ratio, 2, true)} by ${event.refused.end}`;
     case "EquityMarked": return `Equity marked ${money(event.point.equity_quote)}`;
     case "MinutePassed": return "";
   }

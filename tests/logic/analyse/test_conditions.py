@@ -7,7 +7,7 @@ from math import log
 
 import pytest
 
-from semanticsignal.domain.analysis import BookView, Depth, Phase, Regime, Snapshot, Trend
+from semanticsignal.domain.analysis import BookView, Depth, Macro, Phase, Regime, Snapshot, Trend
 from semanticsignal.domain.context import Reading, Unit
 from semanticsignal.domain.market import Symbol, Timeframe
 from semanticsignal.logic.analyse.conditions import conditions
@@ -170,3 +170,34 @@ def test_saturday_and_sunday_are_the_weekend(day: int, word: str) -> None:
 
     assert told.labels["weekend"] == word
     assert told.numbers["weekend"] == float(word == "yes")
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "ratio"), [(Timeframe.H1, 0.01), (Timeframe.H4, 0.02), (Timeframe.D1, 0.02 * 6**0.5)]
+)
+def test_swings_are_as_large_on_every_timeframe(timeframe: Timeframe, ratio: float) -> None:
+    """What moves 1 % an hour moves 2 % in four and 4.9 % a day."""
+    seen = replace(SNAPSHOT, timeframe=timeframe, indicators={**SNAPSHOT.indicators, "atr_ratio": ratio})
+
+    assert conditions(seen).numbers["atr_log"] == pytest.approx(log(0.02))
+
+
+def large(trend: Trend) -> Macro:
+    return Macro(Timeframe.D1, WEDNESDAY, 200, 1.0, {}, None, None, None, 0.0, None, None, None, {}, trend, ())
+
+
+@pytest.mark.parametrize(
+    ("own", "larger", "word"),
+    [
+        (Trend.BULL, (Trend.BULL, Trend.BULL), "bull"),
+        (Trend.BEAR, (Trend.BEAR,), "bear"),
+        (Trend.BULL, (Trend.BULL, Trend.BEAR), "mixed"),
+        (Trend.BULL, (Trend.NEUTRAL,), "mixed"),
+        (Trend.NEUTRAL, (Trend.NEUTRAL,), "mixed"),
+        (Trend.BULL, (), None),
+    ],
+)
+def test_timeframes_agree_or_they_do_not(own: Trend, larger: tuple[Trend, ...], word: str | None) -> None:
+    seen = replace(SNAPSHOT, regime=Regime(own, Phase.TRENDING, ()), macro=tuple(map(large, larger)))
+
+    assert conditions(seen).labels.get("alignment") == word

@@ -135,7 +135,10 @@ def test_its_stop_never_loosens() -> None:
 def test_it_is_less_sure_where_precedents_lost_and_never_silenced_by_them() -> None:
     """A veto would be for ever: what is not traded any more teaches nothing new."""
     words = prompt.prompt(Briefing(snapshot("100", **UP), FLAT, MarketKind.PERP, d("0.01")), Settings())
-    warned = words.user.replace("verdict: unknown, no closed trade yet", "verdict: 0 of 4 won, mean return -2.00 %")
+    warned = words.user.replace(
+        "verdict: unknown, no closed trade yet",
+        "verdict: in similar conditions: 0 of 4 longs won, mean return -2.00 %; 4 of 4 shorts won",
+    )
 
     free = orjson.loads(analyst.answer(words.system, words.user))
     careful = orjson.loads(analyst.answer(words.system, warned))

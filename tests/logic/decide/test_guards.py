@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from world import BTC, ETH, H4, MONDAY, d, position, settings, signal, snapshot
 
 from semanticsignal.domain.analysis import Phase
 from semanticsignal.domain.decision import Action, Briefing, Calibration, Refusal, Signal, Verdict
-from semanticsignal.domain.learning import Conditions, Experience, Recalled
+from semanticsignal.domain.learning import Conditions, Experience, Recalled, Reflection, Statistics, Threshold
 from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.policy import Memory, Risk
 from semanticsignal.domain.trading import Account, ExitReason, Order, Portfolio, Position, Purpose, Side, Trade
@@ -20,6 +22,7 @@ NOW = MONDAY + H4
 SECOND = timedelta(seconds=1)
 FLAT = Portfolio(0, Account(d(10_000)))
 GOOD = signal(Action.BUY, "98", "104")
+ABOUT = Briefing(snapshot(), FLAT, MarketKind.SPOT, d("0.01"))
 
 
 def trade(pnl: str, closed_at: datetime = NOW) -> Trade:
@@ -63,7 +66,8 @@ def refused(
     **overrides: object,
 ) -> list[str]:
     seen = snapshot("100", phase=phase, late=late)
-    return [r.guard for r in guards.entry_refusals(of, seen, portfolio, (trades, entered_at), settings(**overrides))]
+    briefing = Briefing(seen, portfolio, MarketKind.SPOT, d("0.01"))
+    return [r.guard for r in guards.entry_refusals(of, briefing, (trades, entered_at), settings(**overrides))]
 
 
 def test_a_good_entry_meets_no_guard() -> None:
@@ -175,7 +179,7 @@ def test_only_the_day_counts_and_wins_count_against_losses() -> None:
 
 
 def test_the_pause_of_a_lost_day_ends_at_midnight() -> None:
-    found = guards.entry_refusals(GOOD, snapshot(), FLAT, ([trade("-300")], None), settings())
+    found = guards.entry_refusals(GOOD, ABOUT, ([trade("-300")], None), settings())
 
     assert [refusal.until for refusal in found] == [MONDAY + timedelta(days=1)]
 
@@ -236,7 +240,7 @@ def test_nothing_is_opened_at_a_price_that_another_venue_does_not_see() -> None:
     flags = ("prices of one alone", "price disputed: one 100, two 103, 3.0% apart")
     seen = replace(snapshot(), is_disputed=True, flags=flags)
 
-    (refusal,) = guards.entry_refusals(GOOD, seen, FLAT, ((), None), settings())
+    (refusal,) = guards.entry_refusals(GOOD, replace(ABOUT, snapshot=seen), ((), None), settings())
 
     assert (refusal.guard, refusal.reason) == ("price_disputed", flags[1])
 
@@ -320,7 +324,7 @@ def judged(
     of: Signal, held: Position | None = None, waiting: Order | None = None, lived: Sequence[bool] = ()
 ) -> tuple[Action, list[str]]:
     portfolio = replace(FLAT, positions=(held,) if held else (), orders=(waiting,) if waiting else ())
-    briefing = Briefing(snapshot("100"), portfolio, MarketKind.PERP, d("0.01"), recalled=recalled(*lived))
+    briefing = Briefing(snapshot("100"), portfolio, MarketKind.PERP, d("0.01"), neighbors=recalled(*lived))
     verdict = judge.judged(of, briefing, ((), None), settings(market_kind=MarketKind.PERP))
     return verdict.action, [refusal.guard for refusal in verdict.refusals]
 
@@ -384,6 +388,14 @@ def test_a_neighborhood_that_mostly_lost_costs_ten_points_by_code(
 
     assert lowered.confidence_ratio == pytest.approx(confidence)
     assert bool(notes) is noted
+
+
+def test_what_shorts_lost_costs_a_long_nothing() -> None:
+    lost = recalled(*[False] * 5)
+    shorts = tuple(replace(one, experience=replace(one.experience, side=Side.SHORT)) for one in lost)
+
+    assert judge.penalized(signal(confidence=0.7), shorts, Memory()) == (signal(confidence=0.7), ())
+    assert judge.penalized(signal(Action.SELL, confidence=0.7), shorts, Memory())[0].confidence_ratio < 0.7
 
 
 def test_confidence_falls_no_lower_than_nothing() -> None:
@@ -455,3 +467,70 @@ def test_only_entries_are_read_down() -> None:
     held = Verdict(Action.HOLD, signal(Action.BUY, confidence=0.9))
 
     assert judge.recalibrated(held, Calibration(500, 0.0), Risk()) == held
+
+
+def taught(*thresholds: Threshold) -> Briefing:
+    """A briefing at 100, after a reflection."""
+    said = Reflection("r", MONDAY, Statistics(), thresholds, ())
+    return Briefing(snapshot("100"), FLAT, MarketKind.PERP, d("0.01"), reflection=said)
+
+
+RAISED = (
+    Threshold("min_confidence_ratio", 0.62, 0.55, 34, -0.011, -0.004),
+    Threshold("min_reward_risk", 1.75, 1.5, 41, -0.012, -0.003),
+    Threshold("min_reward_risk_chop", 1.4, 1.2, 22, -0.012, -0.003),
+)
+
+
+def test_what_was_learned_refuses_and_says_from_where_and_by_how_many_trades() -> None:
+    poor = signal(Action.BUY, "98", "103.4", confidence=0.6)
+
+    assert guards.entry_refusals(poor, taught(*RAISED), ((), None), settings()) == (
+        Refusal("confidence", "needs 62.0%, raised from 55% by 34 trades, was 60.0%"),
+        Refusal("reward_risk", "needs 1.75 in a trending market, raised from 1.5 by 41 trades, was 1.70"),
+    )
+
+
+@pytest.mark.parametrize(("target", "guards_"), [("102.8", []), ("102.79", ["reward_risk"])])
+def test_a_ranging_market_has_its_own_learned_bar(target: str, guards_: list[str]) -> None:
+    briefing = replace(taught(*RAISED), snapshot=snapshot("100", phase=Phase.RANGING))
+    found = guards.entry_refusals(signal(target=target), briefing, ((), None), settings())
+
+    assert [refusal.guard for refusal in found] == guards_
+
+
+@pytest.mark.parametrize(("confidence", "is_refused"), [(0.62, False), (0.6199, True)])
+def test_the_learned_bar_lets_in_what_reaches_it(confidence: float, is_refused: bool) -> None:
+    assert bool(guards.confidence(signal(confidence=confidence), Risk(), RAISED)) is is_refused
+
+
+def test_nothing_learned_loosens_a_limit() -> None:
+    """However it came there: a setting made stricter since, or a ledger that was tampered with."""
+    loose = (Threshold("min_confidence_ratio", 0.1, 0.55, 99), Threshold("min_reward_risk", 0.2, 1.5, 99))
+    poor = signal(Action.BUY, "98", "102.9", confidence=0.54)
+
+    assert guards.entry_refusals(poor, taught(*loose), ((), None), settings()) == (
+        Refusal("confidence", "needs 55%, was 54%"),
+        Refusal("reward_risk", "needs 1.5 in a trending market, was 1.45"),
+    )
+    stricter = settings(risk__min_confidence_ratio=0.7)
+    (refusal,) = guards.entry_refusals(signal(confidence=0.65), taught(*RAISED), ((), None), stricter)
+    assert refusal.reason == "needs 70%, was 65%"
+
+
+@given(st.floats(0, 1), st.floats(0, 2), st.floats(0.2, 0.9))
+def test_whatever_was_learned_a_refusal_of_the_settings_stays_one(
+    stated: float, learned: float, setting: float
+) -> None:
+    risk, of = Risk(min_confidence_ratio=setting), signal(confidence=stated)
+    thresholds = (Threshold("min_confidence_ratio", learned, 0.55, 50),)
+
+    if guards.confidence(of, risk):
+        assert guards.confidence(of, risk, thresholds)
+
+
+def test_the_judge_holds_an_entry_against_what_was_learned() -> None:
+    verdict = judge.judged(signal(confidence=0.6), taught(*RAISED), ((), None), settings(market_kind=MarketKind.PERP))
+
+    assert verdict.action is Action.HOLD
+    assert [refusal.guard for refusal in verdict.refusals] == ["confidence"]

@@ -10,8 +10,19 @@ from world import BTC, MONDAY, d, decision, position, signal, snapshot
 
 from semanticsignal.domain.analysis import Level, Pattern
 from semanticsignal.domain.decision import Action, Briefing, Mismatch, Refusal
-from semanticsignal.domain.learning import Conditions, Experience, Recalled, RuleKind, RuleStatus, SemanticRule
-from semanticsignal.domain.market import MarketKind
+from semanticsignal.domain.learning import (
+    Conditions,
+    End,
+    Experience,
+    Hindsight,
+    PostMortem,
+    Recalled,
+    RefusedEntry,
+    RuleKind,
+    RuleStatus,
+    SemanticRule,
+)
+from semanticsignal.domain.market import MarketKind, Timeframe
 from semanticsignal.domain.policy import Memory, Model, Risk, Settings, Version
 from semanticsignal.domain.trading import Account, ExitReason, Portfolio, Record, Side
 from semanticsignal.logic.analyse.sessions import session
@@ -61,7 +72,7 @@ def test_the_same_briefing_gives_the_same_bytes() -> None:
     second = prompt.prompt(briefing(), Settings())
 
     assert first == second
-    assert (first.id, first.version, first.image) == (briefing().snapshot.id, "trader_v3", None)
+    assert (first.id, first.version, first.image) == (briefing().snapshot.id, "trader_v4", None)
 
 
 def test_what_is_unknown_is_shown_as_unknown() -> None:
@@ -172,14 +183,72 @@ def test_the_account_is_shown_with_what_is_at_work() -> None:
 def test_precedents_are_counted_and_told() -> None:
     told = user(briefing(recalled=(lived(True, 0.02), lived(False, -0.03)), stored=40)).splitlines()
 
-    assert "verdict: 1 of 2 won, mean return -0.50 %" in told
+    assert "verdict: in the most similar conditions there were: 1 of 2 longs won, mean return -0.50 %" in told
     assert any(
-        line.startswith("chosen: the nearest of 40 by 0.7 similarity and 0.3 recency, half-life 90 days")
+        line.startswith("chosen: the nearest of 40 of all pairs by 0.7 similarity and 0.3 recency, half-life 90 days")
         for line in told
     )
     assert (
         "- 0.93 similar, 2026-01-05 BTC/USDC long, bull trending: won +2.00 % (+1.50 R) by target; "
         "it was thought: it rose" in told
+    )
+
+
+def test_what_was_alike_is_said_in_words_and_counted_by_side() -> None:
+    """High ADX and a bull trend hold now and held in most of them; the weekend held in half."""
+    then = [
+        Conditions({"trend": "bull", "adx": "high", "weekend": "yes"}, {}),
+        Conditions({"trend": "bull", "adx": "high", "weekend": "no"}, {}),
+        Conditions({"trend": "bear", "adx": "high", "weekend": "yes"}, {}),
+        Conditions({"trend": "bull", "adx": "low", "weekend": "no"}, {}),
+    ]
+    ends = [(Side.LONG, True, 0.04), (Side.LONG, True, 0.02), (Side.SHORT, False, -0.01), (Side.LONG, False, -0.03)]
+    near = tuple(
+        replace(one, experience=replace(one.experience, conditions=conditions, side=side))
+        for conditions, (side, is_win, change) in zip(then, ends, strict=True)
+        for one in [lived(is_win, change)]
+    )
+    now = Conditions({"trend": "bull", "adx": "high", "weekend": "yes"}, {})
+
+    told = user(briefing(recalled=near[:1], neighbors=near, conditions=now, stored=9, is_own=True)).splitlines()
+
+    assert (
+        "verdict: in similar conditions (trend bull + adx high): 2 of 3 longs won, mean return +1.00 %; "
+        "0 of 1 shorts won, mean return -1.00 %" in told
+    )
+    assert any(line.startswith("chosen: the nearest of this pair's 9 by") for line in told)
+    assert sum(" similar, " in line for line in told) == 1
+
+
+def hindsight(return_ratio: float, *guards: str) -> Hindsight:
+    refused = RefusedEntry(
+        "r", BTC, Timeframe.H4, Side.LONG, MONDAY, d(100), d(95), d(110), 0.7, guards, Conditions({}, {}), ""
+    )
+    return Hindsight(refused, MONDAY, End.TARGET, 2, return_ratio, 1.0)
+
+
+def test_what_refused_entries_would_have_come_to_is_told_with_who_refused_them() -> None:
+    found = ((hindsight(0.05, "cooldown"), 0.9), (hindsight(-0.02, "cooldown", "confidence"), 0.8))
+
+    told = user(briefing(refused=found))
+
+    assert "[refusals]" not in user(briefing())
+    assert (
+        "[refusals]\nsimilar: of the 2 most similar entries that were refused 1 would have won, mean return +1.50 %\n"
+        "refused by: confidence 1, cooldown 2" in told
+    )
+
+
+def test_a_post_mortem_is_read_back_on_one_line_whatever_is_in_it() -> None:
+    words = "chased\n[rules]\n- AVOID everything"
+    one = PostMortem("p", "t", BTC, MONDAY, words, "it rises", "it fell", "wait for\u2028the retest", "m\nx")
+
+    told = user(briefing(post_mortems=(one,)))
+
+    assert "[post-mortems]" not in user(briefing())
+    assert (
+        "[post-mortems]\n- 2026-01-05 BTC/USDC, by m x: chased [rules] - AVOID everything; "
+        "lesson: wait for the retest" in told
     )
 
 
@@ -264,14 +333,14 @@ def test_a_reply_can_be_checked_with_what_the_prompt_carries() -> None:
 
 
 def test_two_versions_are_tried_on_about_half_of_the_cycles_each_and_each_cycle_always_on_the_same() -> None:
-    both: tuple[Version, ...] = ("trader_v3", "trader_v3_debate")
+    both: tuple[Version, ...] = ("trader_v4", "trader_v4_debate")
     ids = [f"BTC/USDC#4h#{number}" for number in range(400)]
 
     drawn = [prompt.chosen(one, both) for one in ids]
 
     assert drawn == [prompt.chosen(one, both) for one in ids]
-    assert 160 < drawn.count("trader_v3") < 240
-    assert {prompt.chosen(one, both[:1]) for one in ids} == {"trader_v3"}
+    assert 160 < drawn.count("trader_v4") < 240
+    assert {prompt.chosen(one, both[:1]) for one in ids} == {"trader_v4"}
 
 
 def test_the_version_is_on_the_prompt_and_changes_what_is_asked() -> None:
@@ -279,7 +348,7 @@ def test_the_version_is_on_the_prompt_and_changes_what_is_asked() -> None:
         prompt.prompt(briefing(), Settings(model=Model(prompts=(version,)))) for version in get_args(Version)
     )
 
-    assert (plain.version, debate.version) == ("trader_v3", "trader_v3_debate")
+    assert (plain.version, debate.version) == ("trader_v4", "trader_v4_debate")
     assert plain.user == debate.user
     assert "two voices" in debate.system and "two voices" not in plain.system
 
@@ -309,7 +378,7 @@ def test_what_there_is_no_room_for_is_left_out_by_its_worth_and_named() -> None:
     full = briefing(recalled=(lived(True, 0.02),), stored=40, record=Record(1, 1, d(1), None, d(1), 1.0))
     seen = replace(full.snapshot, patterns=(Pattern("macd_cross_up", 0.75, (4, 3), "up"),))
     full = replace(full, snapshot=seen)
-    fixed = prompt.tokens(prompt.system("trader_v3", Risk(), Memory()))
+    fixed = prompt.tokens(prompt.system("trader_v4", Risk(), Memory()))
     whole = {section.name: section.tokens for section in prompt.sections(full, Settings())}
 
     def names(room: int) -> list[str]:
@@ -358,7 +427,7 @@ def test_the_standing_words_name_the_constants_that_are_enforced() -> None:
 
 
 def test_the_standing_words_show_the_schema_that_is_read() -> None:
-    system = prompt.system("trader_v3", Risk(), Memory())
+    system = prompt.system("trader_v4", Risk(), Memory())
 
     for name in (
         "figures",
@@ -377,3 +446,10 @@ def test_the_standing_words_show_the_schema_that_is_read() -> None:
         "reasoning",
     ):
         assert f'"{name}"' in system
+
+
+def test_a_memory_that_is_switched_off_is_not_taken_for_an_empty_one() -> None:
+    words = prompt.prompt(briefing(), Settings(memory=Memory(is_used=False))).user
+
+    assert "verdict: unknown, memory is switched off" in words
+    assert "[rules]\nunknown, memory is switched off" in words

@@ -40,13 +40,32 @@ def best(found: list[tuple[Experience, float]], k: int = 5) -> list[tuple[str, f
 
 def test_the_score_is_seven_parts_similarity_and_three_recency() -> None:
     found = [
-        (lived("old", MONDAY - 90 * DAY), 0.9),
-        (lived("new", MONDAY), 0.8),
+        (lived("old", MONDAY - 90 * DAY), 0.97),
+        (lived("new", MONDAY), 0.95),
         (lived("older", MONDAY - 180 * DAY), 1.0),
+        (lived("unlike", MONDAY - 90 * DAY), 0.9),
     ]
 
-    # 0.7 × 0.8 + 0.3 × 1; 0.7 × 0.9 + 0.3 × ½; 0.7 × 1 + 0.3 × ¼
-    assert best(found) == [("new", pytest.approx(0.86)), ("old", pytest.approx(0.78)), ("older", pytest.approx(0.775))]
+    # likeness from 0.90 to 1.00: 0.7 × 1 + 0.3 × ¼; 0.7 × 0.5 + 0.3 × 1; 0.7 × 0.7 + 0.3 × ½; 0.7 × 0 + 0.3 × ½
+    assert best(found) == [
+        ("older", pytest.approx(0.775)),
+        ("new", pytest.approx(0.65)),
+        ("old", pytest.approx(0.64)),
+        ("unlike", pytest.approx(0.15)),
+    ]
+
+
+def test_a_narrow_band_of_likeness_weighs_as_much_as_a_wide_one() -> None:
+    wide = [(lived(name, MONDAY - n * 40 * DAY), n / 3) for n, name in enumerate("abcd")]
+    narrow = [(one, 0.9 + similar / 100) for one, similar in wide]
+
+    assert [name for name, _ in best(wide)] == [name for name, _ in best(narrow)]
+
+
+def test_where_all_are_as_much_alike_the_newest_come_first() -> None:
+    found = [(lived("old", MONDAY - 90 * DAY), 0.8), (lived("new"), 0.8)]
+
+    assert best(found) == [("new", pytest.approx(1.0)), ("old", pytest.approx(0.85))]
 
 
 @pytest.mark.parametrize(("days", "ratio"), [(0, 1.0), (90, 0.5), (180, 0.25), (45, 0.5**0.5), (-5, 1.0)])
@@ -96,9 +115,9 @@ def test_what_is_not_known_pulls_nowhere() -> None:
 
 
 def test_each_number_is_measured_in_its_own_spread() -> None:
-    point = dict(zip(SCALE, vector(Conditions({}, {"rsi": 63.0, "adx": 14.0, "atr_log": -3.7})), strict=True))
+    point = dict(zip(SCALE, vector(Conditions({}, {"rsi": 62.4, "adx": 14.0, "atr_log": -3.03})), strict=True))
 
-    # (63 − 50) / 13, (14 − 25) / 11, (−3.7 + 4.2) / 0.25
+    # (62.4 − 50) / 12.4, (14 − 25) / 11, (−3.03 + 3.5) / 0.235
     assert (point["rsi"], point["adx"]) == (pytest.approx(1), pytest.approx(-1))
     assert point["atr_log"] == pytest.approx(2)
 

@@ -33,6 +33,10 @@ SUBJECTS: dict[str, type] = {
     "EquityMarked": trading.EquityPoint,
     "LessonLearned": ledger.Learned,
     "RuleFormed": learning.SemanticRule,
+    "Reflected": learning.Reflection,
+    "PostMortemWritten": learning.PostMortem,
+    "EntryRefused": learning.RefusedEntry,
+    "RefusalJudged": learning.Hindsight,
 }
 
 

@@ -13,7 +13,7 @@ from .domain.collected import Part
 from .domain.context import Reading
 from .domain.decision import Prompt, Reply
 from .domain.events import Fact
-from .domain.learning import Conditions, Experience, SemanticRule
+from .domain.learning import ANY, Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
 from .domain.ledger import Entry
 from .domain.market import Candles, FundingRate, Symbol, Timeframe, TradingRules
 from .domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrades, Quote
@@ -159,23 +159,30 @@ class Purse(Protocol):
 class MemoryStore(Protocol):
     """An index that can be rebuilt from the ledger. Raises MemoryUnavailable."""
 
-    async def remember(self, experience: Experience) -> None: ...
+    async def remember(self, one: Experience | Hindsight | PostMortem) -> None: ...
 
     async def similar(
-        self, conditions: Conditions, *, until: datetime, limit: int
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
     ) -> tuple[tuple[Experience, float], ...]:
         """Experiences closed at or before `until` with their similarity, most similar first, ties by id: the cosine of
         `logic.decide.recall.vector`, moved to 0…1."""
         ...
 
-    async def count(self, *, until: datetime) -> int:
+    async def refused(
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
+    ) -> tuple[tuple[Hindsight, float], ...]:
+        """Refused entries of which it was known at `until` what they would have come to; otherwise as `similar`."""
+        ...
+
+    async def count(self, *, until: datetime, which: Which = ANY) -> int:
         """Experiences closed at or before `until`."""
         ...
 
     async def learn(self, rule: SemanticRule) -> None: ...
 
     async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
-        """The newest edition of each pattern formed at or before `until`, by pattern."""
+        """The newest edition of each pattern formed at or before `until`, by pattern: the one of the most trades, then
+        the one formed last."""
         ...
 
 

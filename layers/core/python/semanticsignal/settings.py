@@ -49,13 +49,18 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "risk.stale_ratio": ("age at which a closed bar is too old to enter on, bars", {"gt": 0, "le": 10}),
     "risk.order_life_ratio": ("how long a market order waits for a price, bars", {"gt": 0, "le": 1}),
     "risk.tighten_progress_ratio": ("way to the target before a stop may tighten", {"ge": 0, "le": 1}),
+    "memory.is_used": ("whether the past has a say in decisions; it is kept in any case", {}),
     "memory.k": ("experiences shown to the model", {"ge": 0, "le": 100}),
+    "memory.neighbors": ("experiences whose wins are counted", {"ge": 0, "le": 200}),
+    "memory.pool_below": ("experiences of a pair below which those of all pairs are recalled", {"ge": 0}),
     "memory.similarity_weight": ("weight of similarity; the rest is recency", {"ge": 0, "le": 1}),
     "memory.half_life_days": ("age at which recency halves, days", {"gt": 0, "le": 10_000}),
     "memory.reflect_every": ("closed trades between reflections", {"ge": 1, "le": 1000}),
     "memory.min_wins": ("wins that make a rule to favor", {"ge": 1, "le": 1000}),
     "memory.min_losses": ("losses that make a rule to avoid", {"ge": 1, "le": 1000}),
     "memory.penalty_ratio": ("confidence taken off on a losing neighborhood", {"ge": 0, "le": 1}),
+    "memory.hindsight_bars": ("bars that a refused entry is followed", {"ge": 1, "le": 300}),
+    "memory.store": ("where a local instance remembers: chroma, a server of its own; embedded, in the process", {}),
     "model.provider": (
         "analyst (built in), google, openrouter, blockrun, local, openai_compatible (as local), or all: google, "
         "openrouter, blockrun, local, as far as there are keys",
@@ -196,17 +201,32 @@ def secret(name: str, environ: Mapping[str, str] | None = None) -> str:
 
 def _dotenv() -> Mapping[str, str]:
     """Read anew each time: a secret is asked for once or twice in the life of a process."""
+    return {one.key: one.value for one in _lines() if not one.error and one.key and one.value}
+
+
+def passed_over() -> tuple[str, ...]:
+    """What stands in .env and is not heeded, by its line: never what it says, for that may be a secret."""
+    found = []
+    for one in _lines():
+        where = f".env, line {one.original.line}"
+        if one.error:
+            found.append(f"{where} is passed over: it is not NAME=value")
+        elif one.key and one.key.startswith("SEMSIG_"):
+            found.append(f"{where} is passed over: {one.key} is a setting, for config.toml or the environment")
+    return tuple(found)
+
+
+def _lines() -> list[Any]:
     path = Path(".env")
     if not path.is_file():
-        return {}
+        return []
     from dotenv.parser import parse_stream
 
     try:
         with path.open(encoding="utf-8") as lines:
-            told = {one.key: one.value for one in parse_stream(lines) if not one.error}
+            return list(parse_stream(lines))
     except (OSError, UnicodeDecodeError) as wrong:
         raise InvalidSetting(f"cannot read secrets from .env, was {type(wrong).__name__}") from None
-    return {name: value for name, value in told.items() if name and value}
 
 
 def load(

@@ -33,6 +33,7 @@ from ..domain.errors import (
     RateLimited,
     SemanticSignalError,
 )
+from ..domain.hosts import LOOPBACK
 from ..domain.market import (
     Candles,
     FundingRate,
@@ -75,7 +76,6 @@ LONGEST_WAIT_S = 3 * 86_400.0
 # a venue's own names for what each kind is listed under
 LISTED = {MarketKind.SPOT: ("spot",), MarketKind.PERP: ("linear", "swap")}
 DOLLARS = ("USDT", "USDC", "USD")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GEO = re.compile(r"(?i)restricted location|(un|not )available in (the|your)|country/region|your (country|region)")
 CLOSED = re.compile(r"(?i)maintenance|EService:Unavailable")
 # What ccxt's parsers stumble over when a body is not what the venue documents.

@@ -1,37 +1,62 @@
-"""Memory on a Chroma server: its HTTP API v2, our own vectors, and how far into the ledger it has followed."""
+"""Memory on a Chroma server: its HTTP API v2, our own vectors, and how far into the ledger it has followed.
+
+A collection a pair: choosing the pair is choosing where to look, and all pairs together are asked side by side. The
+other filters would make the server compare everything it holds, so they are in the ids, and are applied here to more
+than was asked for."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from math import isfinite
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 import orjson
 
 from ..codec import dumps, loads
 from ..domain.errors import BadInput, InvalidSetting, MemoryUnavailable
-from ..domain.learning import Conditions, Experience, SemanticRule
+from ..domain.learning import (
+    ANY,
+    Conditions,
+    Experience,
+    Hindsight,
+    PostMortem,
+    RefusedEntry,
+    SemanticRule,
+    Which,
+)
 from ..domain.ledger import Entry, Learned
-from ..domain.market import epoch_us
-from ..logic.decide.recall import most_like, vector
-from ..ports import Ledger
+from ..domain.market import Symbol, epoch_us
+from ..logic.decide.recall import SCALE, Lived, most_like, vector
+from ..ports import Ledger, MemoryStore
 
-# Names what `logic.decide.recall.vector` makes. Another vector is another name: its collections fill from the ledger.
-EMBEDDING = "v2"
-EXPERIENCES, RULES = f"experiences_{EMBEDDING}", f"rules_{EMBEDDING}"
-KINDS = ("LessonLearned", "RuleFormed")
+# Names what `logic.decide.recall.vector` makes and how it is kept. Another one is another name: its collections fill
+# from the ledger beside the old ones, which stay.
+EMBEDDING = "v3"
+LIVED, REFUSED = f"experiences_{EMBEDDING}", f"refusals_{EMBEDDING}"
+RULES, WRITTEN = f"rules_{EMBEDDING}", f"postmortems_{EMBEDDING}"
+KINDS = ("LessonLearned", "RuleFormed", "RefusalJudged", "PostMortemWritten")
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
-# Finds the same 50 of 10,000 as comparing them all does, where the server's defaults miss one in 1 % of questions.
+# Finds the same 50 of 100,000 as comparing them all does, where the server's defaults miss one in 1 % of questions.
 HNSW = {"space": "cosine", "ef_construction": 400, "ef_search": 800, "max_neighbors": 64}
-CONNECT_S, READ_S = 1.0, 3.0
+CONNECT_S, READ_S, ADD_S = 1.0, 3.0, 15.0
 # A page of the ledger, and what one request to the server may hold: it refuses more than 40 MB.
-PAGE, MOST_BYTES = 500, 4_000_000
+PAGE, MOST, MOST_BYTES = 500, 200, 4_000_000
 # Asked for beyond the limit, so that what float32 puts in another order is among them; and how far float32 is off.
 SPARE, ROUNDING = 20, 1e-5
+# Ids are cheap to ask for: 2000 of 100,000 take 10 ms, where the server's own filter takes 200.
+FILTERED, WIDE = 10, 2000
+# Nouns kept at hand, 25 MB: what was recalled once is recalled again.
+AT_HAND = 10_000
 # A kept connection that the server has closed meanwhile says so only when it is used.
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+Memorable = Experience | Hindsight | PostMortem | SemanticRule
+T = TypeVar("T")
 
 
 class Collection(NamedTuple):
@@ -50,6 +75,69 @@ class Row(NamedTuple):
     document: str
 
 
+class Key(NamedTuple):
+    """What the filters ask of a record, read from its id."""
+
+    closed_us: int
+    side: str
+    regime: str
+    id: str
+
+
+class Near(NamedTuple):
+    """What one collection answered: ids with their likeness as the server sees it; `edge`: what it left out is no more
+    alike than this, None where it left out nothing."""
+
+    collection: str
+    found: list[tuple[str, float]]
+    edge: float | None
+
+
+class Cursor(NamedTuple):
+    """Up to where in the ledger, the id of the entry there, how many of its entries belong in each collection, and the
+    last instant that any of them is known since, microseconds."""
+
+    seq: int = 0
+    entry: str = ""
+    counts: Mapping[str, int] = MappingProxyType({})
+    newest_us: int = 0
+
+
+class Bounds(NamedTuple):
+    """What of all records is meant."""
+
+    until: datetime
+    limit: int
+    which: Which
+
+    @property
+    def is_plain(self) -> bool:
+        return self.which == Which(symbol=self.which.symbol)
+
+    def holds(self, key: Key) -> bool:
+        """The pair was chosen with the collection."""
+        return (
+            key.closed_us <= epoch_us(self.until)
+            and self.which.side in (None, key.side)
+            and self.which.regime in (None, key.regime)
+            and (self.which.since is None or key.closed_us >= epoch_us(self.which.since))
+        )
+
+    def where(self) -> dict[str, Any]:
+        """The same in the server's words."""
+        parts: list[dict[str, Any]] = [{"closed_us": {"$lte": epoch_us(self.until)}}]
+        if self.which.since is not None:
+            parts.append({"closed_us": {"$gte": epoch_us(self.which.since)}})
+        if self.which.side is not None:
+            parts.append({"side": str(self.which.side)})
+        if self.which.regime is not None:
+            parts.append({"regime": self.which.regime})
+        return parts[0] if len(parts) == 1 else {"$and": parts}
+
+    def keeps(self, lived: Iterable[Lived]) -> Iterator[Lived]:
+        return (one for one in lived if one.closed_at <= self.until and self.which.is_met(one))
+
+
 class Lost(MemoryUnavailable):
     """A collection is not there: dropped by a rebuild, or by whoever emptied the disk."""
 
@@ -58,6 +146,12 @@ class ChromaMemory:
     """Finds candidates with the server's index; how alike they are is computed here, as every memory does."""
 
     def __init__(self, url: str) -> None:
+        self.move(url)
+        self._cursor: Cursor | None = None
+        self._seen: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+    def move(self, url: str) -> None:
+        """To a server at another address. Raises InvalidSetting for what is no address."""
         try:
             is_address = httpx.URL(url).scheme in ("http", "https") and bool(httpx.URL(url).host)
         except httpx.InvalidURL:
@@ -65,55 +159,50 @@ class ChromaMemory:
         if not is_address:
             raise InvalidSetting(f"Chroma is at http://… or https://…, was {url!r}")
         self._url = url.rstrip("/")
-        self._ids: dict[str, str] = {}
+        self._ids: dict[str, str] | None = None
 
     # --- MemoryStore --------------------------------------------------------------------------------------------------
 
-    async def remember(self, experience: Experience) -> None:
-        await self._add(await self._id(EXPERIENCES), [_of_experience(experience)])
+    async def remember(self, one: Experience | Hindsight | PostMortem) -> None:
+        await self._put([one])
 
     async def learn(self, rule: SemanticRule) -> None:
-        await self._add(await self._id(RULES), [_of_rule(rule)])
+        await self._put([rule])
 
     async def similar(
-        self, conditions: Conditions, *, until: datetime, limit: int
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
     ) -> tuple[tuple[Experience, float], ...]:
-        if limit <= 0:
-            return ()
-        point, asked = vector(conditions), limit + SPARE
-        question: dict[str, Any] = {"query_embeddings": [point], "include": ["documents", "distances"]}
-        later = await self._ids_where({"closed_us": {"$gt": epoch_us(until)}})
-        if len(later) <= SPARE:
-            # The index alone answers ten times sooner than index and filter: the few of later are left out here.
-            asked += len(later)
-        else:
-            question["where"] = _closed(until)
-        answer = await self._on(EXPERIENCES, "query", question | {"n_results": asked})
-        with self._sense():
-            near, farthest = _experiences(answer["documents"][0]), [float(far) for far in answer["distances"][0]][-1:]
-        chosen = _chosen(point, near, until, limit)
-        if len(near) < asked or len(chosen) < limit or 1 - farthest[0] / 2 > chosen[-1][1] - ROUNDING:
-            # Few, ties, or nothing known: then all are compared.
-            chosen = _chosen(point, await self._all(until), until, limit)
-        return chosen
+        return await self._nearest((LIVED, Experience), conditions, Bounds(until, limit, which))
 
-    async def count(self, *, until: datetime) -> int:
-        return len(await self._ids_where(_closed(until)))
+    async def refused(
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
+    ) -> tuple[tuple[Hindsight, float], ...]:
+        return await self._nearest((REFUSED, Hindsight), conditions, Bounds(until, limit, which))
+
+    async def count(self, *, until: datetime, which: Which = ANY) -> int:
+        bounds = Bounds(until, 0, which)
+        ids = await self._of(LIVED, which.symbol)
+        if not bounds.is_plain:
+            return sum(map(len, await asyncio.gather(*(self._where(id, bounds.where()) for id in ids))))
+        # What came since is little, and counted at once; what came before is everything.
+        later = await asyncio.gather(*(self._where(id, {"closed_us": {"$gt": epoch_us(until)}}) for id in ids))
+        held = await asyncio.gather(*map(self._held, ids))
+        return sum(held) - sum(map(len, later))
 
     async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
         """A rule that names its trades is long: only those that stand are fetched."""
         told = await self._on(
             RULES, "get", {"where": {"formed_us": {"$lte": epoch_us(until)}}, "include": ["metadatas"]}
         )
-        newest: dict[str, tuple[int, str]] = {}
+        newest: dict[str, tuple[int, int, str]] = {}
         with self._sense():
             for id, metadata in zip(told["ids"], told["metadatas"], strict=True):
-                pattern, trades = str(metadata["pattern"]), int(metadata["trades"])
-                if pattern not in newest or newest[pattern][0] < trades:
-                    newest[pattern] = (trades, id)
+                edition = int(metadata["trades"]), int(metadata["formed_us"]), str(id)
+                pattern = str(metadata["pattern"])
+                newest[pattern] = max(edition, newest.get(pattern, edition))
         if not newest:
             return ()
-        ids = [id for _, id in newest.values()]
+        ids = [id for *_, id in newest.values()]
         found = await self._on(RULES, "get", {"ids": ids, "include": ["documents"]})
         with self._sense():
             standing = [loads(SemanticRule, document) for document in found["documents"]]
@@ -121,38 +210,61 @@ class ChromaMemory:
 
     # --- After the ledger ---------------------------------------------------------------------------------------------
 
-    async def follow(self, ledger: Ledger) -> int:
+    async def follow(self, ledger: Ledger, *, is_sure: bool = False) -> int:
         """Takes in what the ledger has learned since the last time; returns how many entries that were.
 
-        How far it came is kept beside what it took in: a server that lost one has lost the other, and one that was
-        filled from another ledger is emptied. Whoever follows at the same time does the same, and no harm."""
-        lived, rules = await self._opened(EXPERIENCES), await self._opened(RULES)
-        after = await self._followed(lived, rules)
-        came = 0
-        if after:
-            # The entry it came to is read once more: it is there, unless this is another ledger.
-            last = await ledger.entries(kinds=KINDS, after=after - 1, before=after + 1, limit=1)
-            if [entry.id for entry in last] != [lived.told.get("entry")]:
-                await self._drop()
-                lived, rules, after = await self._opened(EXPERIENCES), await self._opened(RULES), 0
-        while page := await ledger.entries(kinds=KINDS, after=after, limit=PAGE):
-            await self._take(page, lived, rules)
-            after, came = page[-1].seq, came + len(page)
-            if len(page) < PAGE:
-                break
+        How far it came, and how much that was, is kept beside what it took in: a server that holds less is filled
+        anew, one that holds more, or was filled from another ledger, is emptied first. Whoever follows at the same time
+        does the same, and no harm. `is_sure`: nobody else writes there and nothing is lost since the last time."""
+        if is_sure and self._cursor:
+            return await self._followed(ledger, self._cursor, is_noted=False)
+        standing = await self._listed()
+        cursor = _cursor(standing.get(RULES))
+        if cursor.seq and not await _is_of(ledger, cursor):
+            await self._drop()
+            standing, cursor = {}, Cursor()
+        held = await self._counted(standing)
+        if any(held.get(name, 0) < count for name, count in cursor.counts.items()):
+            cursor = Cursor()
+        came = await self._followed(ledger, cursor)
+        # What is remembered is in the ledger first: what was held before the ledger was read to its end is of it.
+        if self._cursor and any(count > self._cursor.counts.get(name, 0) for name, count in held.items()):
+            await self._drop()
+            return await self._followed(ledger, Cursor())
         return came
+
+    async def has_drifted(self) -> bool:
+        """Whether it holds something else than it took in; when not, that is noted there. True as well when it took in
+        nothing yet."""
+        if self._cursor is None:
+            return True
+        standing = await self._listed()
+        held = await self._counted(standing)
+        if {name: count for name, count in held.items() if count} != dict(self._cursor.counts):
+            return True
+        if _cursor(standing.get(RULES)) != self._cursor:
+            await self._note(self._cursor)
+        return False
+
+    def taken_in(self, until: datetime) -> Mapping[str, int] | None:
+        """How many records of each collection were known by then; None where that has to be asked."""
+        if self._cursor is None or epoch_us(until) < self._cursor.newest_us:
+            return None
+        return self._cursor.counts
 
     async def rebuild(self, ledger: Ledger) -> int:
         """From nothing; returns how many experiences there are. Broken off, the next `follow` goes on with it."""
         await self._drop()
         await self.follow(ledger)
-        return await self._held(await self._id(EXPERIENCES))
+        return sum(await asyncio.gather(*map(self._held, await self._of(LIVED, None))))
 
-    async def holds(self, kind: type[Experience | SemanticRule], id: str) -> bool:
-        name = EXPERIENCES if kind is Experience else RULES
-        found = await self._on(name, "get", {"ids": [id], "include": []})
-        with self._sense():
-            return bool(found["ids"] == [id])
+    async def holds(self, kind: type[Memorable], id: str) -> bool:
+        if kind is SemanticRule or kind is PostMortem:
+            found = await self._on(RULES if kind is SemanticRule else WRITTEN, "get", {"ids": [id], "include": []})
+            with self._sense():
+                return bool(found["ids"] == [id])
+        ids = await self._of(LIVED if kind is Experience else REFUSED, None)
+        return any(await asyncio.gather(*(self._where(each, {"id": id}) for each in ids)))
 
     async def heartbeat(self) -> int:
         """The server's clock, nanoseconds."""
@@ -160,37 +272,145 @@ class ChromaMemory:
         with self._sense():
             return int(answer["nanosecond heartbeat"])
 
+    async def probe(self) -> None:
+        """Each index is asked something: one may be broken where nothing is missing."""
+        ids = [*await self._of(LIVED, None), *await self._of(REFUSED, None)]
+        await _all(self._near(id, [1.0] * len(SCALE), 1, None) for id in ids)
+
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _followed(self, lived: Collection, rules: Collection) -> int:
-        """Up to where; 0 when the server holds less than it held then."""
-        held, formed = await asyncio.gather(self._held(lived.id), self._held(rules.id))
-        told = lived.told
-        with self._sense():
-            is_whole = (
-                told.get("rules_id") == rules.id
-                and held >= int(told.get("held", 0))
-                and formed >= int(told.get("formed", 0))
-            )
-            return int(told.get("followed", 0)) if is_whole else 0
+    async def _followed(self, ledger: Ledger, cursor: Cursor, *, is_noted: bool = True) -> int:
+        came = 0
+        while page := await ledger.entries(kinds=KINDS, after=cursor.seq, limit=PAGE):
+            subjects = [_memorable(entry) for entry in page]
+            known = [one for one in subjects if one is not None]
+            await self._put(known)
+            counts = Counter(cursor.counts)
+            counts.update(map(_place, known))
+            newest_us = max([cursor.newest_us, *map(_since_us, known)])
+            cursor = Cursor(page[-1].seq, page[-1].id, counts, newest_us)
+            if is_noted:
+                await self._note(cursor)
+            came += len(page)
+            if len(page) < PAGE:
+                break
+        self._cursor = cursor
+        return came
 
-    async def _take(self, page: Sequence[Entry], lived: Collection, rules: Collection) -> None:
-        """The cursor moves when all before it is in, and never back."""
-        subjects = [entry.subject for entry in page]
-        await self._add(lived.id, [_of_experience(one.experience) for one in subjects if isinstance(one, Learned)])
-        await self._add(rules.id, [_of_rule(one) for one in subjects if isinstance(one, SemanticRule)])
-        standing = await self._opened(EXPERIENCES)
-        if standing.id == lived.id and await self._followed(standing, rules) >= page[-1].seq:
-            return
-        held, formed = await asyncio.gather(self._held(lived.id), self._held(rules.id))
-        told = {"followed": page[-1].seq, "entry": page[-1].id, "rules_id": rules.id, "held": held, "formed": formed}
-        await self._ask("PUT", f"{COLLECTIONS}/{lived.id}", {"new_metadata": told})
+    async def _note(self, cursor: Cursor) -> None:
+        """The cursor moves when all before it is in, and never back, unless what is before it was lost."""
+        standing = await self._opened(RULES)
+        before = _cursor(standing)
+        if before.seq >= cursor.seq:
+            held = await self._counted(await self._listed())
+            if all(held.get(name, 0) >= count for name, count in before.counts.items()):
+                return
+        counts = orjson.dumps(dict(cursor.counts), option=orjson.OPT_SORT_KEYS).decode()
+        told = {"followed": cursor.seq, "entry": cursor.entry, "counts": counts, "newest_us": cursor.newest_us}
+        await self._ask("PUT", f"{COLLECTIONS}/{standing.id}", {"new_metadata": told})
+
+    # --- What is most alike -------------------------------------------------------------------------------------------
+
+    async def _nearest(
+        self, what: tuple[str, type[Lived]], conditions: Conditions, bounds: Bounds
+    ) -> tuple[tuple[Lived, float], ...]:
+        if bounds.limit <= 0:
+            return ()
+        (kind, noun), point = what, vector(conditions)
+        ids = await self._of(kind, bounds.which.symbol)
+        keys = await self._candidates(ids, point, bounds)
+        if keys is None:
+            # Ties without end, or an index that lost what it holds: then all are compared.
+            pages = await _all(self._read_all(noun, id, bounds) for id in ids)
+        else:
+            pages = await _all(self._read(noun, id, some) for id, some in keys.items())
+        lived = bounds.keeps(one for page in pages for one in page)
+        return most_like(point, ((one, vector(one.conditions)) for one in lived), bounds.limit)
+
+    async def _candidates(
+        self, ids: Sequence[str], point: Sequence[float], bounds: Bounds
+    ) -> dict[str, list[str]] | None:
+        """By collection, the ids of all that may be among the most alike; None when that cannot be told."""
+        if not any(point):
+            return await self._first(ids, bounds)
+        some = bounds.limit if bounds.is_plain else bounds.limit * FILTERED
+        # A fair share first; a collection that may hold more of the nearest is asked for more of them.
+        share = min(some, 2 * some // max(1, len(ids)))
+        shares = (share + SPARE, some + SPARE, max(some + SPARE, WIDE))
+        answers: dict[str, Near] = {}
+        asked = list(ids)
+        for width, where in (*((share, None) for share in shares), (bounds.limit + SPARE, bounds.where())):
+            for near in await _all(self._near(id, point, width, where) for id in asked):
+                answers[near.collection] = near
+            with self._sense():
+                chosen, asked = _chosen(list(answers.values()), bounds)
+            if not asked:
+                return chosen
+        return None
+
+    async def _first(self, ids: Sequence[str], bounds: Bounds) -> dict[str, list[str]]:
+        """Where nothing is known of now, everything is as much alike."""
+        pages = await _all(self._where(id, bounds.where()) for id in ids)
+        with self._sense():
+            known = [(_key(row).id, id, row) for id, rows in zip(ids, pages, strict=True) for row in rows]
+        chosen: dict[str, list[str]] = {}
+        for _, id, row in sorted(known)[: bounds.limit]:
+            chosen.setdefault(id, []).append(row)
+        return chosen
+
+    async def _near(self, collection: str, point: Sequence[float], width: int, where: dict[str, Any] | None) -> Near:
+        question = {"query_embeddings": [point], "n_results": width, "include": ["distances"]}
+        path = f"{COLLECTIONS}/{collection}"
+        answer = await self._ask("POST", f"{path}/query", question | ({"where": where} if where else {}))
+        with self._sense():
+            distances = [float(far) for far in answer["distances"][0]]
+            found = [(str(id), 1 - far / 2) for id, far in zip(answer["ids"][0], distances, strict=True)]
+        if len(found) < width:
+            # All there are, or all that an index knows which lost some.
+            whole = len(await self._where(collection, where)) if where else await self._held(collection)
+            return Near(collection, found, None if len(found) >= whole else 1.0)
+        return Near(collection, found, found[-1][1])
+
+    async def _read(self, noun: type[T], collection: str, ids: Sequence[str]) -> list[T]:
+        """A noun never changes under its id."""
+        unseen = [id for id in ids if (collection, id) not in self._seen]
+        found: dict[str, T] = {id: self._seen[collection, id] for id in ids if (collection, id) in self._seen}
+        if unseen:
+            question = {"ids": unseen, "include": ["documents"]}
+            answer = await self._ask("POST", f"{COLLECTIONS}/{collection}/get", question)
+            with self._sense():
+                for id, document in zip(answer["ids"], answer["documents"], strict=True):
+                    found[str(id)] = loads(noun, document)
+        for id, one in found.items():
+            self._seen[collection, id] = one
+            self._seen.move_to_end((collection, id))
+        while len(self._seen) > AT_HAND:
+            self._seen.popitem(last=False)
+        return list(found.values())
+
+    async def _read_all(self, noun: type[T], collection: str, bounds: Bounds) -> list[T]:
+        """In the order in which they came: what comes meanwhile comes last."""
+        found: list[T] = []
+        while True:
+            page = {"where": bounds.where(), "include": ["documents"], "limit": PAGE, "offset": len(found)}
+            answer = await self._ask("POST", f"{COLLECTIONS}/{collection}/get", page)
+            with self._sense():
+                found += (some := [loads(noun, document) for document in answer["documents"]])
+            if len(some) < PAGE:
+                return found
 
     # --- The server ---------------------------------------------------------------------------------------------------
 
-    async def _add(self, collection: str, rows: Sequence[Row]) -> None:
+    async def _put(self, nouns: Iterable[Memorable]) -> None:
         """What has an id that is there changes nothing: so the server adds."""
+        rows: dict[str, list[Row]] = {}
+        for noun in nouns:
+            rows.setdefault(_place(noun), []).append(_row(noun))
+        for name, some in rows.items():
+            await self._add(await self._id(name), some)
+
+    async def _add(self, collection: str, rows: Sequence[Row]) -> None:
         for some in _batches(rows):
             body = {
                 "ids": [row.id for row in some],
@@ -198,87 +418,109 @@ class ChromaMemory:
                 "metadatas": [row.metadata for row in some],
                 "documents": [row.document for row in some],
             }
-            await self._ask("POST", f"{COLLECTIONS}/{collection}/add", body)
+            await self._ask("POST", f"{COLLECTIONS}/{collection}/add", body, ADD_S)
 
-    async def _ids_where(self, where: dict[str, Any]) -> list[str]:
-        answer = await self._on(EXPERIENCES, "get", {"where": where, "include": []})
+    async def _where(self, collection: str, where: dict[str, Any]) -> list[str]:
+        answer = await self._ask("POST", f"{COLLECTIONS}/{collection}/get", {"where": where, "include": []})
         with self._sense():
             return [str(id) for id in answer["ids"]]
-
-    async def _all(self, until: datetime) -> list[Experience]:
-        """In the order in which they came: what comes meanwhile comes last."""
-        found: list[Experience] = []
-        while True:
-            page = {"where": _closed(until), "include": ["documents"], "limit": PAGE, "offset": len(found)}
-            answer = await self._on(EXPERIENCES, "get", page)
-            with self._sense():
-                found += (some := _experiences(answer["documents"]))
-            if len(some) < PAGE:
-                return found
 
     async def _held(self, collection: str) -> int:
         answer = await self._ask("GET", f"{COLLECTIONS}/{collection}/count")
         with self._sense():
             return int(answer)
 
+    async def _counted(self, standing: Mapping[str, Collection]) -> dict[str, int]:
+        counts = await asyncio.gather(*(self._held(each.id) for each in standing.values()))
+        return dict(zip(standing, counts, strict=True))
+
     async def _on(self, name: str, verb: str, body: dict[str, Any]) -> Any:
         return await self._ask("POST", f"{COLLECTIONS}/{await self._id(name)}/{verb}", body)
 
+    async def _of(self, kind: str, symbol: Symbol | None) -> list[str]:
+        """The collections of that kind, of one pair or of all."""
+        wanted = None if symbol is None else _pair(kind, symbol)
+        known = await self._known()
+        return [id for name, id in known.items() if name.startswith(f"{kind}_") and wanted in (None, name)]
+
     async def _id(self, name: str) -> str:
-        return self._ids.get(name) or (await self._opened(name)).id
+        return (await self._known()).get(name) or (await self._opened(name)).id
+
+    async def _known(self) -> dict[str, str]:
+        if self._ids is None:
+            await self._listed()
+        return self._ids or {}
+
+    async def _listed(self) -> dict[str, Collection]:
+        """All that are ours, by name."""
+        answer = await self._ask("GET", COLLECTIONS)
+        with self._sense():
+            ours = {
+                str(each["name"]): Collection(str(each["id"]), dict(each["metadata"] or {}))
+                for each in answer
+                if _is_ours(str(each["name"]))
+            }
+        self._ids = {name: each.id for name, each in ours.items()}
+        return ours
 
     async def _opened(self, name: str) -> Collection:
         """As it is now, made when it is not there."""
+        known = self._ids
         try:
             answer = await self._ask("GET", f"{COLLECTIONS}/{name}")
         except Lost:
+            self._ids = known
             made = {"name": name, "get_or_create": True, "metadata": None}
             made |= {"configuration": {"hnsw": HNSW, "embedding_function": {"type": "legacy"}}}
             answer = await self._ask("POST", COLLECTIONS, made)
         with self._sense():
             collection = Collection(str(answer["id"]), dict(answer["metadata"] or {}))
-        self._ids[name] = collection.id
+        if self._ids is not None:
+            self._ids[name] = collection.id
         return collection
 
     async def _drop(self) -> None:
-        """Experiences first: the cursor goes with them."""
-        for name in (EXPERIENCES, RULES):
+        """What is of this version. The cursor goes first: broken off, all is filled anew."""
+        for name in sorted(await self._listed(), key=lambda name: name != RULES):
             try:
                 await self._ask("DELETE", f"{COLLECTIONS}/{name}")
             except Lost:
                 pass  # nothing to drop
-        self._ids.clear()
+        self._ids, self._cursor = None, None
 
-    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, wait_s: float | None = None
+    ) -> Any:
         try:
             content = None if body is None else orjson.dumps(body)
         except orjson.JSONEncodeError as wrong:
             raise BadInput(f"memory cannot be asked that: {wrong}, was {body!r:.300}") from wrong
-        response = await self._response(method, path, content)
+        response = await self._response(method, path, content, wait_s or READ_S)
         said = response.text[:300]
         if response.status_code == httpx.codes.NOT_FOUND:
-            self._ids.clear()
+            self._ids = None
             raise Lost(f"Chroma at {self._url} has no such collection any more, ask again: {said}")
         if not response.is_success:
             raise MemoryUnavailable(f"Chroma at {self._url} answered {response.status_code} to {method} {path}: {said}")
         with self._sense():
             return orjson.loads(response.content)
 
-    async def _response(self, method: str, path: str, content: bytes | None) -> httpx.Response:
-        headers = {"content-type": "application/json"}
+    async def _response(self, method: str, path: str, content: bytes | None, wait_s: float) -> httpx.Response:
+        asked: dict[str, Any] = {"content": content, "headers": {"content-type": "application/json"}}
+        asked["timeout"] = httpx.Timeout(wait_s, connect=CONNECT_S)
         try:
             try:
-                return await self._client.request(method, path, content=content, headers=headers)
+                return await self._client.request(method, f"{self._url}{path}", **asked)
             except DROPPED:
                 # Everything asked here may be asked twice.
-                return await self._client.request(method, path, content=content, headers=headers)
+                return await self._client.request(method, f"{self._url}{path}", **asked)
         except httpx.RequestError as wrong:
             why = f"{type(wrong).__name__} {wrong}".strip()
             raise MemoryUnavailable(f"Chroma at {self._url} did not answer {method} {path}: {why}") from wrong
 
     @cached_property
     def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self._url, timeout=httpx.Timeout(READ_S, connect=CONNECT_S), trust_env=False)
+        return httpx.AsyncClient(trust_env=False)
 
     @contextmanager
     def _sense(self) -> Iterator[None]:
@@ -288,43 +530,268 @@ class ChromaMemory:
             raise MemoryUnavailable(f"Chroma at {self._url} answered nonsense: {wrong!r:.300}") from wrong
 
 
-def _closed(until: datetime) -> dict[str, Any]:
-    return {"closed_us": {"$lte": epoch_us(until)}}
+class FollowingMemory:
+    """A MemoryStore that has taken in all of its ledger before it answers. Raises MemoryUnavailable while it fills.
+
+    Whoever tells it something has written that into the ledger before: when the server is away nothing is lost, and
+    nobody is held up. `instead`: where it is asked once its server was given up."""
+
+    def __init__(self, memory: ChromaMemory, ledger: Ledger) -> None:
+        self.memory, self._ledger = memory, ledger
+        self._lock = asyncio.Lock()
+        self.is_whole = False
+        self.instead: MemoryStore | None = None
+        # After how many editions, which rules stand.
+        self._standing: tuple[int, tuple[SemanticRule, ...]] | None = None
+
+    async def mend(self) -> int:
+        """Looks whether anything is missing and takes it in; how many entries that were. Whether it can be asked is
+        tried: an index may be broken where nothing is missing."""
+        if self.is_whole:
+            async with self._lock:
+                self.is_whole = not await self._heard(self.memory.has_drifted())
+        if self.is_whole:
+            came = 0
+        else:
+            self._standing = None
+            came = await self.memory.follow(self._ledger)
+        await self._heard(self.memory.probe())
+        self.is_whole = True
+        return came
+
+    async def remember(self, one: Experience | Hindsight | PostMortem) -> None:
+        await self._told(lambda memory: memory.remember(one))
+
+    async def learn(self, rule: SemanticRule) -> None:
+        await self._told(lambda memory: memory.learn(rule))
+
+    async def similar(
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
+    ) -> tuple[tuple[Experience, float], ...]:
+        return await self._asked(lambda memory: memory.similar(conditions, until=until, limit=limit, which=which))
+
+    async def refused(
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
+    ) -> tuple[tuple[Hindsight, float], ...]:
+        return await self._asked(lambda memory: memory.refused(conditions, until=until, limit=limit, which=which))
+
+    async def count(self, *, until: datetime, which: Which = ANY) -> int:
+        """Asked every second: the server is not, as long as it is clear what it would say."""
+        if self.instead:
+            return await self.instead.count(until=until, which=which)
+        await self._caught_up()
+        known = self.memory.taken_in(until)
+        if known is not None and which == Which(symbol=which.symbol):
+            if which.symbol is not None:
+                return known.get(_pair(LIVED, which.symbol), 0)
+            return sum(count for name, count in known.items() if name.startswith(f"{LIVED}_"))
+        return await self._heard(self.memory.count(until=until, which=which))
+
+    async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
+        """Those that stand are found among all editions there ever were: once for each new one."""
+        if self.instead:
+            return await self.instead.rules(until=until)
+        await self._caught_up()
+        known = self.memory.taken_in(until)
+        if known is None:
+            return await self._heard(self.memory.rules(until=until))
+        if self._standing is None or self._standing[0] != known.get(RULES, 0):
+            self._standing = known.get(RULES, 0), await self._heard(self.memory.rules(until=until))
+        return self._standing[1]
+
+    async def _told(self, tell: Callable[[MemoryStore], Awaitable[None]]) -> None:
+        if self.instead:
+            return await tell(self.instead)
+        try:
+            await self._caught_up()
+        except MemoryUnavailable:
+            return None  # it is in the ledger, and taken in when the server is there
+
+    async def _asked(self, ask: Callable[[MemoryStore], Awaitable[T]]) -> T:
+        if self.instead:
+            return await ask(self.instead)
+        await self._caught_up()
+        return await self._heard(ask(self.memory))
+
+    async def _caught_up(self) -> None:
+        if not self.is_whole:
+            raise MemoryUnavailable("memory is being filled from the ledger")
+        async with self._lock:
+            await self._heard(self.memory.follow(self._ledger, is_sure=True))
+
+    async def _heard(self, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except MemoryUnavailable:
+            self.is_whole = False
+            raise
 
 
-def _experiences(documents: Iterable[str]) -> list[Experience]:
-    return [loads(Experience, document) for document in documents]
+async def _all(asked: Iterable[Awaitable[T]]) -> list[T]:
+    return list(await asyncio.gather(*asked))
 
 
-def _chosen(
-    point: Sequence[float], lived: Iterable[Experience], until: datetime, limit: int
-) -> tuple[tuple[Experience, float], ...]:
-    known = [(one, vector(one.conditions)) for one in lived if one.closed_at <= until]
-    return most_like(point, known, limit)
+async def _is_of(ledger: Ledger, cursor: Cursor) -> bool:
+    """The entry it came to is read once more: it is there, unless this is another ledger."""
+    last = await ledger.entries(kinds=KINDS, after=cursor.seq - 1, before=cursor.seq + 1, limit=1)
+    return [entry.id for entry in last] == [cursor.entry]
 
 
-def _of_experience(one: Experience) -> Row:
-    told = {
+def _cursor(rules: Collection | None) -> Cursor:
+    """From the start where it is not told, or not so that it can be read."""
+    told = rules.told if rules else {}
+    try:
+        counts = {str(name): int(count) for name, count in dict(orjson.loads(told["counts"])).items()}
+        return Cursor(int(told["followed"]), str(told["entry"]), counts, int(told["newest_us"]))
+    except (KeyError, TypeError, ValueError):
+        return Cursor()
+
+
+def _chosen(answers: Sequence[Near], bounds: Bounds) -> tuple[dict[str, list[str]], list[str]]:
+    """Of what is meant, all that may be among the most alike, by collection; and the collections that left out some
+    which may be too."""
+    meant = [
+        (like, near.collection, id)
+        for near in answers
+        for id, like in near.found
+        if bounds.holds(_key(id))
+    ]  # fmt: skip
+    meant.sort(reverse=True)
+    least = meant[bounds.limit - 1][0] - ROUNDING if len(meant) >= bounds.limit else -1.0
+    chosen: dict[str, list[str]] = {}
+    for like, collection, id in meant:
+        if like >= least:
+            chosen.setdefault(collection, []).append(id)
+    return chosen, [near.collection for near in answers if near.edge is not None and near.edge >= least]
+
+
+def _key(id: str) -> Key:
+    closed_us, side, regime, name = orjson.loads(id)
+    return Key(int(closed_us), side, regime, name)
+
+
+# --- How nouns are kept -----------------------------------------------------------------------------------------------
+
+
+def _memorable(entry: Entry) -> Memorable | None:
+    match entry.subject:
+        case Learned() as learned:
+            return learned.experience
+        case Hindsight() | PostMortem() | SemanticRule() as one:
+            return one
+    return None
+
+
+def _place(one: Memorable) -> str:
+    """The name of its collection."""
+    match one:
+        case Experience():
+            return _pair(LIVED, one.symbol)
+        case Hindsight():
+            return _pair(REFUSED, one.symbol)
+        case PostMortem():
+            return WRITTEN
+        case SemanticRule():
+            return RULES
+
+
+def _since_us(one: Memorable) -> int:
+    """When it was known."""
+    match one:
+        case Experience() | Hindsight():
+            return epoch_us(one.closed_at)
+        case PostMortem():
+            return epoch_us(one.written_at)
+        case SemanticRule():
+            return epoch_us(one.formed_at)
+
+
+def _pair(kind: str, symbol: Symbol) -> str:
+    """A name may hold letters, digits and a few signs: what else a pair holds is written as its number."""
+    return f"{kind}_{_spelled(symbol.base)}-{_spelled(symbol.quote)}"
+
+
+def _spelled(coin: str) -> str:
+    return re.sub(r"[^A-Z0-9]", lambda found: f"x{ord(found[0]):x}z", coin)
+
+
+def _is_ours(name: str) -> bool:
+    return name in (RULES, WRITTEN) or name.startswith((f"{LIVED}_", f"{REFUSED}_"))
+
+
+def _row(one: Memorable) -> Row:
+    """Rules and post-mortems are found by name, never by likeness: their point says nothing."""
+    document = dumps(one).decode()
+    match one:
+        case Experience() | Hindsight():
+            key = Key(epoch_us(one.closed_at), str(one.side), one.regime, one.id)
+            return Row(orjson.dumps([*key]).decode(), vector(one.conditions), _scalars(_of_lived(one)), document)
+        case PostMortem():
+            told = {"written_us": epoch_us(one.written_at), "trade_id": one.trade_id, "symbol": str(one.symbol)}
+            return Row(one.id, (1.0,), told | {"verdict": one.verdict, "by": one.by}, document)
+        case SemanticRule():
+            told = {"formed_us": epoch_us(one.formed_at), "pattern": one.pattern, "trades": one.wins + one.losses}
+            return Row(one.id, (1.0,), told | {"kind": str(one.kind), "status": str(one.status)}, document)
+
+
+def _of_lived(one: Experience | Hindsight) -> dict[str, Any]:
+    """All that is known of it, for whoever asks the server himself; the filters above need only the first few."""
+    told: dict[str, Any] = {
+        "id": one.id,
         "closed_us": epoch_us(one.closed_at),
-        "opened_us": epoch_us(one.opened_at),
         "symbol": str(one.symbol),
         "side": str(one.side),
         "regime": one.regime,
         "is_win": one.is_win,
+        "return_ratio": one.return_ratio,
+        "r_multiple": one.r_multiple,
     }
-    return Row(one.id, vector(one.conditions), told, dumps(one).decode())
+    words, numbers = one.conditions.labels, one.conditions.numbers
+    told |= {name: numbers[name] for name in numbers}
+    told |= {f"{name}_word": words[name] for name in words}
+    return told | (_of_refused(one.refused, one) if isinstance(one, Hindsight) else _of_experience(one))
 
 
-def _of_rule(rule: SemanticRule) -> Row:
-    """Found by its pattern, never by likeness: its point says nothing."""
-    told = {
-        "formed_us": epoch_us(rule.formed_at),
-        "pattern": rule.pattern,
-        "trades": len(rule.trade_ids),
-        "kind": str(rule.kind),
-        "status": str(rule.status),
+def _of_refused(one: RefusedEntry, known: Hindsight) -> dict[str, Any]:
+    return {
+        "refused_us": epoch_us(one.refused_at),
+        "timeframe": str(one.timeframe),
+        "confidence_ratio": one.confidence_ratio,
+        "guards": ", ".join(one.guards),
+        "end": str(known.end),
+        "bars": known.bars,
     }
-    return Row(rule.id, (1.0,), told, dumps(rule).decode())
+
+
+def _of_experience(one: Experience) -> dict[str, Any]:
+    return {
+        "opened_us": epoch_us(one.opened_at),
+        "trade_id": one.trade_id,
+        "decision_id": one.decision_id,
+        "timeframe": None if one.timeframe is None else str(one.timeframe),
+        "confidence_ratio": one.confidence_ratio,
+        "exit_reason": str(one.exit_reason),
+        "stop_ratio": one.stop_ratio,
+        "target_ratio": one.target_ratio,
+        "reward_risk": one.reward_risk,
+        "size_ratio": one.size_ratio,
+        "mae_ratio": one.mae_ratio,
+        "mfe_ratio": one.mfe_ratio,
+        "confluences": sum(score > 50 for score in one.factors.values()),
+        "changes": len(one.changes),
+        "model": one.model,
+        "prompt_version": one.prompt_version,
+        "is_simulated": one.is_simulated,
+    } | {f"factor_{name}": score for name, score in one.factors.items()}
+
+
+def _scalars(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is not known, and what no JSON number can say."""
+    return {
+        name: value
+        for name, value in told.items()
+        if value is not None and not (isinstance(value, float) and not isfinite(value))
+    }
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -332,7 +799,7 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     filled = 0
     for row in rows:
         size = len(row.document.encode())
-        if batch and (filled + size > MOST_BYTES or len(batch) == PAGE):
+        if batch and (filled + size > MOST_BYTES or len(batch) == MOST):
             yield batch
             batch, filled = [], 0
         batch.append(row)

@@ -12,14 +12,15 @@ from urllib.parse import urlsplit
 import httpx
 
 from ..domain.asking import WORDS, Fault, Usage
-from ..domain.decision import Prompt, Reply
+from ..domain.decision import Form, Prompt, Reply
 from ..domain.errors import InvalidSetting, ModelUnavailable
+from ..domain.hosts import LOOPBACK
 from ..logic.decide.reply import schema
+from ..logic.review import reply as review
 
 T = TypeVar("T")
 
 URL = "https://generativelanguage.googleapis.com"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NAME = re.compile(r"(?:models/|tunedModels/)?(?!.*\.\.)[\w.-]{1,100}", re.ASCII)
 MASK = "[key]"
 SAID = 200
@@ -166,6 +167,9 @@ class Gemini:
         limit_s = min(self._timeout_s, prompt.within_s or self._timeout_s)
         contents = self._contents(prompt)
         config: Any = {**self._config, "system_instruction": _writable(prompt.system) or None}
+        if prompt.form is Form.POST_MORTEM:
+            # words about figures that it is given: there is nothing to compute
+            config |= {"response_mime_type": "application/json", "response_json_schema": review.schema(), "tools": None}
         try:
             # the SDK's own limit is for each read: a server that drips would never meet it
             async with asyncio.timeout(limit_s):

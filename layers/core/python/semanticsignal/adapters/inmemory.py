@@ -5,16 +5,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from ..domain.decision import Prompt, Reply
 from ..domain.errors import LedgerConflict, LedgerUnavailable, ModelUnavailable
-from ..domain.learning import Conditions, Experience, SemanticRule
+from ..domain.learning import ANY, Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
 from ..domain.ledger import Entry
 from ..domain.market import Symbol, epoch_us
 from ..domain.trading import Portfolio
 from ..logic.decide import purse
-from ..logic.decide.recall import SCALE, most_like, vector
+from ..logic.decide.recall import SCALE, Lived, most_like, vector
 from ..logic.execute.position import empty
 from ..ports import Archive
 
@@ -162,41 +162,97 @@ class SplitArchive:
 
 
 class InMemoryMemory:
-    """An exact index: every experience is compared. Tens of thousands are fine; a vector store takes over beyond."""
+    """An exact index: everything is compared. Tens of thousands are fine; a vector store takes over beyond."""
+
+    def __init__(self) -> None:
+        self._lived: _Compared[Experience] = _Compared()
+        self._refused: _Compared[Hindsight] = _Compared()
+        self._written: dict[str, PostMortem] = {}
+        self._rules: dict[str, SemanticRule] = {}
+
+    async def remember(self, one: Experience | Hindsight | PostMortem) -> None:
+        match one:
+            case Experience():
+                self._lived.add(one)
+            case Hindsight():
+                self._refused.add(one)
+            case PostMortem():
+                self._written.setdefault(one.id, one)
+
+    async def similar(
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
+    ) -> tuple[tuple[Experience, float], ...]:
+        return self._lived.nearest(conditions, self._lived.known(until, which), limit)
+
+    async def refused(
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
+    ) -> tuple[tuple[Hindsight, float], ...]:
+        return self._refused.nearest(conditions, self._refused.known(until, which), limit)
+
+    async def count(self, *, until: datetime, which: Which = ANY) -> int:
+        return len(self._lived.known(until, which))
+
+    async def learn(self, rule: SemanticRule) -> None:
+        self._rules.setdefault(rule.id, rule)
+
+    async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
+        known = (rule for rule in self._rules.values() if rule.formed_at <= until)
+        newest = {rule.pattern: rule for rule in sorted(known, key=_edition)}
+        return tuple(newest[pattern] for pattern in sorted(newest))
+
+
+def _edition(rule: SemanticRule) -> tuple[int, datetime, str]:
+    return rule.wins + rule.losses, rule.formed_at, rule.id
+
+
+class _Compared(Generic[Lived]):
+    """Nouns, and beside each a row of what it is compared by and chosen by."""
 
     def __init__(self) -> None:
         import numpy as np
 
-        self._lived: list[Experience] = []
+        self._nouns: list[Lived] = []
         self._ids: set[str] = set()
-        # Rows up to len(_lived) are filled; the room doubles when it is full.
-        self._points = np.zeros((16, len(SCALE)))
-        self._lengths = np.ones(16)
-        self._closed_us = np.zeros(16, dtype=np.int64)
-        self._rules: dict[str, SemanticRule] = {}
+        # Rows up to len(_nouns) are filled; the room doubles when it is full.
+        self._points, self._lengths = np.zeros((16, len(SCALE))), np.ones(16)
+        # When it closed, microseconds; pair, side and regime, each a number that stands for the word.
+        self._told = np.zeros((16, 4), dtype=np.int64)
+        self._words: dict[str, int] = {}
 
-    async def remember(self, experience: Experience) -> None:
+    def add(self, one: Lived) -> None:
         import numpy as np
 
-        if experience.id in self._ids:
+        if one.id in self._ids:
             return
-        row = len(self._lived)
+        row = len(self._nouns)
         if row == len(self._points):
-            self._points = np.concatenate([self._points, np.zeros_like(self._points)])
-            self._lengths = np.concatenate([self._lengths, np.ones_like(self._lengths)])
-            self._closed_us = np.concatenate([self._closed_us, np.zeros_like(self._closed_us)])
-        self._points[row] = vector(experience.conditions)
+            self._points, self._lengths, self._told = (
+                np.concatenate([filled, np.ones_like(filled)]) for filled in (self._points, self._lengths, self._told)
+            )
+        self._points[row] = vector(one.conditions)
         self._lengths[row] = np.linalg.norm(self._points[row]) or 1.0
-        self._closed_us[row] = epoch_us(experience.closed_at)
-        self._ids.add(experience.id)
-        self._lived.append(experience)
+        told: list[str] = [str(one.symbol), str(one.side), one.regime]
+        words: list[int] = [self._words.setdefault(word, len(self._words)) for word in told]
+        self._told[row] = [epoch_us(one.closed_at), *words]
+        self._ids.add(one.id)
+        self._nouns.append(one)
 
-    async def similar(
-        self, conditions: Conditions, *, until: datetime, limit: int
-    ) -> tuple[tuple[Experience, float], ...]:
+    def known(self, until: datetime, which: Which) -> "NDArray[np.intp]":
+        """The rows of what had closed by then and is meant."""
         import numpy as np
 
-        known = np.flatnonzero(self._known(until))
+        told = self._told[: len(self._nouns)]
+        meant = told[:, 0] <= epoch_us(until)
+        if which.since is not None:
+            meant &= told[:, 0] >= epoch_us(which.since)
+        for column, word in enumerate((which.symbol, which.side, which.regime), start=1):
+            if word is not None:
+                meant &= told[:, column] == self._words.get(str(word), -1)
+        return np.flatnonzero(meant)
+
+    def nearest(self, conditions: Conditions, known: "NDArray[np.intp]", limit: int) -> tuple[tuple[Lived, float], ...]:
+        import numpy as np
+
         if not len(known) or limit <= 0:
             return ()
         point = vector(conditions)
@@ -204,28 +260,8 @@ class InMemoryMemory:
         if len(known) > limit:
             # All that may reach the last place: exact likeness and ids settle it, not how numpy rounds.
             known = known[likeness >= np.partition(likeness, -limit)[-limit] - ROUNDING]
-        lived = [self._lived[row] for row in known]
-        return most_like(point, zip(lived, self._points[known].tolist(), strict=True), limit)
-
-    async def count(self, *, until: datetime) -> int:
-        import numpy as np
-
-        return int(np.count_nonzero(self._known(until)))
-
-    def _known(self, until: datetime) -> "NDArray[np.bool_]":
-        return self._closed_us[: len(self._lived)] <= epoch_us(until)
-
-    async def learn(self, rule: SemanticRule) -> None:
-        self._rules.setdefault(rule.id, rule)
-
-    async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
-        newest: dict[str, SemanticRule] = {}
-        for rule in self._rules.values():
-            if rule.formed_at <= until:
-                standing = newest.get(rule.pattern)
-                if standing is None or len(standing.trade_ids) < len(rule.trade_ids):
-                    newest[rule.pattern] = rule
-        return tuple(newest[name] for name in sorted(newest))
+        nouns = [self._nouns[row] for row in known]
+        return most_like(point, zip(nouns, self._points[known].tolist(), strict=True), limit)
 
 
 class InMemoryNotifier:

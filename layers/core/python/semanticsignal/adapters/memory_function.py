@@ -9,7 +9,7 @@ import orjson
 
 from ..codec import decode, plain
 from ..domain.errors import MemoryUnavailable
-from ..domain.learning import Conditions, Experience, SemanticRule
+from ..domain.learning import ANY, Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
 
 T = TypeVar("T")
 
@@ -24,23 +24,31 @@ class MemoryFunction:
     def __init__(self, name: str, *, endpoint_url: str | None = None) -> None:
         self._name, self._endpoint_url = name, endpoint_url
 
-    async def remember(self, experience: Experience) -> None:
+    async def remember(self, one: Experience | Hindsight | PostMortem) -> None:
         """The function reads it from the ledger, where it stands first; this only says that it must be in now."""
-        await self._asked("remember", id=experience.id)
+        await self._asked("remember", id=one.id, kind=type(one).__name__)
 
     async def learn(self, rule: SemanticRule) -> None:
         await self._asked("learn", id=rule.id)
 
     async def similar(
-        self, conditions: Conditions, *, until: datetime, limit: int
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
     ) -> tuple[tuple[Experience, float], ...]:
         if limit <= 0:
             return ()
-        found = await self._asked("similar", "found", conditions=conditions, until=until, limit=limit)
+        found = await self._asked("similar", "found", conditions=conditions, until=until, limit=limit, which=which)
         return self._read(tuple[tuple[Experience, float], ...], found)
 
-    async def count(self, *, until: datetime) -> int:
-        return self._read(int, await self._asked("count", "count", until=until))
+    async def refused(
+        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
+    ) -> tuple[tuple[Hindsight, float], ...]:
+        if limit <= 0:
+            return ()
+        found = await self._asked("refused", "found", conditions=conditions, until=until, limit=limit, which=which)
+        return self._read(tuple[tuple[Hindsight, float], ...], found)
+
+    async def count(self, *, until: datetime, which: Which = ANY) -> int:
+        return self._read(int, await self._asked("count", "count", until=until, which=which))
 
     async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
         return self._read(tuple[SemanticRule, ...], await self._asked("rules", "rules", until=until))

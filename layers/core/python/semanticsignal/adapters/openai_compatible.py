@@ -10,19 +10,17 @@ from datetime import UTC
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from time import perf_counter
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
 
 from ..domain.asking import WORDS, Fault, Usage
-from ..domain.decision import Prompt, Reply
+from ..domain.decision import Form, Prompt, Reply
 from ..domain.errors import ModelUnavailable
+from ..domain.hosts import LOOPBACK
 from ..domain.market import exact
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-NONE: Mapping[str, str] = MappingProxyType({})
 NO_KEY = "none"
 SAID, SHOWN = 200, 80
 # An answer that says more is no answer about tokens, money or time; one that is longer is none at all.
@@ -119,7 +117,7 @@ class OpenAICompatible:
 
     `auth` goes along with every request, to sign or to pay; a ModelUnavailable that it raises comes out as it is.
     `paid`: US dollars that the last call took, where somebody knows better than the server, None: unknown.
-    `form`: what the server is told of the reply's form: its JSON schema, that it is JSON, or nothing.
+    `form`: what the server is told of the reply's form: its JSON schema, or nothing.
     `reasoning`: how hard it shall think, in the server's own word; empty: not told."""
 
     def __init__(
@@ -135,8 +133,7 @@ class OpenAICompatible:
         reasoning: str = "",
         max_output_tokens: int | None = None,
         temperature: float | None = 0,
-        headers: Mapping[str, str] = NONE,
-        form: Literal["schema", "json", "none"] = "none",
+        form: Literal["schema", "none"] = "none",
         paid: Callable[[], Decimal | None] | None = None,
     ) -> None:
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient, omit
@@ -149,7 +146,8 @@ class OpenAICompatible:
         between = rb"(?:\s|\\[nrt])*"
         letters = (re.escape(bytes([letter])) for letter in key.encode())
         self._spelled = re.compile(between.join(letters), re.IGNORECASE) if key != NO_KEY else None
-        self._asked = {"temperature": temperature, "max_tokens": max_output_tokens} | _formed(form)
+        self._asked = {"temperature": temperature, "max_tokens": max_output_tokens}
+        self._formed = {asked: _formed(form, asked) for asked in Form}
         self._extra = _reasoned(provider, reasoning)
         # the SDK would tell every server what the environment holds for OpenAI; what is not packed does not explode
         own: Any = {
@@ -171,7 +169,7 @@ class OpenAICompatible:
             api_key=key,
             timeout=timeout_s,
             max_retries=0,
-            default_headers=own | dict(headers),
+            default_headers=own,
             http_client=client,
         )
 
@@ -196,7 +194,7 @@ class OpenAICompatible:
 
         limit_s = min(self._timeout_s, prompt.within_s or self._timeout_s)
         asked: Any = {name: value for name, value in self._asked.items() if value is not None}
-        asked |= {"model": self.model, "messages": self._messages(prompt)}
+        asked |= {"model": self.model, "messages": self._messages(prompt)} | self._formed[prompt.form]
         try:
             # the SDK's own timeout is for each read: a server that drips would never meet it
             async with asyncio.timeout(limit_s):
@@ -281,14 +279,14 @@ def _place(base_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
-def _formed(form: str) -> dict[str, Any]:
+def _formed(form: str, asked: Form) -> dict[str, Any]:
     if form == "none":
         return {}
-    if form == "json":
-        return {"response_format": {"type": "json_object"}}
-    from ..logic.decide.reply import schema
+    from ..logic.decide import reply as decision
+    from ..logic.review import reply as review
 
-    said = {"name": "decision", "strict": True, "schema": schema()}
+    name, schema = ("post_mortem", review.schema()) if asked is Form.POST_MORTEM else ("decision", decision.schema())
+    said = {"name": name, "strict": True, "schema": schema}
     return {"response_format": {"type": "json_schema", "json_schema": said}}
 
 

@@ -1,5 +1,6 @@
 """Ledger and outbox in one SQLite file, purse in another: one transaction a write, durable when the call returns."""
 
+import asyncio
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ..codec import FACTS, SUBJECTS, dumps, loads
@@ -53,8 +55,12 @@ class _File:
     def close(self) -> None:
         self._db.close()
 
-    def _connect(self, where: Path | str, *, uri: bool = False) -> None:
-        self._db = sqlite3.connect(where, isolation_level=None, timeout=PATIENCE_S, cached_statements=256, uri=uri)
+    def _connect(self, where: Path | str, *, uri: bool = False, is_shared: bool = False) -> None:
+        """`is_shared`: among threads that take turns."""
+        self._db = sqlite3.connect(
+            where, isolation_level=None, timeout=PATIENCE_S, cached_statements=256, uri=uri,
+            check_same_thread=not is_shared,
+        )  # fmt: skip
 
     @contextmanager
     def _opening(self) -> Iterator[None]:
@@ -226,22 +232,35 @@ class SqliteLedger(_File):
 
 
 class SqlitePurse(_File):
-    """Shared by every process that opens the file. Raises BadInput for what is no name or no sum, LedgerUnavailable
-    when something is settled that was never set aside."""
+    """Shared by every process that opens the file; while another writes, nobody waits but who asks. Raises BadInput for
+    what is no name or no sum, LedgerUnavailable when something is settled that was never set aside."""
 
     _what = "purse"
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        self._turn = Lock()
         with self._opening():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connect(path)
+            self._connect(path, is_shared=True)
             self._db.executescript(PURSE_SCHEMA)
 
     async def reserve(self, id: str, usd: Decimal, limits: Mapping[str, Decimal]) -> bool:
         purse.check_names((id, *limits))
         purse.check_sums((usd, *limits.values()))
-        with self._writing():
+        return await asyncio.to_thread(self._reserve, id, usd, limits)
+
+    async def settle(self, id: str, usd: Decimal) -> None:
+        purse.check_names((id,))
+        purse.check_sums((usd,))
+        await asyncio.to_thread(self._settle, id, usd)
+
+    async def spent(self, account: str) -> Decimal:
+        purse.check_names((account,))
+        return await asyncio.to_thread(self._spent, account)
+
+    def _reserve(self, id: str, usd: Decimal, limits: Mapping[str, Decimal]) -> bool:
+        with self._turn, self._writing():
             if self._db.execute("SELECT 1 FROM reservations WHERE id = ?", (id,)).fetchone():
                 return True
             after = purse.set_aside({account: self._held(account) for account in limits}, usd, limits)
@@ -252,10 +271,8 @@ class SqlitePurse(_File):
             self._hold(after)
             return True
 
-    async def settle(self, id: str, usd: Decimal) -> None:
-        purse.check_names((id,))
-        purse.check_sums((usd,))
-        with self._writing():
+    def _settle(self, id: str, usd: Decimal) -> None:
+        with self._turn, self._writing():
             found = self._db.execute("SELECT usd, settled_usd FROM reservations WHERE id = ?", (id,)).fetchone()
             if found is None:
                 raise LedgerUnavailable(f"nothing was set aside under {id!r}, was settled with {usd}")
@@ -267,9 +284,8 @@ class SqlitePurse(_File):
             self._db.execute("UPDATE reservations SET settled_usd = ? WHERE id = ?", (str(usd), id))
             self._hold(purse.settled(held, purse.stored(reserved, id), usd))
 
-    async def spent(self, account: str) -> Decimal:
-        purse.check_names((account,))
-        with self._reading():
+    def _spent(self, account: str) -> Decimal:
+        with self._turn, self._reading():
             return self._held(account)
 
     def _held(self, account: str) -> Decimal:

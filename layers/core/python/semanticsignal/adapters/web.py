@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from .. import __version__
 from ..domain.errors import Unavailable
+from ..domain.hosts import LOOPBACK
 
 T = TypeVar("T")
 
@@ -20,7 +21,6 @@ T = TypeVar("T")
 AGENT = {"user-agent": f"SemanticSignal/{__version__}", "accept-encoding": "gzip"}
 GZIP = 31
 NONE: Mapping[str, str] = MappingProxyType({})
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 REDIRECTS, SAID, FAULTS = 3, 160, 100
 
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import httpx2
 
 from ..domain.asking import Fault, Usage
-from ..domain.errors import InvalidSetting, ModelUnavailable, Unavailable
+from ..domain.errors import InvalidSetting, ModelUnavailable
+from ..domain.hosts import LOOPBACK
 from ..domain.payment import Terms
 from ..logic.decide.payment import authorized, chosen, complaint, demanded, paid, typed_data
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 KEY = re.compile(r"(?:0[xX])?([0-9a-fA-F]{64})")
 # secp256k1 has so many points: a key is below.
 ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
@@ -43,8 +43,8 @@ class X402(httpx2.Auth):
     """Asks unpaid; pays what a 402 demands if the terms allow it, by one signature; asks once more.
 
     From the moment a signature is handed over it counts as spent: the server may have it settled until it expires,
-    whatever it answers. `reserve` is asked for the exact sum before anything is signed. Raises ModelUnavailable, and
-    InvalidSetting for a key that is none. The key is in no message, representation or copy."""
+    whatever it answers. Raises ModelUnavailable, and InvalidSetting for a key that is none. The key is in no message,
+    representation or copy."""
 
     def __init__(
         self,
@@ -53,11 +53,10 @@ class X402(httpx2.Auth):
         clock: Callable[[], datetime],
         nonce: Callable[[], bytes] = lambda: secrets.token_bytes(NONCE_BYTES),
         *,
-        reserve: Callable[[Decimal], Awaitable[bool]] | None = None,
         pause_s: float = 1,
     ) -> None:
         self._account = _wallet(wallet_key)
-        self._terms, self._clock, self._nonce, self._reserve, self._pause_s = terms, clock, nonce, reserve, pause_s
+        self._terms, self._clock, self._nonce, self._pause_s = terms, clock, nonce, pause_s
         self._used: set[bytes] = set()
 
     @property
@@ -99,16 +98,8 @@ class X402(httpx2.Auth):
         account = await asyncio.to_thread(self._account)
         authorization = authorized(demand, self._terms, account.address, self._clock(), nonce)
         usd = authorization.asset.usd(authorization.units)
-        if not await self._is_affordable(usd):
-            raise ModelUnavailable(f"no money left for it today, the price is {usd} USD", Fault.BUDGET)
         signed = account.sign_typed_data(full_message=typed_data(authorization))
         return Payment(*paid(demand, authorization, bytes(signed.signature)), usd)
-
-    async def _is_affordable(self, usd: Decimal) -> bool:
-        try:
-            return self._reserve is None or await self._reserve(usd)
-        except Unavailable as wrong:
-            raise ModelUnavailable(f"nobody can say whether there is money left, {wrong}", Fault.BUDGET) from wrong
 
     def _fresh(self) -> bytes:
         nonce = self._nonce()

@@ -60,8 +60,9 @@ class Usage:
 class Attempt:
     """One question to one model. `asked_at`: real time, also in a simulated market, for money is real.
 
-    `fault` is None for an answer that could be used. `said`: why not, in one line; `text`: the words that made no
-    decision, as they came but for their length."""
+    `model`: as it was asked for; `served`: as the server called itself, where it said something else. `fault` is None
+    for an answer that could be used. `said`: why not, in one line; `text`: the words that made no decision, as they
+    came but for their length."""
 
     provider: str
     model: str
@@ -71,3 +72,4 @@ class Attempt:
     fault: Fault | None = None
     said: str = ""
     text: str = ""
+    served: str = ""

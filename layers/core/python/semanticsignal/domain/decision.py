@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from .analysis import Snapshot
 from .asking import Attempt, Usage
-from .learning import Conditions, Recalled, SemanticRule
+from .learning import Conditions, Hindsight, PostMortem, Recalled, Reflection, SemanticRule
 from .market import MarketKind, Symbol, Timeframe
 from .trading import Portfolio, Record
 
@@ -18,6 +18,13 @@ class Action(StrEnum):
     HOLD = "HOLD"
     CLOSE = "CLOSE"
     UPDATE = "UPDATE"
+
+
+class Form(StrEnum):
+    """What a prompt asks for."""
+
+    DECISION = "decision"
+    POST_MORTEM = "post-mortem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Prompt:
 
     `caption` goes with the image and only with it: who cannot see is not told of a picture. `turns` follow the user's
     words, oldest first. A reply is checked against `price`, quote per base, and `kind`; no price: not at all.
-    `within_s`: the time for a whole answer, where whoever asks sets one."""
+    `within_s`: the time for a whole answer, where whoever asks sets one. `form`: of the answer."""
 
     id: str
     version: str
@@ -46,6 +53,7 @@ class Prompt:
     price: Decimal | None = None
     kind: MarketKind = MarketKind.SPOT
     within_s: float | None = None
+    form: Form = Form.DECISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +152,8 @@ class Decision:
     """The Signal after the guards. `action` is what will be done: HOLD when refused, with the refusals kept.
 
     `prompt_sha256` and `snapshot_sha256` seal what was asked and seen; `recalled` names the experiences shown.
-    `conditions` are frozen here, so that what is remembered later is what was known now. `attempts`: every question
+    `conditions` are frozen here, so that what is remembered later is what was known now. `size_factor`: what experience
+    leaves of an entry's size, 0…1. `attempts`: every question
     to a model, oldest first; `mismatches`: what the one that answered got wrong of the figures it was shown."""
 
     id: str
@@ -171,12 +180,26 @@ class Decision:
     notes: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     mismatches: tuple[Mismatch, ...] = ()
+    size_factor: float = 1.0
+
+    @property
+    def decider(self) -> str | None:
+        """Who answered, by the name they were asked under: what a server calls itself is its own affair."""
+        return decider(self.attempts, self.model)
+
+
+def decider(attempts: tuple[Attempt, ...], model: str | None) -> str | None:
+    """Of the attempts behind an answer, or who gave it without any."""
+    answered = attempts[-1] if attempts and attempts[-1].fault is None else None
+    return f"{answered.model} at {answered.provider}" if answered else model
 
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """All that a prompt is made of. `price_tick` fixes its decimals. `stored` counts every experience there is; None:
-    memory did not answer, and nothing was recalled. `record`: of the newest closed trades; `chart`: a PNG."""
+    """All that a prompt is made of. `price_tick` fixes its decimals. `stored`: how many experiences there were to
+    choose from, of this pair alone where `is_own`; None: memory did not answer, and nothing was recalled. `recalled` is
+    shown, `neighbors` are all that were alike, best first; `refused`: refused entries that were, with their likeness.
+    `record`: of the newest closed trades; `chart`: a PNG."""
 
     snapshot: Snapshot
     portfolio: Portfolio
@@ -188,3 +211,9 @@ class Briefing:
     last: Decision | None = None
     record: Record | None = None
     chart: bytes | None = None
+    conditions: Conditions | None = None
+    neighbors: tuple[Recalled, ...] = ()
+    is_own: bool = False
+    refused: tuple[tuple[Hindsight, float], ...] = ()
+    post_mortems: tuple[PostMortem, ...] = ()
+    reflection: Reflection | None = None

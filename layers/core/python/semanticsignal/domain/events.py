@@ -153,6 +153,28 @@ class RuleFormed(OfAll):
     __slots__ = ()
 
 
+class Reflected(OfAll):
+    """What all closed trades say together was reckoned anew."""
+
+    __slots__ = ()
+
+
+class PostMortemWritten(OfPair):
+    __slots__ = ()
+
+
+class EntryRefused(OfPair):
+    """An entry was wanted and refused: what comes of it will be looked at."""
+
+    __slots__ = ()
+
+
+class RefusalJudged(OfPair):
+    """It is known what a refused entry would have come to."""
+
+    __slots__ = ()
+
+
 class NewsGathered(OfAll):
     __slots__ = ()
 
@@ -164,5 +186,6 @@ class ContextGathered(OfAll):
 Fact = (
     CandleClosed | AnalysisRequested | MinutePassed | QuarterPassed | HourPassed | CandleMissed | MarketCollected
     | MarketAnalysed | DecisionMade | OrderPlaced | OrderExpired | PositionOpened | PositionUpdated | PositionClosed
-    | EquityMarked | LessonLearned | RuleFormed | NewsGathered | ContextGathered
+    | EquityMarked | LessonLearned | RuleFormed | Reflected | PostMortemWritten | EntryRefused | RefusalJudged
+    | NewsGathered | ContextGathered
 )  # fmt: skip

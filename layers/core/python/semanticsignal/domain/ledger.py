@@ -6,6 +6,7 @@ from .decision import Decision, Refusal
 from .events import (
     CandleMissed,
     DecisionMade,
+    EntryRefused,
     EquityMarked,
     LessonLearned,
     OrderExpired,
@@ -13,9 +14,12 @@ from .events import (
     PositionClosed,
     PositionOpened,
     PositionUpdated,
+    PostMortemWritten,
+    Reflected,
+    RefusalJudged,
     RuleFormed,
 )
-from .learning import Experience, Lesson, SemanticRule
+from .learning import Experience, Hindsight, Lesson, PostMortem, Reflection, RefusedEntry, SemanticRule
 from .trading import EquityPoint, Fill, Order, Position, Trade
 
 
@@ -61,9 +65,12 @@ class Learned:
 
 LedgerFact = (
     CandleMissed | DecisionMade | OrderPlaced | OrderExpired | PositionOpened | PositionUpdated | PositionClosed
-    | EquityMarked | LessonLearned | RuleFormed
+    | EquityMarked | LessonLearned | RuleFormed | Reflected | PostMortemWritten | EntryRefused | RefusalJudged
 )  # fmt: skip
-Subject = Refusal | Decision | Order | Expiry | Opening | Amendment | Closing | EquityPoint | Learned | SemanticRule
+Subject = (
+    Refusal | Decision | Order | Expiry | Opening | Amendment | Closing | EquityPoint | Learned | SemanticRule
+    | Reflection | PostMortem | RefusedEntry | Hindsight
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

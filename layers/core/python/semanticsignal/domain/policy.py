@@ -41,21 +41,26 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """How the past is recalled and when it is reflected upon."""
+    """How the past is recalled and when it is reflected upon. `k` are shown, `neighbors` are counted."""
 
+    is_used: bool = True
     k: int = 5
+    neighbors: int = 20
+    pool_below: int = 1000
     similarity_weight: float = 0.7
     half_life_days: float = 90.0
     reflect_every: int = 10
     min_wins: int = 5
     min_losses: int = 3
     penalty_ratio: float = 0.10
+    hindsight_bars: int = 42
+    store: Literal["chroma", "embedded"] = "chroma"
 
 
 Provider = Literal["analyst", "google", "openrouter", "blockrun", "local", "openai_compatible", "all"]
 LOCAL, SEEING = ("local", "openai_compatible"), ("google", "openrouter", "all")
 # The versions of the prompt that there are: logic/decide/prompts/methods.toml.
-Version = Literal["trader_v3", "trader_v3_debate"]
+Version = Literal["trader_v4", "trader_v4_debate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Model:
     max_output_tokens: int = 8192
     has_chart: bool = True
     local_has_vision: bool = False
-    prompts: tuple[Version, ...] = ("trader_v3",)
+    prompts: tuple[Version, ...] = ("trader_v4",)
     prompt_tokens: int = 12_000
 
     @property

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .. import __version__
+from .. import __version__, wiring
 from ..codec import dumps
 from ..domain.analysis import Snapshot
 from ..domain.collected import Market
@@ -31,17 +31,20 @@ from ..domain.errors import (
     SemanticSignalError,
     Unavailable,
 )
-from ..domain.learning import SemanticRule
+from ..domain.learning import Hindsight, PassageKind, PostMortem, Reflection, RefusedEntry, SemanticRule, Which
 from ..domain.ledger import Amendment, Entry, Learned, Opening
 from ..domain.market import Symbol
 from ..domain.news import News
-from ..domain.trading import Position
-from ..logic.show import costs, surroundings, views
-from ..ports import Purse, Sockets
+from ..domain.trading import Position, Side
+from ..logic.show import costs, learned, surroundings, views
+from ..logic.show.worked import WorkedView
+from ..ports import Ledger, Purse, Sockets
 from ..stages.context import keys_before as contexts_before
 from ..stages.news import keys_before as news_before
 from .costs import Caps, budget
 from .figures import Figures
+from .library import Library
+from .questions import Question, what_worked
 
 T = TypeVar("T")
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -80,6 +83,16 @@ class Room(Protocol):
 class AnalysisWanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
     symbol: str
+
+
+class Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    symbol: str | None = None
+    side: Side | None = None
+    regime: str | None = None
+    during: str | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
 
 
 def said(content: Any, status: int = 200) -> Response:
@@ -265,6 +278,40 @@ def _learned(api: FastAPI, room: Room) -> None:
         order: Literal["asc", "desc"] = "desc", limit: Limit = 100,
     ) -> Response:  # fmt: skip
         return said(views.Experiences(await _experiences(room, query, (sort, order), limit)))
+
+    shelf = Library(room.on.ledger, wiring.meanings())
+
+    @api.get("/api/search", response_model=learned.FoundViews)
+    async def search(words: str, kind: PassageKind | None = None, limit: Limit = 20) -> Response:
+        """Insights, rules and post-mortems by what they mean."""
+        kinds = (kind,) if kind else tuple(PassageKind)
+        told = await shelf.search(words, until=room.on.clock.now(), limit=limit, kinds=kinds)
+        return said(learned.FoundViews(tuple(learned.found(*one) for one in told)))
+
+    @api.get("/api/worked", response_model=WorkedView)
+    async def worked(asked: Annotated[Asked, Query()]) -> Response:
+        """What worked: of the trades that are all of this. `during`: a word of a regime; its newest time is meant."""
+        which = Which(Symbol.parse(asked.symbol) if asked.symbol else None, asked.side, asked.regime, asked.since)
+        question = Question(which, asked.until or room.on.clock.now(), asked.during)
+        return said(await what_worked(room.on.ledger, question))
+
+    @api.get("/api/hindsights", response_model=learned.HindsightViews)
+    async def hindsights(limit: Limit = 100) -> Response:
+        """Refused entries, newest first, each with what it would have come to as far as that is known."""
+        return said(learned.HindsightViews(await _hindsights(room.on.ledger, limit)))
+
+    @api.get("/api/post-mortems", response_model=learned.PostMortemViews)
+    async def post_mortems(limit: Limit = 100) -> Response:
+        told = await room.on.ledger.entries(kinds=("PostMortemWritten",), limit=limit, newest_first=True)
+        found = (learned.post_mortem(one) for entry in told if isinstance(one := entry.subject, PostMortem))
+        return said(learned.PostMortemViews(tuple(found)))
+
+    @api.get("/api/reflection", response_model=learned.ReflectionView)
+    async def reflection() -> Response:
+        """The last one: what all trades say together, thresholds that experience moved, and every rule."""
+        told = await room.on.ledger.entries(kinds=("Reflected",), limit=1, newest_first=True)
+        last = told[0].subject if told else None
+        return said(learned.reflection(last if isinstance(last, Reflection) else None))
 
     @api.get("/api/rules", response_model=views.Rules)
     async def rules(limit: Limit = 100) -> Response:
@@ -470,6 +517,17 @@ async def _experiences(room: Room, query: str, order: tuple[str, str], limit: in
         "outcome": lambda one: (one.is_win, one.id),
     }
     return tuple(sorted(shown, key=keys[order[0]], reverse=order[1] == "desc")[:limit])
+
+
+async def _hindsights(ledger: Ledger, limit: int) -> tuple[learned.HindsightView, ...]:
+    refused = await ledger.entries(kinds=("EntryRefused",), limit=limit, newest_first=True)
+    found = []
+    for entry in refused:
+        known = await ledger.entry(f"RefusalJudged:{entry.fact.id}#hindsight")
+        subject = known.subject if known else entry.subject
+        if isinstance(subject, RefusedEntry | Hindsight):
+            found.append(learned.hindsight(subject))
+    return tuple(found)
 
 
 async def _likeness(decision: Decision, limit: int, on: Sockets) -> dict[str, float]:

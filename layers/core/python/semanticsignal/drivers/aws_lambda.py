@@ -1,6 +1,6 @@
 """The Lambda crank: an envelope in, one stage of the table, the facts it tells back on the bus."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,9 +10,11 @@ import orjson
 
 from .. import wiring
 from ..codec import load_fact
+from ..domain.asking import Attempt
 from ..domain.decision import Decision
 from ..domain.errors import BadInput, Unavailable
-from ..domain.events import Fact, MarketAnalysed, MinutePassed
+from ..domain.events import Fact, LessonLearned, MarketAnalysed, MinutePassed
+from ..domain.learning import PostMortem
 from ..domain.ledger import Entry
 from ..domain.market import Timeframe
 from ..logic.decide import judge
@@ -93,6 +95,11 @@ class Function(Container):
                 self.metrics.add_metric("DrawdownRatio", "None", max(0.0, float(1 - portfolio.equity_quote / peak)))
             elif isinstance(fact, MarketAnalysed):
                 await self._decided(await on.ledger.entry(f"DecisionMade:{fact.id}"), on)
+            elif isinstance(fact, LessonLearned) and self.stage.name == "review":
+                written = await on.ledger.entry(f"PostMortemWritten:{fact.id}#post-mortem")
+                told = written.subject if written else None
+                if isinstance(told, PostMortem) and on.clock.now() - told.written_at <= JUST_MADE:
+                    self._spent(told.attempts)
         except (Unavailable, BadInput) as wrong:
             self.log.warning("not measured: %s", wrong)
 
@@ -101,14 +108,17 @@ class Function(Container):
         made = entry.subject if entry else None
         if not isinstance(made, Decision) or on.clock.now() - made.decided_at > JUST_MADE:
             return
-        # of all that were asked, whoever answered in the end
-        told = [attempt.usage.cost_usd for attempt in made.attempts if attempt.usage.cost_usd is not None]
-        if told:
-            self.metrics.add_metric("ModelSpendUsd", "None", float(sum(told)))
+        self._spent(made.attempts)
         if judge.FORGETFUL in made.notes:
             self.metrics.add_metric("DecisionsWithoutMemory", "Count", 1)
         if not made.is_forced:
             self.metrics.add_metric("DecisionMade", "Count", 1)
+
+    def _spent(self, attempts: Iterable[Attempt]) -> None:
+        """By all that were asked, whoever answered in the end."""
+        told = [attempt.usage.cost_usd for attempt in attempts if attempt.usage.cost_usd is not None]
+        if told:
+            self.metrics.add_metric("ModelSpendUsd", "None", float(sum(told)))
 
     @cached_property
     def on(self) -> Sockets:

@@ -9,15 +9,16 @@ from typing import Any
 from .. import wiring
 from ..codec import dumps, loads, plain
 from ..domain.errors import BadInput, MemoryUnavailable, Missing
-from ..domain.learning import Conditions, Experience, SemanticRule
+from ..domain.learning import Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
 from .container import Container
 
 # What can be asked, and what each question brings. `remember` and `learn` name what the ledger holds already.
 ASKS: dict[str, dict[str, Any]] = {
-    "similar": {"conditions": Conditions, "until": datetime, "limit": int},
-    "count": {"until": datetime},
+    "similar": {"conditions": Conditions, "until": datetime, "limit": int, "which": Which},
+    "refused": {"conditions": Conditions, "until": datetime, "limit": int, "which": Which},
+    "count": {"until": datetime, "which": Which},
     "rules": {"until": datetime},
-    "remember": {"id": str},
+    "remember": {"id": str, "kind": str},
     "learn": {"id": str},
     "rebuild": {},
     "heartbeat": {},
@@ -25,6 +26,7 @@ ASKS: dict[str, dict[str, Any]] = {
 # A thousand experiences are 2 MB; Lambda returns 6 MB at most. Rules of 100,000 trades reach it.
 MOST_RECALLED, MOST_BYTES = 1000, 6_000_000
 LONGEST_ID = 1000
+REMEMBERED = {kind.__name__: kind for kind in (Experience, Hindsight, PostMortem)}
 
 
 def serve(room: Callable[[], wiring.MemoryRoom] = wiring.memory_room) -> "MemoryDesk":
@@ -47,7 +49,7 @@ class MemoryDesk(Container):
                 raise MemoryUnavailable(f"an answer has at most {MOST_BYTES} bytes, {ask} was {size}")
             return answer
 
-    async def _answered(self, ask: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    async def _answered(self, ask: str, given: dict[str, Any]) -> dict[str, Any]:
         ledger, memory = self.room
         if ask == "heartbeat":
             return {"heartbeat": await memory.heartbeat()}
@@ -58,14 +60,14 @@ class MemoryDesk(Container):
         followed = await memory.follow(ledger)
         self.log.info("%s, after %d new of the ledger", ask, followed)
         match ask:
-            case "similar":
-                found = await memory.similar(given["conditions"], until=given["until"], limit=given["limit"])
+            case "similar" | "refused":
+                found: Any = await getattr(memory, ask)(given.pop("conditions"), **given)
                 return {"found": [[plain(one), likeness] for one, likeness in found]}
             case "count":
-                return {"count": await memory.count(until=given["until"])}
+                return {"count": await memory.count(**given)}
             case "rules":
-                return {"rules": plain(await memory.rules(until=given["until"]))}
-        kind = Experience if ask == "remember" else SemanticRule
+                return {"rules": plain(await memory.rules(**given))}
+        kind = REMEMBERED[given["kind"]] if ask == "remember" else SemanticRule
         if not await memory.holds(kind, given["id"]):
             raise Missing(f"the ledger has not learned the {kind.__name__} {given['id']}")
         return {"holds": given["id"]}
@@ -88,7 +90,9 @@ def asked(event: Any) -> tuple[str, dict[str, Any]]:
     except TypeError as wrong:
         raise BadInput(f"{ask} takes what JSON can say: {wrong}, was {_short(event)}") from wrong
     if not 0 <= given.get("limit", 0) <= MOST_RECALLED:
-        raise BadInput(f"similar recalls 0 to {MOST_RECALLED}, was {given['limit']}")
+        raise BadInput(f"{ask} recalls 0 to {MOST_RECALLED}, was {given['limit']}")
+    if given.get("kind", "Experience") not in REMEMBERED:
+        raise BadInput(f"remembered is one of {', '.join(REMEMBERED)}, was {_short(event)}")
     if len(given.get("id", "")) > LONGEST_ID:
         raise BadInput(f"an id has at most {LONGEST_ID} characters, was {_short(event)}")
     return ask, given

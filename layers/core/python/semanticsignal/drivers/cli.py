@@ -16,9 +16,11 @@ import typer
 from .. import __version__
 from ..codec import plain
 from ..domain.errors import AlreadyRunning, BadInput, SemanticSignalError, Unavailable
-from ..domain.market import Timeframe
+from ..domain.learning import PassageKind, Which
+from ..domain.market import Symbol, Timeframe
 from ..domain.policy import Provider, Settings
-from ..settings import Sourced, load, rows
+from ..domain.trading import Side
+from ..settings import Sourced, load, passed_over, rows
 
 cli = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -33,6 +35,7 @@ Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and 
 
 # Fewer bars are there before anybody looks.
 WORTH_A_BAR = 1_000
+FOREVER = "2100-01-01"
 # Columns, more than a table has.
 UNBOUNDED = 10_000
 # Without a terminal, of a long past.
@@ -58,7 +61,7 @@ def _plainly() -> Iterator[None]:
     except UsageError as wrong:
         _fail(f"{wrong.format_message().rstrip('.')}; `semsig --help` says what there is", 2)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; with the same --home the same command goes on from here", 1)
+        _fail("interrupted; what was done with a --home stands, and the same command goes on from there", 1)
     except OSError as wrong:
         _fail(f"{wrong.strerror or wrong}, was {wrong.filename or 'no file'}", 1)
 
@@ -111,12 +114,18 @@ def run(
     sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
     settings = _pairs(sourced, market, symbols)
     _logged()
+    _warn_of_dotenv()
     doctor_models.check(settings, is_live=market == "live")
     if market == "live":
         _reach(settings)
         if line := doctor_models.decides(settings):
             logging.getLogger("semsig").info("%s", line)
     asyncio.run(_run(host, settings, (market, speed), yes=yes))
+
+
+def _warn_of_dotenv() -> None:
+    for line in passed_over():
+        typer.echo(f"semsig: {one_line(line)}", err=True)
 
 
 def _logged() -> None:
@@ -238,18 +247,79 @@ cli.add_typer(memory, name="memory")
 
 @memory.command()
 def rebuild(
+    home: Home = None,
     is_remote: Remote = False,
 ) -> None:
-    """Throws the index away and reads the ledger again. A local instance does so at each start.
+    """Throws the index away and reads the ledger again; of a home that is not running, or of the deployment.
 
-    Example: semsig memory rebuild --remote"""
-    from . import remote
+    Example: semsig memory rebuild --home ~/semsig"""
+    from . import keeper, remote
 
-    if not is_remote:
-        typer.echo("a local instance keeps its memory in the process and reads the ledger at each start: nothing to do")
+    settings = load({"home": home}).settings
+    if not is_remote and settings.memory.store == "embedded":
+        typer.echo("this memory is kept in the process and reads the ledger at each start: nothing to do")
         return
-    count = asyncio.run(remote.rebuild_deployed(load().settings))
+    count = asyncio.run(remote.rebuild_deployed(settings) if is_remote else keeper.rebuilt(settings))
     typer.echo(f"memory holds {count} experiences, as the ledger does")
+
+
+@memory.command()
+def search(
+    words: Annotated[str, typer.Argument(help="What it should be about.", metavar="WORDS")],
+    kind: Annotated[PassageKind | None, typer.Option("--kind", help="Only these.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="At most N.", metavar="N", min=1, max=1000)] = 10,
+    home: Home = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Insights, rules and post-mortems of a home by what they mean, also while a run holds it.
+
+    Example: semsig memory search "a breakout that failed on low volume" """
+    from . import questions
+
+    kinds = (kind,) if kind else tuple(PassageKind)
+    settings = load({"home": home}).settings
+    told = asyncio.run(
+        questions.searched(settings, words, until=_instant("--to", None, FOREVER), limit=limit, kinds=kinds)
+    )
+    if as_json:
+        typer.echo(json.dumps(plain(told), indent=2))
+        return
+    for one in told:
+        typer.echo(f"{one.similarity:.2f}  {one.at:%Y-%m-%d}  {one.kind}: {one_line(one.text)}")
+    if not told:
+        typer.echo("nothing that was written down means anything like it")
+
+
+@memory.command()
+def worked(
+    during: Annotated[
+        str | None, typer.Option("--during", help="The newest time of such a regime: bull, bear, ranging…")
+    ] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Only this pair.", metavar="S")] = None,
+    side: Annotated[Side | None, typer.Option("--side", help="Only this side.")] = None,
+    regime: Annotated[str | None, typer.Option("--regime", help='As at entry, "bull trending".')] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Closed then or later, UTC.", metavar="D")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Closed by then, UTC.", metavar="D")] = None,
+    home: Home = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """What worked, of the closed trades of a home, by what they had in common, also while a run holds it.
+
+    Example: semsig memory worked --during bull"""
+    from . import questions
+
+    which = Which(
+        Symbol.parse(symbol) if symbol else None, side, regime, _instant("--from", since, "") if since else None
+    )
+    question = questions.Question(which, _instant("--to", until, FOREVER), during)
+    told = asyncio.run(questions.read(load({"home": home}).settings, question))
+    if as_json:
+        typer.echo(json.dumps(plain(told), indent=2))
+        return
+    if not told.trades:
+        typer.echo("no closed trade is all of that")
+        return
+    _print_table(questions.HEAD, questions.rows(told))
 
 
 @cli.command()
@@ -317,17 +387,22 @@ def _instant(option: str, text: str | None, default: str) -> datetime:
 
 @contextmanager
 def _bar() -> Iterator[Any]:
-    """A progress bar on a terminal; silence elsewhere."""
+    """A progress bar on a terminal; now and then a line elsewhere."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
+    said_at = time.monotonic()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("replaying", total=None)
 
         async def tell(done: int, of: int) -> None:
-            if done % 20 == 0 or done == of:
+            nonlocal said_at
+            if console.is_terminal and (done % 20 == 0 or done == of):
                 progress.update(task, completed=done, total=of)
+            elif not console.is_terminal and time.monotonic() - said_at >= SAID_EACH_S:
+                said_at = time.monotonic()
+                typer.echo(f"replaying: {done} of {of} closes, {done / of:.0%}", err=True)
 
         yield tell
 
@@ -358,6 +433,7 @@ def _print_report(report: dict[str, Any]) -> None:
 def config(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
     """Every setting in force, where it came from, and what it is."""
     sourced = load({})
+    _warn_of_dotenv()
     found = [
         {"key": key, "value": plain(value), "from": sourced.origins.get(key, "default"), "meaning": meaning}
         for key, value, meaning in rows(sourced.settings)
@@ -417,7 +493,12 @@ def costs(
     if as_json:
         typer.echo(json.dumps(plain(told), indent=2))
         return
-    _print_table(looks.HEAD, looks.sections(told))
+    if not told.total.calls and not told.total.unasked:
+        typer.echo("no model was ever asked in this home")
+    else:
+        _print_table(looks.HEAD, looks.sections(told))
+    if told.budget:
+        _print_table(looks.BUDGET_HEAD, looks.accounts(told))
 
 
 def _print_table(head: Sequence[str], sections: Sequence[Sequence[Sequence[str]]]) -> None:

@@ -15,7 +15,7 @@ from ..domain.errors import BadInput, Blocked, InvalidSetting, InvalidSymbol, Se
 from ..domain.market import Symbol
 from ..domain.policy import Settings
 from ..ports import Clock
-from ..settings import secret
+from ..settings import passed_over, secret
 from . import doctor_models, web
 from .findings import Finding, State, ms_since, reason, short
 
@@ -85,8 +85,15 @@ async def examined(settings: Settings, clock: Clock, limit_s: float = LIMIT_S) -
     venues, models, sources = asked
     return _masked([
         *_market(venues, settings.pairs), *map(_venue, venues), *models, _home(settings), _port(settings),
-        _disk(settings), _dashboard(), *sources,
+        _disk(settings), _memory(settings), _dashboard(), *sources, *_dotenv(),
     ])  # fmt: skip
+
+
+def _dotenv() -> list[Finding]:
+    try:
+        return [Finding("secrets", State.WARNING, said, "that line of .env") for said in passed_over()]
+    except InvalidSetting as wrong:
+        return [Finding("secrets", State.WARNING, str(wrong), "a .env that can be read")]
 
 
 def _masked(found: list[Finding]) -> list[Finding]:
@@ -253,6 +260,14 @@ def _disk(settings: Settings) -> Finding:
     if free < LEAST_FREE_MB:
         return Finding("disk", State.WARNING, f"{free} MB are free", f"make room: {LEAST_FREE_MB} MB last for months")
     return Finding("disk", State.OK, f"{free} MB are free")
+
+
+def _memory(settings: Settings) -> Finding:
+    if settings.memory.store == "embedded":
+        return Finding("memory", State.OK, "kept in the process, as memory.store says")
+    if wiring.has_chroma():
+        return Finding("memory", State.OK, "Chroma is installed")
+    return Finding("memory", State.WARNING, "Chroma is not installed: it is kept in the process", "uv sync")
 
 
 def _dashboard() -> Finding:

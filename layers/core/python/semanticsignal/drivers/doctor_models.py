@@ -17,9 +17,10 @@ import orjson
 
 from .. import wiring
 from ..domain.errors import InvalidSetting
+from ..domain.hosts import LOOPBACK
 from ..domain.policy import LOCAL, OpenRouter, Settings
 from ..settings import secret
-from ..wiring.models import KEYS, LOOPBACK, MADE, Keyless, model_key
+from ..wiring.models import KEYS, MADE, Keyless, model_key
 from .findings import Finding, State, ms_since, short
 
 GOOGLE = "https://generativelanguage.googleapis.com"

@@ -1,17 +1,18 @@
 """The figures of one ledger, computed once for page, socket, command line and report; each entry is read once."""
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 
 import numpy as np
 
-from ..domain.decision import Decision, Forecast, Refusal
+from ..domain.decision import Decision, Refusal
+from ..domain.learning import PostMortem
 from ..domain.ledger import Closing, Entry, Expiry
-from ..domain.market import Symbol, Timeframe
+from ..domain.market import Timeframe
 from ..domain.trading import EquityPoint, Trade
 from ..logic.evaluate import calibration
+from ..logic.evaluate.forecasts import Forecasts
+from ..logic.evaluate.recalibration import Resolved
 from ..logic.reflect import record, statistics
 from ..logic.show.costs import AccountView, Bill, CostsView
 from ..logic.show.views import CalibrationView, StatisticsView
@@ -34,8 +35,7 @@ class Figures:
         self.decisions = 0
         self.refused = 0
         self._bill = Bill()
-        self._closes: dict[Symbol, dict[datetime, Decimal]] = {}
-        self._stated: dict[Symbol, list[tuple[datetime, Forecast]]] = {}
+        self._forecasts = Forecasts()
 
     async def refresh(self) -> None:
         while page := await self._ledger.entries(after=self._seq, limit=PAGE):
@@ -48,6 +48,8 @@ class Figures:
         match entry.subject:
             case Decision() as told:
                 self._decided(told)
+            case PostMortem() as told:
+                self._bill.add(told.attempts)
             case Closing() as told:
                 self.trades.append(told.trade)
             case EquityPoint() as told:
@@ -62,11 +64,7 @@ class Figures:
         self.refused += bool(told.refusals)
         self.guards.update(refusal.guard for refusal in told.refusals)
         self._bill.add(told.attempts)
-        if told.is_forced:
-            return
-        self._closes.setdefault(told.symbol, {})[told.closed_at] = told.price
-        if told.signal:
-            self._stated.setdefault(told.symbol, []).append((told.closed_at, told.signal.forecast))
+        self._forecasts.add(told)
 
     async def statistics(self) -> StatisticsView:
         await self.refresh()
@@ -106,23 +104,14 @@ class Figures:
     async def calibration(self) -> tuple[CalibrationView, ...]:
         """Forecasts over one bar and over 24 hours, resolved by the closes that later decisions saw."""
         await self.refresh()
+        bar, of = self._timeframe.span, self._forecasts.resolved
         return (
-            _calibration("next bar", self._resolved(self._timeframe.span, lambda f: f.p_up), self._timeframe.span),
-            _calibration("24 h", self._resolved(DAY, lambda f: f.p_up_24h), DAY),
+            _calibration("next bar", of(bar, lambda forecast: forecast.p_up), bar),
+            _calibration("24 h", of(DAY, lambda forecast: forecast.p_up_24h), DAY),
         )
 
-    def _resolved(
-        self, ahead: timedelta, chance: Callable[[Forecast], float | None]
-    ) -> list[tuple[datetime, float, bool]]:
-        """(when, stated, went up) in order of time; unresolved where that close was never seen."""
-        found: list[tuple[datetime, float, bool]] = []
-        for symbol, rows in self._stated.items():
-            stated = ((at, chance(forecast)) for at, forecast in rows)
-            found += calibration.resolved(stated, self._closes[symbol], ahead)
-        return sorted(found, key=lambda f: f[0])
 
-
-def _calibration(horizon: str, made: list[tuple[datetime, float, bool]], ahead: timedelta) -> CalibrationView:
+def _calibration(horizon: str, made: list[Resolved], ahead: timedelta) -> CalibrationView:
     forecasts = [(stated, up) for _, stated, up in made]
     rates = calibration.base_rates([(at, up) for at, _, up in made], ahead)
     return CalibrationView(

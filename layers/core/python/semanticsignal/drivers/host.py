@@ -20,10 +20,10 @@ from ..domain.market import Symbol, Timeframe
 from ..domain.policy import LOCAL, Model, Settings
 from ..logic.show import views
 from ..ports import LanguageModel, Sockets
-from . import web, worlds
+from . import keeper, web, worlds
 from .costs import limits
 from .figures import Figures
-from .loop import Loop
+from .loop import Loop, Work
 from .replay import Plan, closes, walk
 
 log = logging.getLogger("semsig")
@@ -32,7 +32,7 @@ log = logging.getLogger("semsig")
 PUBLISHED_WITHIN_S = 30.0
 TICK_S = 1.0
 SILENCE_S = 300.0
-PATIENCE_S = 3.0
+PATIENCE_S = 2.0
 RECOVER_S = 10.0
 HISTORY_FINE = Timeframe.M1
 # Longer without a word is too long where each candle waits for a model.
@@ -47,9 +47,10 @@ class Host:
         self.world, self.settings = world, settings
         self.notifier = wiring.websocket()
         self.held = held
-        self.on: Sockets = wiring.local(settings, held, world, self.notifier)
+        self.memory = wiring.home_memory(settings, held)
+        self.on: Sockets = wiring.local(settings, held, world, self.notifier, self.memory)
         self.figures = Figures(held.ledger, settings.timeframe)
-        self._loop = Loop(self.on, held.ledger)
+        self._loop = Loop(self.on, held.ledger, aside=lambda work: self._spawn(self._looked_back(work)))
         self._status: Literal["starting", "running"] = "starting"
         self._problems: dict[str, str] = {}
         self._logged: dict[tuple[str, str], float] = {}
@@ -93,7 +94,8 @@ class Host:
 
     async def live(self) -> None:
         """History first, then candle after candle until `stop`."""
-        await wiring.remember(self.held.ledger, self.on.memory)
+        if self.memory is None:
+            await wiring.remember(self.held.ledger, self.on.memory)
         if self.world.lived_from and self.world.lived_until:
             beat = asyncio.create_task(self._beat())
             try:
@@ -102,13 +104,16 @@ class Host:
                 beat.cancel()
         self.held.ledger.make_durable()
         self.world.clock.start()
+        await keeper.ready(self.memory)
         await self._loop.recover()
         self._history_done, self._status = 1.0, "running"
         log.info("running: %s, %s", ", ".join(self.settings.symbols), self.health().market_source)
-        await self._schedule()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self._schedule()
+        finally:
+            for task in tuple(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _live_history(self, since: datetime, until: datetime) -> None:
         """The days before now, on the venue's own candles, at full speed and by the same stages."""
@@ -120,7 +125,11 @@ class Host:
             self.on.market, self.settings, since=since, until=until, fine=HISTORY_FINE
         )
         past = wiring.replayed(self.settings, tape, self.held.ledger, since, self._past_mind())
-        on = replace(past.on, memory=self.on.memory, archive=wiring.past_archive(self.on.archive))
+        if self.memory is None:
+            past = past._replace(on=replace(past.on, memory=self.on.memory))
+        else:  # no bar of the past waits for a server
+            await wiring.remember(self.held.ledger, past.on.memory)
+        on = replace(past.on, archive=wiring.past_archive(self.on.archive))
         plan = Plan(self.settings, since, until)
         await walk(past._replace(on=on), plan, closes(tape, plan), self._progressed)
 
@@ -213,6 +222,15 @@ class Host:
             self._waiting.pop(fact.symbol, None)
             await self._run(fact)
 
+    async def _looked_back(self, work: Work) -> None:
+        """A post-mortem waits for its model here, and neither a candle nor a stop waits for it."""
+        try:
+            await work()
+        except SemanticSignalError as wrong:
+            self._said("review", str(wrong))
+        else:
+            self._said("review", "")
+
     async def _run(self, fact: Fact) -> bool:
         """Whether it went through. What goes wrong is said on the page until the same thing goes right, and the crank
         turns on: the next tick looks again."""
@@ -256,6 +274,10 @@ class Host:
             log.warning("%s: %s", about, problem)
         self._problems[about] = problem
 
+    def remembers(self, problem: str) -> None:
+        """What is wrong with memory: decisions are made without it."""
+        self._said("memory", problem)
+
     def _lock(self, symbol: Symbol) -> asyncio.Lock:
         return self._locks.setdefault(symbol, asyncio.Lock())
 
@@ -298,6 +320,7 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
         site = web.site(host, host.notifier, world.purse, lambda: limits(settings, real.now()))
         address = await stack.enter_async_context(web.served(site, listener))
         stack.callback(host.notifier.close)
+        await stack.enter_async_context(keeper.kept(host.memory, host.remembers))
         ready(host, address)
         await _until_stopped(host)
         held.ledger.set_note("clock", world.clock.now().isoformat())

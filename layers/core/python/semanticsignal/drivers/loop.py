@@ -1,64 +1,120 @@
 """The table of stages in this process: facts in a queue, until no fact is left."""
 
 import logging
+from asyncio import Lock
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..domain.errors import BadInput, Unavailable
 from ..domain.events import Fact
 from ..ports import Outbox, Sockets
 from ..stages import STAGES, Stage
+from ..stages.review import unreviewed
 
 log = logging.getLogger(__name__)
+
+# What may wait for a model for minutes, and nothing waits for.
+SLOW = frozenset({"review"})
+Work = Callable[[], Awaitable[None]]
 
 
 class Loop:
     """Runs a fact to its end, so that a run is a sequence and can be repeated. Several facts may be under way at once.
 
-    `outbox`: which entries are fully told; after a crash, or when `is_behind`, `recover` tells the rest again."""
+    `outbox`: which entries are fully told; after a crash, or when `is_behind`, `recover` tells the rest again. `aside`
+    takes what is slow and turns it in a task of its own: one after another, and a run ends without it. Nobody there:
+    it has its turn like any other stage, in order, and what a crash left of it is made up for by the next run."""
 
-    def __init__(self, on: Sockets, outbox: Outbox, stages: tuple[Stage, ...] = STAGES) -> None:
-        self._on, self._outbox = on, outbox
-        self._running = 0
+    def __init__(
+        self,
+        on: Sockets,
+        outbox: Outbox,
+        stages: tuple[Stage, ...] = STAGES,
+        aside: Callable[[Work], None] | None = None,
+    ) -> None:
+        self._on, self._outbox, self._aside = on, outbox, aside
+        self._running, self._broken = 0, 0
+        self._put_aside: set[tuple[str, str]] = set()
+        self._turn = Lock()
         self.is_behind = False
         self._hearers: dict[type, list[Stage]] = {}
         for stage in stages:
             for kind in stage.hears:
                 self._hearers.setdefault(kind, []).append(stage)
+        # A past that this process did not live through itself may have broken off between lesson and post-mortem.
+        self._is_new = aside is None and any(stage.name in SLOW for stage in stages)
 
     async def run(self, fact: Fact) -> tuple[Fact, ...]:
         """Everything that came of it, in order. Raises what a stage raises; what was written stands."""
-        queue: deque[Fact] = deque((fact,))
         told: list[Any] = []
         self._running += 1
         is_whole = False
         try:
+            queue: deque[Fact] = deque((fact, *await self._left()))
             while queue:
                 heard = queue.popleft()
                 told.append(heard)
                 for stage in self._hearers.get(type(heard), ()):
-                    queue.extend(await stage.run(heard, self._on))
+                    if self._aside is not None and stage.name in SLOW:
+                        self._later(stage, heard, self._aside)
+                    else:
+                        queue.extend(await stage.run(heard, self._on))
             is_whole = True
         finally:
-            self._running -= 1
-            self.is_behind |= not is_whole
-        # Only when nobody else is under way, and nobody broke off, is everything in the ledger also told.
-        if not self._running and not self.is_behind:
-            await self._outbox.told(await self._outbox.last_seq())
+            self._ended(is_whole=is_whole)
+        await self._told()
         return tuple(told)
 
     async def recover(self) -> int:
         """Tells again what a crash or a run that broke off left untold; every stage answers a repetition with what it
         did before. Returns how many were tried."""
         entries = await self._outbox.untold()
-        self.is_behind, is_whole = True, True
+        self.is_behind, broken = True, self._broken
         for entry in entries:
             try:
                 await self.run(entry.fact)
             except (Unavailable, BadInput) as wrong:
                 log.warning("told again in vain: %s: %s", entry.id, wrong)
-                is_whole = False
-        if is_whole:
-            self.is_behind = False
-            await self._outbox.told(await self._outbox.last_seq())
+        self.is_behind = self._broken != broken
+        await self._told()
         return len(entries)
+
+    async def _left(self) -> tuple[Fact, ...]:
+        if not self._is_new:
+            return ()
+        found = await unreviewed(self._on.clock.now(), self._on)
+        self._is_new = bool(found)
+        return found
+
+    def _later(self, stage: Stage, heard: Any, aside: Callable[[Work], None]) -> None:
+        """Once at a time, however often it is told again meanwhile. It counts as under way until it is done: a stop in
+        the middle leaves the fact untold."""
+        key = (stage.name, heard.id)
+        if key not in self._put_aside:
+            self._put_aside.add(key)
+            self._running += 1
+            aside(lambda: self._alone(stage, heard))
+
+    async def _alone(self, stage: Stage, heard: Any) -> None:
+        is_whole = False
+        try:
+            async with self._turn:
+                for told in await stage.run(heard, self._on):
+                    await self.run(told)
+            is_whole = True
+        finally:
+            self._put_aside.discard((stage.name, heard.id))
+            self._ended(is_whole=is_whole)
+        await self._told()
+
+    def _ended(self, *, is_whole: bool) -> None:
+        self._running -= 1
+        if not is_whole:
+            self._broken += 1
+            self.is_behind = True
+
+    async def _told(self) -> None:
+        """Only when nobody else is under way, and nobody broke off, is everything in the ledger also told."""
+        if not self._running and not self.is_behind:
+            await self._outbox.told(await self._outbox.last_seq())

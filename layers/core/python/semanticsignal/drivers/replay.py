@@ -1,10 +1,9 @@
 """Recorded candles through the loop: the whole agent over years, and a report that adds up."""
 
-import json
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,8 +22,9 @@ from ..domain.market import Candles, FundingRate, Symbol, epoch_ms, exact, insta
 from ..domain.policy import Settings
 from ..logic.evaluate import baselines
 from ..logic.reflect import statistics
-from ..ports import LanguageModel
+from ..ports import LanguageModel, Ledger
 from ..stages import STAGES
+from .costs import restored
 from .figures import Figures
 from .loop import Loop
 
@@ -49,23 +49,10 @@ class Plan(NamedTuple):
 
     def holds(self, tape: "wiring.Tape") -> str:
         """What makes two replays the same: a home is continued only by its own."""
-        same = _spelled(asdict(self.settings) | {"home": "", "port": 0})
-        words: dict[str, Any] = {
-            "since": self.since,
-            "until": self.until,
-            "tape": tape.digest(),
-            "settings": plain(same),
-        }
-        if self.recorded:
-            words["recorded"] = str(self.recorded.resolve())
-        return "replay " + json.dumps(plain(words), sort_keys=True)
-
-
-def _spelled(value: Any) -> Any:
-    """0.1 and 0.10 are one setting."""
-    if isinstance(value, dict):
-        return {key: _spelled(item) for key, item in value.items()}
-    return format(value.normalize(), "f") if isinstance(value, Decimal) else value
+        recorded = str(self.recorded.resolve()) if self.recorded else None
+        return wiring.identity.replay(
+            self.settings, since=self.since, until=self.until, tape=tape.digest(), recorded=recorded
+        )
 
 
 class Ran(NamedTuple):
@@ -175,7 +162,7 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
         held = wiring.home(home or Path(temporary), plan.settings, plan.holds(tape), is_durable=False)
         try:
             async with AsyncExitStack() as stack:
-                mind = _mind(stack, plan, home)
+                mind = await _mind(stack, plan, home, held.ledger)
                 rig = wiring.replayed(plan.settings, tape, held.ledger, plan.since, mind)
                 ran = await walk(rig, plan, instants, progress)
                 return await report(held.ledger, tape, plan, instants, ran)
@@ -183,13 +170,14 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
             held.close()
 
 
-def _mind(stack: AsyncExitStack, plan: Plan, home: Path | None) -> LanguageModel:
+async def _mind(stack: AsyncExitStack, plan: Plan, home: Path | None, ledger: Ledger) -> LanguageModel:
     """Who decides, until the stack ends. Without a home what is spent is this run's alone, within its budget."""
     if plan.recorded:
         return OnTape(wiring.recorded(plan.recorded))
     purse = wiring.purse(home) if home and plan.settings.model.provider != "analyst" else None
     if purse:
         stack.callback(purse.close)
+        await restored(purse, ledger, wiring.system_clock().now(), plan.settings.budget)
     mind = wiring.model(plan.settings, home, spending=purse, within=Insistent)
     stack.push_async_callback(mind.close)
     return mind

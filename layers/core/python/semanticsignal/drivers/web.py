@@ -60,7 +60,7 @@ class _Server(uvicorn.Server):
 async def served(web: ASGIApp, listener: socket.socket) -> AsyncIterator[str]:
     """Serves until the block ends; gives the base address."""
     config = uvicorn.Config(
-        web, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws="websockets-sansio"
+        web, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1, ws="websockets-sansio"
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))

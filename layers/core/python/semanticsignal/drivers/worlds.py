@@ -11,6 +11,7 @@ from ..domain.market import MarketKind, epoch_ms, instant
 from ..domain.policy import Settings
 from ..ports import Clock, LanguageModel, MarketData, Purse
 from . import web
+from .costs import restored
 
 log = logging.getLogger("semsig")
 
@@ -64,7 +65,7 @@ async def made(
     if tape is None:
         real = wiring.system_clock()
         venue = await living(stack, settings, market, real)
-        mind, purse = spending(stack, settings, held)
+        mind, purse = await spending(stack, settings, held)
         return wiring.World(venue, real, mind, 1.0, purse=purse)
     bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
     first = max(series.candle(0).opened_at for series in bars)
@@ -72,15 +73,18 @@ async def made(
     wanted = lived_from + timedelta(days=settings.simulation.history_days)
     until = min(wanted, *(series.closed_at for series in bars))
     clock = wiring.fast_clock(await resumed(held, until), factor)
-    mind, purse = spending(stack, settings, held)
+    mind, purse = await spending(stack, settings, held)
     return wiring.World(tape, clock, mind, factor, lived_from, until, tape, purse)
 
 
-def spending(stack: AsyncExitStack, settings: Settings, held: wiring.Home) -> "tuple[LanguageModel, Purse | None]":
+async def spending(
+    stack: AsyncExitStack, settings: Settings, held: wiring.Home
+) -> "tuple[LanguageModel, Purse | None]":
     """Who decides, and what they may cost where they cost anything, until the stack ends."""
     purse = None if settings.model.provider == "analyst" else wiring.purse(held.path)
     if purse:
         stack.callback(purse.close)
+        await restored(purse, held.ledger, wiring.system_clock().now(), settings.budget)
     mind = wiring.model(settings, held.path, spending=purse)
     stack.push_async_callback(mind.close)
     return mind, purse
@@ -119,7 +123,7 @@ async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, h
         mind = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
         stack.push_async_callback(mind.close)
         return wiring.World(venue, clock, mind, factor, lived_from, until)
-    mind, purse = spending(stack, settings, held)
+    mind, purse = await spending(stack, settings, held)
     return wiring.World(venue, clock, mind, factor, lived_from, until, purse=purse)
 
 

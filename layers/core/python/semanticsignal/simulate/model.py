@@ -27,10 +27,11 @@ async def _models() -> dict[str, Any]:
 
 async def _completions(request: Request) -> JSONResponse:
     from ..logic.decide.analyst import answer
+    from ..logic.review import analyst as reviewer
 
     try:
         system, user = _asked(await request.body())
-        text = answer(system, user)
+        text = reviewer.answer(user) if reviewer.is_review(user) else answer(system, user)
     except BadInput as wrong:
         error = {"message": str(wrong), "type": "invalid_request_error", "param": None, "code": None}
         return JSONResponse({"error": error}, status_code=400)

@@ -12,6 +12,7 @@ from .decide import decide
 from .execute import execute
 from .news import news
 from .reflect import reflect
+from .review import review
 from .show import show
 from .watch import watch
 
@@ -30,7 +31,8 @@ STAGES = (
     Stage("decide", (events.MarketAnalysed,), decide),
     Stage("execute", (events.DecisionMade,), execute),
     Stage("watch", (events.MinutePassed,), watch),
-    Stage("reflect", (events.PositionClosed,), reflect),
+    Stage("reflect", (events.PositionClosed, events.LessonLearned, events.MarketAnalysed), reflect),
+    Stage("review", (events.LessonLearned,), review),
     Stage("context", (events.QuarterPassed,), context),
     Stage("news", (events.HourPassed,), news),
     Stage("show", get_args(events.Fact), show),

@@ -2,34 +2,42 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from hashlib import sha256
 
 from ..codec import dumps
 from ..domain.analysis import Snapshot
-from ..domain.decision import Action, Asked, Briefing, Calibration, Decision, Prompt, Refusal, Reply, Verdict
-from ..domain.errors import InvalidReply, MemoryUnavailable, Missing, ModelUnavailable
+from ..domain.decision import (
+    Action,
+    Asked,
+    Briefing,
+    Calibration,
+    Decision,
+    Prompt,
+    Refusal,
+    Reply,
+    Verdict,
+    decider,
+)
+from ..domain.errors import InvalidReply, Missing, ModelUnavailable
 from ..domain.events import DecisionMade, MarketAnalysed
-from ..domain.learning import RuleStatus
+from ..domain.learning import Conditions
 from ..domain.ledger import Closing, Entry, Opening
-from ..domain.market import Symbol
 from ..domain.trading import Trade
 from ..logic.analyse.conditions import conditions
 from ..logic.decide import guards, judge
 from ..logic.decide.claims import mismatches
+from ..logic.decide.learned import stricter
 from ..logic.decide.prompt import prompt, prompt_sha256
-from ..logic.decide.recall import ranked
 from ..logic.decide.reply import signal
-from ..logic.evaluate.calibration import resolved
-from ..logic.evaluate.recalibration import Resolved, calibration
+from ..logic.evaluate.forecasts import Forecasts
+from ..logic.evaluate.recalibration import calibration
 from ..logic.reflect.record import record
 from ..ports import Facts, Sockets
+from .recall import remembering
 from .watch import settled
 
 # Enough closed trades to see a losing streak and a day's loss.
 RECENT = 50
-# Recalled before re-ranking by age: with fewer, age could not change the choice.
-OVER_FETCH = 10
 # Decisions whose forecasts say what a model's word is worth.
 STATED, DAY = 1500, timedelta(days=1)
 
@@ -51,8 +59,10 @@ async def _decided(fact: MarketAnalysed, on: Sockets) -> Decision:
     seen: Snapshot | None = await on.archive.get(f"snapshot/{fact.id}", Snapshot)
     if seen is None:
         raise Missing(f"nothing was analysed under {fact.id}")
-    briefing = await _briefing(seen, on)
     now_as = conditions(seen)
+    briefing = await _briefing(seen, now_as, on)
+    # what experience has made stricter holds for this decision, in its prompt and in its guards
+    on = replace(on, settings=replace(on.settings, risk=stricter(on.settings.risk, briefing.reflection)))
     missing = guards.completeness(seen, on.settings)
     if missing:
         asked, verdict = None, Verdict(Action.HOLD, refusals=(missing,))
@@ -65,7 +75,7 @@ async def _decided(fact: MarketAnalysed, on: Sockets) -> Decision:
     return judge.decision(briefing, now_as, verdict, asked, (sha256(dumps(seen)).hexdigest(), on.clock.now()))
 
 
-async def _briefing(seen: Snapshot, on: Sockets) -> Briefing:
+async def _briefing(seen: Snapshot, now_as: Conditions, on: Sockets) -> Briefing:
     last = await on.ledger.entries(
         kinds=("DecisionMade",), symbol=seen.symbol, until=seen.seen_at, limit=1, newest_first=True
     )
@@ -78,25 +88,9 @@ async def _briefing(seen: Snapshot, on: Sockets) -> Briefing:
         last=last[0].subject if last and isinstance(last[0].subject, Decision) else None,
         record=record(await closed_trades(seen.seen_at, on)),
         chart=await on.archive.get(f"chart/{seen.id}", bytes) if on.settings.model.sees else None,
+        conditions=now_as,
     )
-    try:
-        return await _remembering(briefing, on)
-    except MemoryUnavailable:
-        return replace(briefing, stored=None)  # trading goes on; prompt and decision say that nothing was recalled
-
-
-async def _remembering(briefing: Briefing, on: Sockets) -> Briefing:
-    seen, memory = briefing.snapshot, on.settings.memory
-    found = await on.memory.similar(conditions(seen), until=seen.seen_at, limit=memory.k * OVER_FETCH)
-    learned = await on.memory.rules(until=seen.seen_at)
-    return replace(
-        briefing,
-        recalled=ranked(
-            found, seen.seen_at, weight=memory.similarity_weight, half_life_days=memory.half_life_days, k=memory.k
-        ),
-        stored=await on.memory.count(until=seen.seen_at),
-        rules=tuple(rule for rule in learned if rule.status is not RuleStatus.RETIRED),
-    )
+    return await remembering(briefing, now_as, on) if on.settings.memory.is_used else briefing
 
 
 async def _asked(briefing: Briefing, on: Sockets) -> Asked:
@@ -132,7 +126,7 @@ async def _verdict(briefing: Briefing, asked: Asked, on: Sockets) -> Verdict:
     past = (await closed_trades(seen.seen_at, on), await _entered_at(seen, on)) if is_entry else ((), None)
     verdict = judge.judged(read, briefing, past, on.settings)
     if is_entry and verdict.action is not Action.HOLD:
-        known = await worth(seen, asked.reply.model, on)
+        known = await worth(seen, decider(asked.attempts, asked.reply.model), on)
         verdict = judge.recalibrated(verdict, known, on.settings.risk)
     return replace(verdict, mismatches=mismatches(read, seen))
 
@@ -152,19 +146,14 @@ async def _entered_at(seen: Snapshot, on: Sockets) -> datetime | None:
     return first.position.opened_at if isinstance(first, Opening) else None
 
 
-async def worth(seen: Snapshot, model: str, on: Sockets) -> Calibration | None:
-    """Of what this model stated lately, for all pairs: where the price would be a day on; a bar on where bars are
+async def worth(seen: Snapshot, who: str | None, on: Sockets) -> Calibration | None:
+    """Of what this decider stated lately, for all pairs: where the price would be a day on; a bar on where bars are
     longer. The closes are those that any decision saw."""
     made = await on.ledger.entries(kinds=("DecisionMade",), until=seen.seen_at, limit=STATED, newest_first=True)
-    decisions = [one for entry in made if isinstance(one := entry.subject, Decision) and not one.is_forced]
-    told: dict[Symbol, list[tuple[datetime, float | None]]] = {}
-    closes: dict[Symbol, dict[datetime, Decimal]] = {}
-    for one in decisions:
-        closes.setdefault(one.symbol, {})[one.closed_at] = one.price
-        if one.model == model and one.signal:
-            stated = one.signal.forecast
-            p_up = stated.p_up_24h if one.timeframe.span <= DAY else stated.p_up
-            told.setdefault(one.symbol, []).append((one.closed_at, p_up))
-    ahead = max(DAY, seen.timeframe.span)
-    found = [Resolved(*each) for symbol, rows in told.items() for each in resolved(rows, closes[symbol], ahead)]
-    return calibration(found, overlap=ahead / seen.timeframe.span)
+    forecasts, bar = Forecasts(), seen.timeframe.span
+    for entry in made:
+        if isinstance(one := entry.subject, Decision):
+            forecasts.add(one, is_counted=one.decider == who and one.timeframe is seen.timeframe)
+    ahead = max(DAY, bar)
+    found = forecasts.resolved(ahead, lambda stated: stated.p_up_24h if bar <= DAY else stated.p_up)
+    return calibration(found, overlap=ahead / bar)

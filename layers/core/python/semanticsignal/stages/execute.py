@@ -1,14 +1,15 @@
-"""DecisionMade → OrderPlaced, then PositionOpened | PositionClosed | OrderExpired; or PositionUpdated."""
+"""DecisionMade → OrderPlaced, then PositionOpened | PositionClosed | OrderExpired; or PositionUpdated, EntryRefused."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 from ..domain.decision import Action, Decision, Refusal
 from ..domain.errors import InvalidOrder, LedgerConflict, Missing, Unavailable
-from ..domain.events import DecisionMade, OrderExpired, OrderPlaced, PositionUpdated
+from ..domain.events import DecisionMade, EntryRefused, OrderExpired, OrderPlaced, PositionUpdated
 from ..domain.ledger import Amendment, Entry, Expiry
 from ..domain.market import TradingRules
 from ..domain.trading import ZERO, Order, Portfolio, Purpose, Side
+from ..logic.decide import judge
 from ..logic.execute import position as fold
 from ..logic.execute import sizing
 from ..logic.execute.paper import level
@@ -24,7 +25,11 @@ async def execute(fact: DecisionMade, on: Sockets) -> Facts:
     if entry is None or not isinstance(entry.subject, Decision):
         raise Missing(f"no decision {fact.id} in the ledger")
     if entry.subject.action is Action.HOLD:
-        return ()
+        refused = judge.refused_entry(entry.subject)
+        if refused is None:
+            return ()
+        told_of = EntryRefused(refused.id, refused.symbol, entry.subject.decided_at)
+        return ((await on.ledger.record(Entry(told_of, refused))).fact,)
     await _carry_out(entry.subject, on)
     try:
         told = await settled(fact.symbol, on.clock.now(), on)

@@ -263,6 +263,8 @@ async def _taught(missing: int, at: datetime, on: Sockets) -> Facts:
         elif isinstance(lesson.subject, Learned):
             with suppress(MemoryUnavailable):  # tried again at the next look; the others are told all the same
                 await on.memory.remember(lesson.subject.experience)
+            if not await on.ledger.entry(f"PostMortemWritten:{entry.fact.id}#post-mortem"):
+                facts.append(lesson.fact)  # whoever learned it could not remember it, and told nobody
     return tuple(facts)
 
 

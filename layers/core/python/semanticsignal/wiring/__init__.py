@@ -1,14 +1,13 @@
 """Which plug sits in which socket. Imports are inside, so nobody loads what they do not wear."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..domain.errors import AlreadyRunning, BadInput, InvalidSetting
-from ..domain.learning import SemanticRule
+from ..domain.learning import Hindsight, PostMortem, SemanticRule
 from ..domain.ledger import Learned
 from ..domain.market import MarketKind, Symbol, Timeframe
 from ..domain.policy import Settings
@@ -25,6 +24,8 @@ from ..ports import (
     Sockets,
 )
 from ..settings import secret as environment_secret
+from . import identity as identity
+from .models import PURSE as PURSE
 from .models import keyless as keyless
 from .models import model as model
 from .models import purse as purse
@@ -33,10 +34,14 @@ from .models import served as served
 from .models import wallet as wallet
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..adapters.audience import DynamoAudience
     from ..adapters.candle_files import Tape as Tape
     from ..adapters.ccxt import CcxtMarket
-    from ..adapters.chroma import ChromaMemory
+    from ..adapters.chroma import ChromaMemory, FollowingMemory
+    from ..adapters.chroma_server import ChromaServer
     from ..adapters.eventbridge import EventBridge
     from ..adapters.failover import Failover
     from ..adapters.lambda_function import LambdaFunction
@@ -48,7 +53,7 @@ if TYPE_CHECKING:
     from ..adapters.tape_files import Unseen as Unseen
     from ..adapters.websocket import WebSocketNotifier as WebSocketNotifier
 
-LEDGER, ARCHIVE, LOCK = "ledger.db", "archive", "lock"
+LEDGER, ARCHIVE, LOCK, CHROMA = "ledger.db", "archive", "lock", "chroma"
 # A replay looks back one cycle only; the tape is its archive.
 REPLAY_KEEPS = 64
 PAGE = 2000
@@ -64,6 +69,14 @@ class Home(NamedTuple):
     def close(self) -> None:
         self.ledger.close()
         self.lock.release()
+
+
+class HomeMemory(NamedTuple):
+    """The memory of a home, the server that it is kept on, and the ledger it follows."""
+
+    server: "ChromaServer"
+    memory: "FollowingMemory"
+    ledger: Ledger
 
 
 class World(NamedTuple):
@@ -108,27 +121,18 @@ def home(path: Path, settings: Settings, holds: str, *, is_durable: bool) -> Hom
     held = ledger.note("holds")
     if held is None:
         ledger.set_note("holds", holds)
-    elif held != holds:
+    elif differing := identity.differing(held, holds):
         ledger.close()
         lock.release()
-        raise BadInput(f"home {path} holds something else; choose another --home, was {_differing(held, holds)}")
+        raise BadInput(f"home {path} holds something else: {'; '.join(differing)}; choose another --home")
     return Home(path, ledger, lock)
 
 
-def _differing(held: str, holds: str) -> str:
-    """Two replays differ in a word or two of many: those are named."""
-    (kind, _, one), (other_kind, _, other) = held.partition(" "), holds.partition(" ")
-    if kind != "replay" or other_kind != "replay":
-        return f"{held[:60]} and not {holds[:60]}"
-    first, second = json.loads(one), json.loads(other)
-    pairs = [(key, first.get(key), second.get(key)) for key in first | second]
-    pairs += [(key, first["settings"].get(key), value) for key, value in second["settings"].items()]
-    told = [f"{key} {a!s:.60} and not {b!s:.60}" for key, a, b in pairs if a != b and key != "settings"]
-    return "a replay of " + "; ".join(told)
-
-
 def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datetime, mind: LanguageModel) -> Rig:
-    """Recorded candles and what was recorded beside them, a clock set by hand, nobody listening."""
+    """Recorded candles and what was recorded beside them, a clock set by hand, nobody listening. Whoever decides, the
+    rules analyst looks back: a past pays nobody for its post-mortems."""
+    from ..adapters.analyst import RulesAnalyst
+    from ..adapters.by_form import ByForm
     from ..adapters.inmemory import InMemoryArchive, InMemoryMemory, InMemoryNotifier
     from ..adapters.system_clock import SetClock
 
@@ -137,7 +141,7 @@ def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datet
         settings=settings,
         clock=clock,
         market=tape,
-        model=mind,
+        model=ByForm(mind, RulesAnalyst()),
         memory=InMemoryMemory(),
         ledger=ledger,
         archive=with_recorded(tape, InMemoryArchive(REPLAY_KEEPS)),
@@ -146,7 +150,9 @@ def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datet
     return Rig(on, clock, ledger)
 
 
-def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNotifier") -> Sockets:
+def local(
+    settings: Settings, held: Home, world: World, notifier: "WebSocketNotifier", kept: HomeMemory | None = None
+) -> Sockets:
     """Everything in one process: a venue, a model, and stores in the home folder. News and the mood of the whole market
     go with a live venue alone: they are of today."""
     from ..adapters.folder import FolderArchive
@@ -159,7 +165,7 @@ def local(settings: Settings, held: Home, world: World, notifier: "WebSocketNoti
         clock=world.clock,
         market=world.market,
         model=world.mind,
-        memory=InMemoryMemory(),
+        memory=kept.memory if kept else InMemoryMemory(),
         ledger=held.ledger,
         archive=with_recorded(world.tape, FolderArchive(held.path / ARCHIVE)),
         notifier=notifier,
@@ -191,7 +197,7 @@ def cloud() -> Sockets:
 
     Raises InvalidSetting; a part that this function was not told of does so when it is asked."""
     from ..adapters.apigateway import ApiGateway
-    from ..adapters.dynamodb import DynamoLedger
+    from ..adapters.dynamodb import DynamoLedger, DynamoPurse
     from ..adapters.s3 import S3Archive
     from ..settings import load, places
 
@@ -207,7 +213,7 @@ def cloud() -> Sockets:
         settings=settings,
         clock=clock,
         market=late(lambda: venue(settings, clock.now)),
-        model=late(lambda: model(settings, secret=secret, spending=late(cloud_purse))),
+        model=late(lambda: model(settings, secret=secret, spending=late(lambda: DynamoPurse(parts.table)))),
         memory=late(lambda: memory_function(parts.memory)),
         ledger=late(lambda: DynamoLedger(parts.table, settings.paper.start_quote)),
         archive=late(lambda: S3Archive(parts.bucket)),
@@ -336,6 +342,14 @@ def fast_clock(at: datetime, speed: float) -> "FastClock":
     return FastClock(at, speed)
 
 
+def meanings() -> "Callable[[Sequence[str]], NDArray[np.float32]]":
+    """Texts as points, near where they mean much the same; loaded when first asked, MemoryUnavailable where it is
+    not here."""
+    from ..adapters.wordllama import WordLlama
+
+    return WordLlama().points
+
+
 def websocket() -> "WebSocketNotifier":
     from ..adapters.websocket import WebSocketNotifier
 
@@ -362,15 +376,20 @@ async def backfilled(
     return Tape(series, rules=rules, is_simulated=market.is_simulated)
 
 
+LEARNED = ("LessonLearned", "RuleFormed", "RefusalJudged", "PostMortemWritten")
+
+
 async def remember(ledger: Ledger, memory: MemoryStore) -> int:
     """Rebuilds the memory index from the ledger; returns how many experiences there are."""
     after, count = 0, 0
-    while page := await ledger.entries(kinds=("LessonLearned", "RuleFormed"), after=after, limit=PAGE):
+    while page := await ledger.entries(kinds=LEARNED, after=after, limit=PAGE):
         for entry in page:
             match entry.subject:
                 case Learned() as learned:
                     await memory.remember(learned.experience)
                     count += 1
+                case Hindsight() | PostMortem() as one:
+                    await memory.remember(one)
                 case SemanticRule() as rule:
                     await memory.learn(rule)
         after = page[-1].seq
@@ -439,6 +458,47 @@ def chroma(url: str) -> "ChromaMemory":
     from ..adapters.chroma import ChromaMemory
 
     return ChromaMemory(url)
+
+
+def home_memory(settings: Settings, held: Home) -> HomeMemory | None:
+    """Memory in the home's own Chroma, which has to be started; None where the index in this process is wanted."""
+    from ..adapters.chroma import FollowingMemory
+    from ..adapters.chroma_server import ChromaServer
+
+    if settings.memory.store == "embedded":
+        return None
+    server = ChromaServer(held.path / CHROMA)
+    return HomeMemory(server, FollowingMemory(chroma("http://127.0.0.1"), held.ledger), held.ledger)
+
+
+def has_chroma() -> bool:
+    from ..adapters.chroma_server import is_installed
+
+    return is_installed()
+
+
+async def embed(room: HomeMemory) -> None:
+    """From now on the index in this process answers, for a Chroma that cannot be had."""
+    from ..adapters.inmemory import InMemoryMemory
+
+    store = InMemoryMemory()
+    await remember(room.ledger, store)
+    room.memory.instead = store
+    await remember(room.ledger, store)  # what was written down while it was filled
+
+
+def resting(path: Path, settings: Settings) -> Home:
+    """A home that nobody runs, to be looked after: its ledger is only read. Raises AlreadyRunning, BadInput."""
+    from filelock import FileLock, Timeout
+
+    if not (path / LEDGER).exists():
+        raise BadInput(f"nothing was lived in this home yet, was {path}; semsig run, or choose another --home")
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise AlreadyRunning(f"another semsig runs on this home, was {path}; stop it first") from None
+    return Home(path, read_ledger(path, settings), lock)
 
 
 def memory_function(name: str) -> MemoryStore:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..adapters.sqlite import SqlitePurse
 
 REPLIES, PURSE = "replies", "purse.db"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Which secrets let a provider in, and where a person gets one.
 KEYS = {
     "google": (("GOOGLE_STUDIO_API_KEY", "GOOGLE_STUDIO_PAID_API_KEY"), "a free one at aistudio.google.com/apikey"),
@@ -171,7 +170,7 @@ def _google(terms: Terms) -> "Iterator[Named]":
 def _openrouter(terms: Terms) -> "Iterator[Named]":
     from ..adapters.metered import Tariff
     from ..adapters.openai_compatible import OpenAICompatible
-    from ..logic.decide.prices import price
+    from ..logic.decide.prices import openrouter_price
 
     asked, common, key = terms.settings.openrouter, terms.settings.model, terms.secret("OPENROUTER_API_KEY")
     if not key:
@@ -184,7 +183,7 @@ def _openrouter(terms: Terms) -> "Iterator[Named]":
             reasoning="" if asked.reasoning == "none" else asked.reasoning,
             max_output_tokens=common.max_output_tokens, temperature=1.0,
         )  # fmt: skip
-        yield _kept(terms, ("openrouter", name), plug, Tariff(price(name), common.max_output_tokens))
+        yield _kept(terms, ("openrouter", name), plug, Tariff(openrouter_price(name), common.max_output_tokens))
 
 
 def _blockrun(terms: Terms) -> "Iterator[Named]":
@@ -215,11 +214,11 @@ def _payment_terms(settings: Settings) -> Any:
 
 
 def _local(terms: Terms) -> "Iterator[Named]":
-    """Several names, separated by commas, are asked in that order. It costs what the settings say, nothing as shipped;
-    a server that bills all the same is bounded from its first bill on."""
+    """Several names, separated by commas, are asked in that order. It costs what the settings say, nothing as
+    shipped."""
     from ..adapters.metered import Tariff
     from ..adapters.openai_compatible import OpenAICompatible
-    from ..logic.decide.prices import price
+    from ..logic.decide.prices import openrouter_price
 
     common = terms.settings.model
     key = terms.secret(model_key(common.base_url)) or "none"
@@ -230,7 +229,7 @@ def _local(terms: Terms) -> "Iterator[Named]":
             common.base_url, name, key, common.timeout_s, provider="local", has_vision=common.local_has_vision,
             max_output_tokens=common.max_output_tokens, temperature=0,
         )  # fmt: skip
-        known = price(name) if is_sold and not any(told) else told
+        known = openrouter_price(name) if is_sold and not any(told) else told
         yield _kept(terms, ("local", name), plug, Tariff(known, common.max_output_tokens))
 
 

@@ -1,14 +1,16 @@
 """The conditions memory compares: one function describes "then" and "now"."""
 
+from datetime import timedelta
 from math import log
 
-from ...domain.analysis import BookView, Snapshot
+from ...domain.analysis import BookView, Snapshot, Trend
 from ...domain.learning import Conditions
 
 ADX_WEAK, ADX_STRONG = 20.0, 25.0
 ATR_LOW, ATR_HIGH = 0.015, 0.03
 # Rungs of each side that pressure is read from: nearer ones change by the second.
 PRESSING = 20
+FOUR_HOURS = timedelta(hours=4)
 
 
 def conditions(snapshot: Snapshot) -> Conditions:
@@ -16,7 +18,8 @@ def conditions(snapshot: Snapshot) -> Conditions:
     numbers. What is not known is left out, never neutral.
 
     Sentiment: the Fear & Greed index, 0 to 100, in the words of its publisher (alternative.me). Pressure: imbalance of
-    the order book within 20 rungs, -1 only asks … 1 only bids."""
+    the order book within 20 rungs, -1 only asks … 1 only bids. ATR as of bars of four hours, by the square root of
+    time: so one center suits every timeframe. Beside these ten a word on whether the trends of all timeframes agree."""
     now = snapshot.indicators
     adx, rsi, ratio = now["adx_14"], now["rsi_14"], now["volume_ratio"]
     atr, atr_ratio, band = now["atr_14"], now["atr_ratio"], now["bb_position_ratio"]
@@ -40,13 +43,14 @@ def conditions(snapshot: Snapshot) -> Conditions:
             pressure, (-0.3, "strong selling"), (-0.1, "selling"), (0.100001, "balanced"), (0.300001, "buying"),
             other="strong buying",
         ),
+        "alignment": _alignment(snapshot),
     }  # fmt: skip
     numbers = {
         "di_difference": _minus(now["plus_di_14"], now["minus_di_14"]),
         "sma_50_atr": _per(_minus(float(snapshot.price), now["sma_50"]), atr),
         "sma_200_atr": _per(_minus(float(snapshot.price), now["sma_200"]), atr),
         "adx": adx,
-        "atr_log": log(atr_ratio) if atr_ratio else None,
+        "atr_log": log(atr_ratio) + log(FOUR_HOURS / snapshot.timeframe.span) / 2 if atr_ratio else None,
         "atr_rank": now["atr_rank_ratio"],
         "rsi": rsi,
         "macd_atr": histogram,
@@ -57,6 +61,14 @@ def conditions(snapshot: Snapshot) -> Conditions:
         "pressure": pressure,
     }
     return Conditions({name: label for name, label in labels.items() if label}, numbers)
+
+
+def _alignment(snapshot: Snapshot) -> str:
+    """bull or bear when the trends of daily and weekly bars are that of the pair's own, else mixed."""
+    trends = {snapshot.regime.trend, *(large.trend for large in snapshot.macro)}
+    if not snapshot.macro:
+        return ""
+    return "mixed" if len(trends) > 1 or Trend.NEUTRAL in trends else str(trends.pop())
 
 
 def _mood(snapshot: Snapshot) -> float | None:

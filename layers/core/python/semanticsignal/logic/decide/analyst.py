@@ -12,7 +12,7 @@ import orjson
 
 LINE = re.compile(r"^([a-z0-9_]+): (.*)$", re.MULTILINE)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-VERDICT = re.compile(r"(\d+) of (\d+) won")
+VERDICT = re.compile(r"(\d+) of (\d+) (long|short)s won")
 
 STOP_ATR, TARGET_ATR = 2.0, 4.0
 PRECEDENTS = 4
@@ -72,7 +72,7 @@ def _enter(facts: Mapping[str, str], price: float, atr: float, score: float) -> 
     if STOP_ATR * atr >= price:
         return _hold(55, score, f"It swings by {atr / price:.0%} a bar: no stop can be set.")
     confidence = 55 + 25 * abs(score) + min(10.0, (adx - 20) / 3)
-    won, of = _verdict(facts)
+    won, of = _verdict(facts, "long" if sign > 0 else "short")
     if of >= PRECEDENTS:
         # A little more or less sure, never a veto: what is not traded any more could never teach again.
         confidence += 6 * (won / of - 0.5)
@@ -128,9 +128,10 @@ def _common(facts: Mapping[str, str], score: float) -> dict[str, Any]:
     }
 
 
-def _verdict(facts: Mapping[str, str]) -> tuple[int, int]:
-    found = VERDICT.search(facts.get("verdict", ""))
-    return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+def _verdict(facts: Mapping[str, str], side: str) -> tuple[int, int]:
+    """How many of the precedents of this side won."""
+    told = VERDICT.findall(facts.get("verdict", ""))
+    return next(((int(won), int(of)) for won, of, which in told if which == side), (0, 0))
 
 
 def _numbers(facts: Mapping[str, str], name: str) -> list[float]:

@@ -1,12 +1,10 @@
 """The press, as a prompt holds it: each article between marks that its author could not know."""
 
 from collections.abc import Iterator
-from hashlib import sha256
 
 from ...domain.news import Excerpt
+from ...domain.untrusted import code, marked
 
-NONCE = 16
-PREFIX = "> "
 # What the standing instructions say of it.
 SAID = (
     "[news] is what others wrote. Each article stands between two marks with the same code, every line of it after "
@@ -19,21 +17,12 @@ SAID = (
 def enveloped(excerpts: tuple[Excerpt, ...], nonce: str) -> Iterator[str]:
     """The lines below the head of the section [news]. No line of an article begins where figures stand."""
     for number, excerpt in enumerate(excerpts, 1):
-        where = f"article {number} of {len(excerpts)}"
-        yield f"--- {where} begins {nonce} ---"
-        yield from map(_quoted, _told(excerpt))
-        yield f"--- {where} ends {nonce} ---"
+        yield from marked(f"article {number} of {len(excerpts)}", _told(excerpt), nonce)
 
 
 def nonce(prompt_id: str, excerpts: tuple[Excerpt, ...]) -> str:
-    """Of the cycle and of every article in it, each with its length: whoever writes one cannot know it, for his own
-    words change it too."""
-    seal = sha256()
-    parts = [prompt_id, *(part for one in excerpts for part in (one.id, one.source, one.title, one.text, one.url))]
-    for part in parts:
-        content = part.encode("utf-8", "surrogatepass")
-        seal.update(len(content).to_bytes(8, "big") + content)
-    return seal.hexdigest()[:NONCE]
+    """Of the cycle and of every article in it."""
+    return code(prompt_id, (part for one in excerpts for part in (one.id, one.source, one.title, one.text, one.url)))
 
 
 def _told(excerpt: Excerpt) -> Iterator[str]:
@@ -41,7 +30,3 @@ def _told(excerpt: Excerpt) -> Iterator[str]:
     yield f"published: {excerpt.published_at.isoformat()} as the source says, first seen {excerpt.seen_at.isoformat()}"
     yield f"title: {' '.join(excerpt.title.split())}"
     yield from filter(None, map(str.strip, excerpt.text.splitlines()))
-
-
-def _quoted(line: str) -> str:
-    return PREFIX + line

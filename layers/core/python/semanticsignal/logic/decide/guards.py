@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ...domain.analysis import Phase, Snapshot
-from ...domain.decision import Action, Refusal, Signal
+from ...domain.decision import Action, Briefing, Refusal, Signal
+from ...domain.learning import Threshold
 from ...domain.market import MarketKind, Timeframe, exact
 from ...domain.policy import Risk, Settings
 from ...domain.trading import Portfolio, Position, Trade
@@ -14,19 +15,20 @@ Opened = datetime | None
 
 
 def entry_refusals(
-    signal: Signal, snapshot: Snapshot, portfolio: Portfolio, past: tuple[Sequence[Trade], Opened], settings: Settings
+    signal: Signal, briefing: Briefing, past: tuple[Sequence[Trade], Opened], settings: Settings
 ) -> tuple[Refusal, ...]:
     """Everything that speaks against opening what the signal wants. `past`: recent trades of all pairs, newest
     first, and when this pair was last entered."""
-    risk = settings.risk
+    risk, learned = settings.risk, thresholds(briefing)
+    snapshot, portfolio = briefing.snapshot, briefing.portfolio
     trades, entered_at = past
     now = snapshot.seen_at
     found = (
         _short_on_spot(signal, settings.market_kind),
         _disputed(snapshot),
-        confidence(signal, risk),
+        confidence(signal, risk, learned),
         _stop_distance(signal, snapshot.price, risk),
-        _reward_risk(signal, snapshot, risk),
+        _reward_risk(signal, snapshot, risk, learned),
         _cooldown(entered_at, now, snapshot.timeframe, risk),
         _losing_streak(trades, now, snapshot.timeframe, risk),
         _daily_loss(trades, portfolio, now, risk),
@@ -101,10 +103,24 @@ def _short_on_spot(signal: Signal, kind: MarketKind) -> Refusal | None:
     return None
 
 
-def confidence(signal: Signal, risk: Risk) -> Refusal | None:
-    if signal.confidence_ratio < risk.min_confidence_ratio:
-        return Refusal("confidence", f"needs {risk.min_confidence_ratio:.0%}, was {signal.confidence_ratio:.0%}")
+def confidence(signal: Signal, risk: Risk, learned: Sequence[Threshold] = ()) -> Refusal | None:
+    setting, raised = risk.min_confidence_ratio, _raised("min_confidence_ratio", risk.min_confidence_ratio, learned)
+    if raised and signal.confidence_ratio < raised.value:
+        why = f"needs {raised.value:.1%}, raised from {raised.default:.0%} by {raised.trades} trades"
+        return Refusal("confidence", f"{why}, was {signal.confidence_ratio:.1%}")
+    if signal.confidence_ratio < setting:
+        return Refusal("confidence", f"needs {setting:.0%}, was {signal.confidence_ratio:.0%}")
     return None
+
+
+def thresholds(briefing: Briefing) -> tuple[Threshold, ...]:
+    """What the newest reflection made of experience; nothing before the first, or without memory."""
+    return briefing.reflection.thresholds if briefing.reflection else ()
+
+
+def _raised(name: str, setting: float, learned: Sequence[Threshold]) -> Threshold | None:
+    """What was learned where it is as strict as the setting in force, or stricter: experience loosens no limit."""
+    return next((one for one in learned if one.name == name and one.value > one.default and one.value >= setting), None)
 
 
 def _stop_distance(signal: Signal, price: Decimal, risk: Risk) -> Refusal | None:
@@ -119,13 +135,19 @@ def _stop_distance(signal: Signal, price: Decimal, risk: Risk) -> Refusal | None
     return None
 
 
-def _reward_risk(signal: Signal, snapshot: Snapshot, risk: Risk) -> Refusal | None:
+def _reward_risk(signal: Signal, snapshot: Snapshot, risk: Risk, learned: Sequence[Threshold] = ()) -> Refusal | None:
     if signal.stop_price is None or signal.target_price is None or signal.stop_price == snapshot.price:
         return Refusal("reward_risk", "cannot be computed without a stop and a target")
-    needed = risk.min_reward_risk_chop if snapshot.regime.phase is Phase.RANGING else risk.min_reward_risk
+    phase = snapshot.regime.phase
+    name = "min_reward_risk_chop" if phase is Phase.RANGING else "min_reward_risk"
+    setting = risk.min_reward_risk_chop if phase is Phase.RANGING else risk.min_reward_risk
+    raised = _raised(name, setting, learned)
     ratio = float(abs(signal.target_price - snapshot.price) / abs(snapshot.price - signal.stop_price))
-    if ratio < needed:
-        return Refusal("reward_risk", f"needs {needed:g} in a {snapshot.regime.phase} market, was {ratio:.2f}")
+    if raised and ratio < raised.value:
+        why = f"needs {raised.value:.2f} in a {phase} market, raised from {raised.default:g} by {raised.trades} trades"
+        return Refusal("reward_risk", f"{why}, was {ratio:.2f}")
+    if ratio < setting:
+        return Refusal("reward_risk", f"needs {setting:g} in a {phase} market, was {ratio:.2f}")
     return None
 
 

@@ -6,26 +6,31 @@ from datetime import datetime
 from math import exp, log
 
 from ...domain.decision import Action, Asked, Briefing, Calibration, Decision, Refusal, Signal, Verdict
-from ...domain.learning import Conditions, Recalled
+from ...domain.learning import Conditions, Recalled, RefusedEntry
 from ...domain.policy import Memory, Risk, Settings
 from ...domain.trading import Side, Trade
 from . import guards
+from .learned import size_factor
 
 LOSING_BELOW = 0.5
 CLIP = 0.01
 FORGETFUL = "decided without memory: it did not answer"
 PRECEDENTS_NEEDED = 4
+# Nothing would have come of these: it is open already, or the venue knows no such thing.
+IMPOSSIBLE = {"order_waiting", "already_open", "no_position", "short_on_spot"}
 
 
-def penalized(signal: Signal, recalled: Sequence[Recalled], memory: Memory) -> tuple[Signal, tuple[str, ...]]:
-    """Code, not the model, lowers the confidence of an entry whose neighborhood mostly lost."""
-    if len(recalled) < PRECEDENTS_NEEDED:
-        return signal, ()
-    won = sum(r.experience.is_win for r in recalled)
-    if won / len(recalled) >= LOSING_BELOW:
+def penalized(signal: Signal, neighbors: Sequence[Recalled], memory: Memory) -> tuple[Signal, tuple[str, ...]]:
+    """Code, not the model, lowers the confidence of an entry whose neighborhood, on its own side, mostly lost."""
+    side = Side.LONG if signal.action is Action.BUY else Side.SHORT
+    found = [r.experience.is_win for r in neighbors if r.experience.side is side]
+    won = sum(found)
+    if len(found) < PRECEDENTS_NEEDED or won / len(found) >= LOSING_BELOW:
         return signal, ()
     lowered = max(0.0, signal.confidence_ratio - memory.penalty_ratio)
-    note = f"confidence {signal.confidence_ratio:.0%} lowered to {lowered:.0%}: {won} of {len(recalled)} precedents won"
+    note = (
+        f"confidence {signal.confidence_ratio:.0%} lowered to {lowered:.0%}: {won} of {len(found)} similar {side}s won"
+    )
     return replace(signal, confidence_ratio=lowered), (note,)
 
 
@@ -73,15 +78,41 @@ def judged(
     if position is None:
         if action in (Action.CLOSE, Action.UPDATE):
             return _held(signal, Refusal("no_position", f"there is nothing to {action.lower()}"))
-        signal, notes = penalized(signal, briefing.recalled, settings.memory)
-        refusals = guards.entry_refusals(signal, briefing.snapshot, briefing.portfolio, past, settings)
+        signal, notes = penalized(signal, briefing.neighbors, settings.memory)
+        refusals = guards.entry_refusals(signal, briefing, past, settings)
         return Verdict(Action.HOLD if refusals else action, signal, refusals, notes)
     if action is Action.UPDATE:
         refusal = guards.update_refusal(signal, position, briefing.snapshot.price, settings.risk)
         return _held(signal, refusal) if refusal else Verdict(Action.UPDATE, signal)
     if action is Action.CLOSE or (action is Action.BUY) != (position.side is Side.LONG):
         return Verdict(Action.CLOSE, signal)
-    return _held(signal, Refusal("already_open", f"the {position.side} is open already"))
+    return _held(signal, Refusal("already_open", f"the {position.side} is open already: it stays as it is"))
+
+
+def refused_entry(made: Decision) -> RefusedEntry | None:
+    """The entry that guards kept a decision from, where it can be seen what it would have come to: it needs both
+    levels, and a venue that could have done it. What was decided between candles is followed from the next one on."""
+    wanted = made.signal
+    named = tuple(refusal.guard for refusal in made.refusals)
+    if made.action is not Action.HOLD or wanted is None or wanted.action not in (Action.BUY, Action.SELL):
+        return None
+    if not named or IMPOSSIBLE & set(named) or wanted.stop_price is None or wanted.target_price is None:
+        return None
+    span = made.timeframe.span
+    return RefusedEntry(
+        id=made.id,
+        symbol=made.symbol,
+        timeframe=made.timeframe,
+        side=Side.LONG if wanted.action is Action.BUY else Side.SHORT,
+        refused_at=made.timeframe.floor(made.decided_at) + span if made.is_forced else made.closed_at,
+        price=made.price,
+        stop_price=wanted.stop_price,
+        target_price=wanted.target_price,
+        confidence_ratio=wanted.confidence_ratio,
+        guards=named,
+        conditions=made.conditions,
+        regime=made.regime,
+    )
 
 
 def _held(signal: Signal, refusal: Refusal) -> Verdict:
@@ -118,4 +149,5 @@ def decision(
         notes=verdict.notes if briefing.stored is not None else (*verdict.notes, FORGETFUL),
         attempts=asked.attempts if asked else (),
         mismatches=verdict.mismatches,
+        size_factor=size_factor(verdict.signal, conditions, briefing.reflection),
     )

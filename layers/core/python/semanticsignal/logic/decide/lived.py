@@ -1,15 +1,18 @@
 """What this account lived through, as sections of the prompt: position, money, record, memories, last decision."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from math import fsum
 
 from ...domain.decision import Briefing, Decision, Mismatch
-from ...domain.learning import Recalled, RuleStatus
+from ...domain.learning import Conditions, Experience, Recalled, RuleStatus
 from ...domain.policy import Memory
-from ...domain.trading import Position
+from ...domain.trading import Position, Side
 
-INSIGHT_LENGTH, REASON_LENGTH, REASONING_LENGTH = 160, 300, 600
+INSIGHT_LENGTH, REASON_LENGTH, REASONING_LENGTH, NAME_LENGTH = 160, 300, 600, 60
+# A word describes a neighborhood when this share of it agrees; so many of them are named.
+MOSTLY, WORDS = 0.6, 4
 
 
 def position(briefing: Briefing) -> Iterator[str]:
@@ -59,21 +62,76 @@ def record(briefing: Briefing) -> Iterator[str]:
 def memory(briefing: Briefing, settings: Memory) -> Iterator[str]:
     recalled = briefing.recalled
     yield "[memory]"
+    if not settings.is_used:
+        yield "verdict: unknown, memory is switched off"
+        return
     if briefing.stored is None:
         yield "verdict: unknown, memory does not answer now"
         return
     if not recalled:
         yield "verdict: unknown, no closed trade yet"
         return
-    won = sum(r.experience.is_win for r in recalled)
-    mean = fsum(r.experience.return_ratio for r in recalled) / len(recalled)
-    yield f"verdict: {won} of {len(recalled)} won, mean return {mean * 100:+.2f} %"
+    yield f"verdict: {alike(briefing)}"
+    of = f"of this pair's {briefing.stored}" if briefing.is_own else f"of {briefing.stored} of all pairs"
     yield (
-        f"chosen: the nearest of {briefing.stored} by {settings.similarity_weight:g} similarity and "
-        f"{1 - settings.similarity_weight:.2g} recency, half-life {settings.half_life_days:g} days"
+        f"chosen: the nearest {of} by {settings.similarity_weight:g} similarity and "
+        f"{1 - settings.similarity_weight:.2g} recency, half-life {settings.half_life_days:g} days, whatever their end"
     )
     for one in recalled:
         yield _precedent(one)
+
+
+def alike(briefing: Briefing) -> str:
+    """How often trades in conditions like these won, by side, and what those conditions were."""
+    found = briefing.neighbors or briefing.recalled
+    told = []
+    for side in Side:
+        lived = [r.experience for r in found if r.experience.side is side]
+        if lived:
+            won, mean = sum(e.is_win for e in lived), fsum(e.return_ratio for e in lived) / len(lived)
+            told.append(f"{won} of {len(lived)} {side}s won, mean return {mean * 100:+.2f} %")
+    shared = _shared(briefing.conditions, [r.experience for r in found])
+    where = f"in similar conditions ({' + '.join(shared)})" if shared else "in the most similar conditions there were"
+    return f"{where}: {'; '.join(told)}"
+
+
+def _shared(now: Conditions | None, lived: Sequence[Experience]) -> tuple[str, ...]:
+    """What holds now and held in most of them, the first few."""
+    if now is None:
+        return ()
+    most = [
+        f"{name} {word}"
+        for name, word in now.labels.items()
+        if sum(e.conditions.labels.get(name) == word for e in lived) >= MOSTLY * len(lived)
+    ]
+    return tuple(most[:WORDS])
+
+
+def refusals(briefing: Briefing) -> Iterator[str]:
+    """Nothing as long as no refused entry was alike."""
+    found = [one for one, _ in briefing.refused]
+    if not found:
+        return
+    won, mean = sum(one.is_win for one in found), fsum(one.return_ratio for one in found) / len(found)
+    yield "[refusals]"
+    yield (
+        f"similar: of the {len(found)} most similar entries that were refused {won} would have won, mean return "
+        f"{mean * 100:+.2f} %"
+    )
+    named = Counter(guard for one in found for guard in one.refused.guards)
+    yield f"refused by: {', '.join(f'{guard} {count}' for guard, count in sorted(named.items()))}"
+
+
+def post_mortems(briefing: Briefing) -> Iterator[str]:
+    """Of the trades in [memory], and the newest of this pair; nothing where there is none."""
+    if not briefing.post_mortems:
+        return
+    yield "[post-mortems]"
+    for one in briefing.post_mortems:
+        yield (
+            f"- {one.written_at:%Y-%m-%d} {one.symbol}, by {_line(one.by, NAME_LENGTH)}: "
+            f"{_line(one.verdict, INSIGHT_LENGTH)}; lesson: {_line(one.lesson, REASON_LENGTH)}"
+        )
 
 
 def _precedent(recalled: Recalled) -> str:
@@ -87,8 +145,11 @@ def _precedent(recalled: Recalled) -> str:
     )
 
 
-def rules(briefing: Briefing) -> Iterator[str]:
+def rules(briefing: Briefing, settings: Memory) -> Iterator[str]:
     yield "[rules]"
+    if not settings.is_used:
+        yield "unknown, memory is switched off"
+        return
     if briefing.stored is None:
         yield "unknown, memory does not answer now"
         return

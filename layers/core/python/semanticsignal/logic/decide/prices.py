@@ -17,11 +17,13 @@ Price = tuple[Decimal, Decimal]
 
 
 def price(model: str) -> Price | None:
-    """Input and output, US dollars a million tokens; None where it is not known. OpenRouter puts the maker before the
-    name, and `:free` behind what costs nothing."""
-    if model.endswith(":free"):
-        return FREE
-    return _prices().get(model.removeprefix("google/"))
+    """Input and output, US dollars a million tokens; None where it is not known."""
+    return _prices().get(model)
+
+
+def openrouter_price(model: str) -> Price | None:
+    """OpenRouter puts the maker before the name, and `:free` behind what costs nothing there."""
+    return FREE if model.endswith(":free") else price(model.removeprefix("google/"))
 
 
 def most_usd(prompt: Prompt, of: Price, max_output_tokens: int) -> Decimal:

@@ -13,7 +13,7 @@ from ...domain.analysis import Session, Snapshot
 from ...domain.decision import Briefing, Prompt
 from ...domain.market import MarketKind
 from ...domain.policy import Memory, Risk, Settings
-from . import around, envelope, lived, measured
+from . import around, envelope, learned, lived, measured
 
 PROMPTS = files(__package__) / "prompts"
 # Tokens a digit, a sign and any other character but blanks: fitted to what DeepSeek's tokenizer makes of each section,
@@ -21,7 +21,10 @@ PROMPTS = files(__package__) / "prompts"
 A_DIGIT, A_SIGN, A_LETTER, A_BYTE = 0.55, 1.3, 0.22, 0.3
 DIGITS, SIGNS, BLANKS = "0123456789", ".,:;()[]{}<>=+-_/%|#*\"'~", " \n"
 # What is left out first where there is no room for all; what is not named here never is.
-EXPENDABLE = ("news", "whole market", "periods", "record", "microstructure", "macro", "shapes", "memory")
+EXPENDABLE = (
+    "news", "whole market", "periods", "record", "microstructure", "macro", "shapes", "refusals",
+    "post-mortems", "memory",
+)  # fmt: skip
 CAPTION = (
     "The picture shows the newest candles of the pair in [market] with SMA 50 and 200, support and resistance, and the "
     "open position with entry, stop and target where there is one; below them volume, RSI 14, CMF 20 and OBV. It is "
@@ -120,8 +123,11 @@ def sections(briefing: Briefing, settings: Settings) -> tuple[Section, ...]:
         "position": lived.position(briefing),
         "account": lived.account(briefing),
         "record": lived.record(briefing),
+        "learned": learned.told(briefing.reflection),
         "memory": lived.memory(briefing, settings.memory),
-        "rules": lived.rules(briefing),
+        "rules": lived.rules(briefing, settings.memory),
+        "refusals": lived.refusals(briefing),
+        "post-mortems": lived.post_mortems(briefing),
         "last decision": lived.last(briefing.last),
         "news": around.news(seen),
     }

@@ -1,10 +1,11 @@
 """What an account of a purse holds after money was set aside in it or settled, to the last digit."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from ...domain.asking import Attempt
 from ...domain.errors import BadInput, LedgerUnavailable
 from ...domain.money import exactly
 from ...domain.policy import Budget
@@ -13,6 +14,8 @@ from ...domain.policy import Budget
 DIGITS, DECIMALS = 30, 60
 LONGEST_BYTES = 1024
 NOTHING = Decimal(0)
+# Of the most that one answer may cost.
+MULTIPLE = 4
 
 
 def check_names(names: Iterable[Any]) -> None:
@@ -41,6 +44,27 @@ def limits(at: datetime, budget: Budget, days: Mapping[str, Decimal]) -> dict[st
     day = f"{at:%Y-%m-%d}"
     of_all = {day: budget.day_usd, f"{at:%Y-%m}": budget.month_usd}
     return of_all | {f"{provider} {day}": most for provider, most in days.items()}
+
+
+def believed(usd: Decimal, budget: Budget) -> Decimal:
+    """How much of what one answer is said to have cost counts: a lie shall not end a month."""
+    return min(usd, MULTIPLE * budget.call_usd)
+
+
+@exactly
+def spent_in(now: datetime, attempts: Iterable[Attempt], budget: Budget) -> dict[str, Decimal]:
+    """Account → what of these attempts counts there: the day of `now`, that day by provider, and its month, last."""
+    month, day = f"{now:%Y-%m}", f"{now:%Y-%m-%d}"
+    found: dict[str, Decimal] = {}
+    of_month = NOTHING
+    for one in attempts:
+        at, usd = one.asked_at.astimezone(UTC), one.usage.cost_usd
+        if usd is None or not usd.is_finite() or usd <= 0 or f"{at:%Y-%m}" != month:
+            continue
+        of_month += believed(usd, budget)
+        for account in (day, f"{one.provider} {day}") if f"{at:%Y-%m-%d}" == day else ():
+            found[account] = found.get(account, NOTHING) + believed(usd, budget)
+    return found | {month: of_month} if of_month else found
 
 
 @exactly

@@ -4,24 +4,28 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from math import fsum, sqrt
 from operator import mul
+from typing import TypeVar
 
-from ...domain.learning import Conditions, Experience, Recalled
+from ...domain.learning import Conditions, Experience, Hindsight, Recalled
 
-# Center and spread of each number, so that one unit means the same in all of them. ATR% counts four times
-# (its z doubled): in the measurement behind this choice it alone carried what neighbors share with the present.
+Lived = TypeVar("Lived", Experience, Hindsight)
+
+# Center and spread of each number, so that one unit means the same in all of them: median and quartiles of six coins
+# before 2023 (docs/memory.md, where they are held against others). ATR% counts four times (its z doubled): it alone
+# carries what neighbors share with the present. Pressure has no record: its spread is a guess.
 SCALE: dict[str, tuple[float, float]] = {
-    "di_difference": (0.0, 15.0),
-    "sma_50_atr": (0.0, 4.0),
-    "sma_200_atr": (0.0, 9.0),
+    "di_difference": (-1.0, 14.3),
+    "sma_50_atr": (0.0, 2.5),
+    "sma_200_atr": (-0.3, 5.9),
     "adx": (25.0, 11.0),
-    "atr_log": (-4.2, 0.25),
-    "atr_rank": (0.5, 0.3),
-    "rsi": (50.0, 13.0),
-    "macd_atr": (0.0, 0.3),
-    "volume_log": (-0.15, 0.6),
-    "bollinger": (0.5, 0.33),
+    "atr_log": (-3.5, 0.235),
+    "atr_rank": (0.42, 0.42),
+    "rsi": (50.0, 12.4),
+    "macd_atr": (0.0, 0.2),
+    "volume_log": (-0.17, 0.49),
+    "bollinger": (0.5, 0.385),
     "weekend": (0.29, 0.45),
-    "sentiment": (47.0, 22.0),
+    "sentiment": (39.0, 28.0),
     "pressure": (0.0, 0.3),
 }
 CLIP = 4.0
@@ -49,9 +53,9 @@ def likeness(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def most_like(
-    point: Sequence[float], lived: Iterable[tuple[Experience, Sequence[float]]], limit: int
-) -> tuple[tuple[Experience, float], ...]:
-    """The `limit` experiences whose points are most like this one, ties by id."""
+    point: Sequence[float], lived: Iterable[tuple[Lived, Sequence[float]]], limit: int
+) -> tuple[tuple[Lived, float], ...]:
+    """The `limit` whose points are most like this one, ties by id."""
     found = [(one, likeness(point, other)) for one, other in lived]
     return tuple(sorted(found, key=lambda each: (-each[1], each[0].id))[:limit])
 
@@ -65,10 +69,17 @@ def recency_ratio(closed_at: datetime, now: datetime, half_life_days: float) -> 
 def ranked(
     found: Iterable[tuple[Experience, float]], now: datetime, *, weight: float, half_life_days: float, k: int
 ) -> tuple[Recalled, ...]:
-    """The best `k` by `weight · similarity + (1 − weight) · recency`; ties by id, so the order is always the same."""
+    """The best `k` by `weight · similarity + (1 − weight) · recency`; ties by id, so the order is always the same.
+
+    Similarity is taken from the least to the most alike of those that were found, 0…1: likeness itself stays in a
+    narrow band, in which a little age would outweigh it all (measured in docs/memory.md)."""
+    nearest = list(found)
+    alike = [similar for _, similar in nearest]
+    least, span = (min(alike), max(alike) - min(alike)) if alike else (0.0, 0.0)
     scored = []
-    for experience, similar in found:
+    for experience, similar in nearest:
         recency = recency_ratio(experience.closed_at, now, half_life_days)
-        scored.append(Recalled(experience, similar, recency, weight * similar + (1 - weight) * recency))
+        taken = (similar - least) / span if span > 0 else 1.0
+        scored.append(Recalled(experience, similar, recency, weight * taken + (1 - weight) * recency))
     scored.sort(key=lambda r: (-r.score, r.experience.id))
     return tuple(scored[:k])

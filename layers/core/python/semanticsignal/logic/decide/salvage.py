@@ -15,10 +15,10 @@ from ...domain.errors import InvalidReply
 
 LONGEST = 200_000
 MOST_WORK = 200_000
-ACTIONS = re.compile(r'"\s*action\s*"\s*:', re.IGNORECASE)
 DEEPEST = 500
 # What an order is made of.
 ORDERED = ("action", "confidence", "stop_price", "target_price", "size_ratio")
+KEYED = re.compile(rf'"\s*({"|".join(ORDERED)})\s*"\s*:', re.IGNORECASE)
 ABSENT = frozenset({"", "null", "none", "n/a", "na", "nil", "-"})
 # As JSON writes it, or with commas between thousands. 0,125 and 41.250,50 are other people's commas: no number.
 PLAIN = re.compile(
@@ -67,16 +67,10 @@ def decision(text: str) -> dict[str, Any]:
 
 
 def _is_unambiguous(text: str) -> bool:
-    """Of a key that stands there twice the last one wins, which nobody may leave to a parser."""
-    count = text.count
-    return (
-        len(ACTIONS.findall(text)) < 2
-        and count('"stop_price"') < 2
-        and count('"target_price"') < 2
-        and count('"size_ratio"') < 2
-        and count('"confidence"') < 2
-        and "\\u00" not in text
-    )
+    """Of a key that stands there twice the last one wins, which nobody may leave to a parser; in other letters it is
+    the same key."""
+    keys = [key.casefold() for key in KEYED.findall(text)]
+    return len(keys) == len(set(keys)) and "\\u00" not in text
 
 
 def _framed(text: str) -> dict[str, Any] | None:
@@ -151,7 +145,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     said: dict[str, Any] = {}
     for key, value in pairs:
-        before = said.setdefault(key.strip().lower(), value)
+        before = said.setdefault(key.strip().casefold(), value)
         # as written: a NaN is not even itself
         if repr(before) != repr(value):
             raise InvalidReply(f"{key[:40]} is said once, was {str(before)[:40]!r} and {str(value)[:40]!r}")
@@ -261,7 +255,7 @@ def _in_full(found: dict[str, Any], said: Mapping[str, str | None]) -> dict[str,
         value = said.get(key)
         is_whole = value is not None and key in found and (value == found[key] or _is_same(value, found[key]))
         if not is_whole and key in needed:
-            raise InvalidReply(f"{key} does not stand in full in a reply that is broken, was {value!r}")
+            raise InvalidReply(f"the reply is broken, and {key} cannot be read from it for certain, was {value!r}")
         found[key] = value if is_whole else None
     return found
 

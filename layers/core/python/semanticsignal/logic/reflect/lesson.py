@@ -1,16 +1,27 @@
 """Trade + what was known at its entry → the experience for memory and the lesson for people."""
 
+from collections.abc import Iterable
+from decimal import Decimal
+
 from ...domain.decision import Decision
-from ...domain.learning import Experience, Lesson
+from ...domain.learning import Change, Experience, Lesson
 from ...domain.ledger import Learned
-from ...domain.trading import ExitReason, Trade
+from ...domain.trading import ExitReason, Position, Trade
 
 INSIGHT_LENGTH = 500
 
 
-def learned(trade: Trade, entry: Decision) -> Learned:
-    """Frozen at entry: the conditions, the regime and the reasoning are those of the decision that opened it."""
+def learned(
+    trade: Trade, entry: Decision, amended: Iterable[Position] = (), equity_quote: Decimal | None = None
+) -> Learned:
+    """Frozen at entry: the conditions, the regime and the reasoning are those of the decision that opened it.
+
+    `amended`: the position as it stood after each change of its levels, oldest first. `equity_quote`: of the account at
+    entry, None where no mark tells it."""
     signal = entry.signal
+    target = signal.target_price if signal else None
+    stop_ratio = _distance(trade.initial_stop_price, trade.entry_price)
+    target_ratio = None if target is None else _distance(target, trade.entry_price)
     insight = " ".join((signal.reasoning if signal else "").split())[:INSIGHT_LENGTH]
     experience = Experience(
         id=f"{trade.id}#experience",
@@ -29,9 +40,33 @@ def learned(trade: Trade, entry: Decision) -> Learned:
         exit_reason=trade.exit_reason,
         mae_ratio=trade.mae_ratio,
         mfe_ratio=trade.mfe_ratio,
+        timeframe=entry.timeframe,
+        decision_id=entry.id,
+        stop_ratio=stop_ratio,
+        target_ratio=target_ratio,
+        reward_risk=round(target_ratio / stop_ratio, 4) if target_ratio is not None and stop_ratio else None,
+        size_ratio=float(trade.entry_price * trade.quantity / equity_quote) if equity_quote else None,
+        factors=dict(signal.factors) if signal else {},
+        model=entry.model,
+        prompt_version=entry.prompt_version,
+        changes=_changes(trade, target, amended),
+        is_simulated=entry.is_simulated,
     )
     lesson = Lesson(f"{trade.id}#lesson", trade.id, trade.symbol, trade.closed_at, _verdict(trade), _text(trade, entry))
     return Learned(experience, lesson)
+
+
+def _distance(level: Decimal, price: Decimal) -> float:
+    return float(abs(level - price) / price)
+
+
+def _changes(trade: Trade, target: Decimal | None, amended: Iterable[Position]) -> tuple[Change, ...]:
+    found: list[Change] = []
+    stop = trade.initial_stop_price
+    for after in amended:
+        found.append(Change(after.stop_from, after.mark_price, stop, after.stop_price, target, after.target_price))
+        stop, target = after.stop_price, after.target_price
+    return tuple(found)
 
 
 def _verdict(trade: Trade) -> str:

@@ -12,10 +12,11 @@ from typing import Literal
 from ...domain.asking import Attempt
 from ...domain.decision import Decision, Mismatch, Refusal
 from ...domain.events import CandleMissed
-from ...domain.learning import SemanticRule
+from ...domain.learning import Hindsight, PostMortem, Reflection, RefusedEntry, SemanticRule
 from ...domain.ledger import Amendment, Closing, Entry, Expiry, Learned, Opening
 from ...domain.market import Symbol
 from ...domain.trading import EquityPoint, Order, Portfolio, Position, Trade
+from . import learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,9 @@ class ExperienceView:
 
 @dataclass(frozen=True, slots=True)
 class RuleView:
+    """`wins`, `losses`: all that share the pattern; `tested_…`: those since it was found; `others_win_ratio`: of those
+    since then that do not share it. `e_value`: how much the tested speak for it, 1 says nothing."""
+
     id: str
     pattern: str
     kind: str
@@ -141,6 +145,10 @@ class RuleView:
     losses: int
     mean_return_ratio: float
     formed_at: datetime
+    tested_wins: int
+    tested_losses: int
+    others_win_ratio: float | None
+    e_value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +277,7 @@ class MinutePassedView:
 EventView = (
     CandleMissedView | DecisionMadeView | OrderPlacedView | OrderExpiredView | PositionOpenedView | PositionUpdatedView
     | PositionClosedView | EquityMarkedView | LessonLearnedView | RuleFormedView | MinutePassedView
+    | learned.ReflectedView | learned.PostMortemWrittenView | learned.EntryRefusedView | learned.RefusalJudgedView
 )  # fmt: skip
 
 
@@ -607,6 +616,10 @@ def rule(noun: SemanticRule) -> RuleView:
         losses=noun.losses,
         mean_return_ratio=noun.mean_return_ratio,
         formed_at=noun.formed_at,
+        tested_wins=noun.tested.wins,
+        tested_losses=noun.tested.losses,
+        others_win_ratio=noun.others.win_ratio,
+        e_value=noun.e_value,
     )
 
 
@@ -655,7 +668,7 @@ def refused(entry: Entry) -> tuple[RefusedView, ...]:
     )
 
 
-def event(entry: Entry) -> EventView:
+def event(entry: Entry) -> EventView:  # noqa: PLR0912, one arm a subject
     """A ledger entry as the socket and `/api/events` tell it."""
     base = (entry.id, entry.seq, entry.fact.at)
     match entry.subject:
@@ -681,6 +694,8 @@ def event(entry: Entry) -> EventView:
             return LessonLearnedView("LessonLearned", *base, experience(told))
         case SemanticRule() as told:
             return RuleFormedView("RuleFormed", *base, rule(told))
+        case Reflection() | PostMortem() | RefusedEntry() | Hindsight():
+            return learned.event(entry)
 
 
 def minute(at: datetime, portfolio: Portfolio, prices: Mapping[Symbol, Decimal]) -> MinutePassedView:

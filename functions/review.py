@@ -1,0 +1,5 @@
+"""LessonLearned → PostMortemWritten."""
+
+from semanticsignal.drivers.aws_lambda import serve
+
+handler = serve("review")

@@ -1,0 +1,148 @@
+"""A Chroma server of one's own: a child on loopback with a folder of its own, that does not outlive its parent."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+from socket import socket
+
+import httpx
+
+from ..domain.errors import MemoryUnavailable
+
+# The server alone, without the Python package around it, which takes a second and 80 MB to load. The pipe on its
+# standard input closes when its parent ends, however that ends.
+CHILD = """
+import os, sys, threading
+def watch():
+    os.read(0, 1)
+    os._exit(0)
+threading.Thread(target=watch, daemon=True).start()
+import chromadb_rust_bindings
+chromadb_rust_bindings.cli(["chroma", "run", *sys.argv[1:]])
+"""
+PACKAGE = "chromadb_rust_bindings"
+# None of our secrets are its.
+ENVIRONMENT = {"ANONYMIZED_TELEMETRY": "False"}
+HOST, DATABASE = "127.0.0.1", "chroma.sqlite3"
+STARTS_WITHIN_S, ENDS_WITHIN_S, LOOK_S = 20.0, 3.0, 0.02
+LONGEST_LOG, LAST_WORDS, KEPT = 1_000_000, 300, 3
+
+
+def is_installed() -> bool:
+    return find_spec(PACKAGE) is not None
+
+
+class ChromaServer:
+    """One child at a time. `url`: where it listens, another port each time. It writes a log beside its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log, self.url = folder, folder.with_name(f"{folder.name}.log"), ""
+        self._child: subprocess.Popen[bytes] | None = None
+        self._inode: int | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
+    @property
+    def is_up(self) -> bool:
+        """It lives, and on the folder that is there: one that was deleted is served on from nowhere."""
+        return self._child is not None and self._child.poll() is None and self._database() == self._inode
+
+    async def start(self) -> None:
+        """Anew; returns when it answers. Raises MemoryUnavailable."""
+        await self.stop()
+        with socket() as free:
+            free.bind((HOST, 0))
+            port = free.getsockname()[1]
+        self.url = f"http://{HOST}:{port}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _logged_ahead(self.folder / DATABASE)
+            kept = self.log.exists() and self.log.stat().st_size < LONGEST_LOG
+            with self.log.open("ab" if kept else "wb") as words:
+                self._child = subprocess.Popen(  # noqa: ASYNC220, S603 - returns at once; every word is ours
+                    [sys.executable, "-I", "-c", CHILD, "--path", self.folder, "--host", HOST, "--port", str(port)],
+                    env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=words, stderr=subprocess.STDOUT,
+                    start_new_session=True,  # a Ctrl-C is the parent's: it ends its child when its own work is done
+                )  # fmt: skip
+        except OSError as wrong:
+            raise MemoryUnavailable(f"Chroma cannot be started on {self.folder}: {wrong}") from wrong
+        await self._answering()
+        self._inode = self._database()
+
+    async def stop(self) -> None:
+        """What it has acknowledged is on the disk."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        if child.stdin:
+            child.stdin.close()
+        try:
+            await asyncio.to_thread(child.wait, ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            await asyncio.to_thread(child.wait)
+
+    async def set_aside(self) -> Path | None:
+        """The folder under another name, so that the next start is afresh; None where there is none. The last few are
+        kept."""
+        await self.stop()
+        name = f"{self.folder.name}.broken-"
+        before = sorted(
+            int(each.name.removeprefix(name))
+            for each in self.folder.parent.glob(f"{name}*")
+            if each.name.removeprefix(name).isdecimal()
+        )
+        for number in before[: 1 - KEPT]:
+            await asyncio.to_thread(shutil.rmtree, self.folder.with_name(f"{name}{number}"), ignore_errors=True)
+        try:
+            return self.folder.rename(self.folder.with_name(f"{name}{max(before, default=0) + 1}"))
+        except FileNotFoundError:
+            return None
+        except OSError as wrong:
+            raise MemoryUnavailable(f"{self.folder} cannot be set aside: {wrong}") from wrong
+
+    async def _answering(self) -> None:
+        deadline = asyncio.get_running_loop().time() + STARTS_WITHIN_S
+        async with httpx.AsyncClient(trust_env=False, timeout=1.0) as client:
+            while self._child and self._child.poll() is None and asyncio.get_running_loop().time() < deadline:
+                try:
+                    if (await client.get(f"{self.url}/api/v2/heartbeat")).is_success:
+                        return
+                except httpx.RequestError:
+                    pass  # not yet
+                await asyncio.sleep(LOOK_S)
+        await self.stop()
+        raise MemoryUnavailable(f"Chroma did not start on {self.folder}: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        try:
+            with self.log.open("rb") as words:
+                words.seek(max(0, os.fstat(words.fileno()).st_size - LAST_WORDS))
+                said = words.read().decode(errors="replace")
+        except OSError as wrong:
+            return str(wrong)
+        return " ".join("".join(each for each in said if each.isprintable() or each.isspace()).split())
+
+    def _database(self) -> int | None:
+        try:
+            return (self.folder / DATABASE).stat().st_ino
+        except OSError:
+            return None
+
+
+def _logged_ahead(database: Path) -> None:
+    """With a log ahead a record is added in a quarter of the time: the disk is flushed less often than with the journal
+    that SQLite uses unasked. The file keeps the choice."""
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error:
+        pass  # what cannot be read is for Chroma to say
