@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bench import measures
 from bench.analysing import analysing
+from bench.bars import bars
 from bench.cold import cold
 from bench.collecting import collecting
 from bench.deciding import deciding
@@ -25,6 +26,7 @@ from bench.tallying import tallying
 MEASURES = {
     **measures.MEASURES,
     "analysing": analysing,
+    "bars": bars,
     "deciding": deciding,
     "remembering": remembering,
     "remembering-long": remembering_long,

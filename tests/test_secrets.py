@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from drivers.instance import free_port, surroundings
+from drivers.instance import free_port, here, surroundings
 
 from semanticsignal.domain.errors import InvalidSetting
 from semanticsignal.settings import passed_over, secret
@@ -144,7 +144,7 @@ import sys
 from semanticsignal import wiring
 from semanticsignal.adapters.ccxt import CcxtMarket
 from semanticsignal.domain.errors import Unavailable
-from semanticsignal.settings import passed_over, secret
+from semanticsignal.settings import secret
 
 class Source:
     name = "echo"
@@ -279,18 +279,54 @@ def test_a_secret_that_was_told_would_be_found() -> None:
 # --- What is not heeded -----------------------------------------------------------------------------------------------
 
 
-def test_a_line_that_is_no_assignment_is_said_by_its_number_and_never_by_what_it_says(beside: Path) -> None:
-    beside.write_text("A=1\nthis was meant as s3cret-words\nB=2\n")
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("A=1\nthis was meant as s3cret\nB=2\n", [2]),
+        ("A=1\n\n# s3cret\n\n\nthis was meant as s3cret\n", [6]),
+        ("A=1\r\n\r\nthis was meant as s3cret\r\n", [3]),
+        ("\n\ns3cret\nA=1\n", [3]),
+        ('A="s3cret\nB=2\n', [1]),
+        ("A=1\nexport B='2'\n# s3cret\nC=\n\n", []),
+    ],
+    ids=["words", "after blank lines", "of Windows", "a key without a name", "no end quote", "all well"],
+)
+def test_a_line_that_is_no_assignment_is_said_by_its_number_and_never_by_what_it_says(
+    text: str, lines: list[int], beside: Path
+) -> None:
+    beside.write_bytes(text.encode())
 
-    assert passed_over() == (".env, line 2 is passed over: it is not NAME=value",)
+    assert passed_over() == tuple(f".env, line {line} is passed over: it is not NAME=value" for line in lines)
 
 
-def test_a_setting_among_the_secrets_is_said_and_its_value_is_not(beside: Path) -> None:
-    beside.write_text("GOOGLE_STUDIO_API_KEY=k\nSEMSIG_PORT=s3cret\n")
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("SEMSIG_PORT=s3cret", "SEMSIG_PORT"),
+        ("export SEMSIG_RISK__COOLDOWN_BARS=s3cret", "SEMSIG_RISK__COOLDOWN_BARS"),
+        ("SEMSIG_S3CRET=s3cret", "it"),
+        ("SEMSIG_S3CRET", "it"),
+    ],
+)
+def test_a_setting_among_the_secrets_is_said_and_its_value_is_not(line: str, what: str, beside: Path) -> None:
+    beside.write_text(f"GOOGLE_STUDIO_API_KEY=k\n{line}\n")
 
-    (said,) = passed_over()
+    assert passed_over() == (
+        f".env, line 2 is passed over: {what} is a setting, for config.toml or the environment",
+    )  # fmt: skip
 
-    assert said == ".env, line 2 is passed over: SEMSIG_PORT is a setting, for config.toml or the environment"
+
+@pytest.mark.parametrize("command", ["config", "doctor", "run"])
+def test_every_command_that_reads_settings_says_what_it_passes_over(command: str, beside: Path) -> None:
+    beside.write_text("SEMSIG_TIMEFRAME=s3cret-frame\nmeant as s3cret words\n")
+    options = {"config": (), "doctor": ("--port", free_port()), "run": ("--market", "nowhere", "--yes")}[command]
+
+    done = here(command, *options, folder=beside.parent)
+
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said and "s3cret" not in said
+    assert ".env, line 1 is passed over: SEMSIG_TIMEFRAME is a setting" in said
+    assert ".env, line 2 is passed over: it is not NAME=value" in said
 
 
 def test_where_there_is_no_such_file_nothing_is_passed_over(beside: Path) -> None:

@@ -1,7 +1,7 @@
 /** The page's questions. Nothing is ever answered from a cache: a stale figure must not look fresh. */
 import type {
   ContextView, DecisionView, EventView, HealthView, MarketView, NewsView, Problem, QueuedView, RefusedView, Seen, StateView,
-  StatisticsView, WhyView,
+  StatisticsView, WhyView, WorkedView,
 } from "./shapes";
 
 /** What the server said was wrong (RFC 9457), or that it did not answer. */
@@ -40,6 +40,7 @@ export interface Api {
   news(): Promise<NewsView>;
   context(): Promise<ContextView>;
   snapshot(id: string): Promise<Seen>;
+  worked(during: string | null, side: string | null): Promise<WorkedView>;
   analyse(symbol: string): Promise<QueuedView>;
   chart(id: string): Promise<Blob>;
   ticket(): Promise<Ticket>;
@@ -86,6 +87,7 @@ export function api(base: string, pass: Pass | null = null): Api {
     news: () => ask("/api/news"),
     context: () => ask("/api/context"),
     snapshot: (id) => ask(`/api/snapshots/${encodeURIComponent(id)}`),
+    worked: (during, side) => ask(query("/api/worked", { during, side })),
     analyse: (symbol) =>
       ask("/api/analyses", {
         method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ symbol }),

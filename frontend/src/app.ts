@@ -4,7 +4,7 @@ import { guard } from "lit/directives/guard.js";
 import { ApiError, type Api } from "./api";
 import { ratio } from "./format";
 import type { Link, Listener } from "./feed";
-import type { EventView, MarketView, StateView } from "./shapes";
+import type { EventView, MarketView, StateView, WorkedView } from "./shapes";
 import { CAPS, fromView, reduce, type State } from "./state";
 import { banner } from "./panels/banner";
 import { equityChart, priceChart, type ChartProps } from "./panels/charts";
@@ -15,6 +15,7 @@ import { headline } from "./panels/headline";
 import { market as marketPanel } from "./panels/market";
 import { memory, type MemorySort } from "./panels/memory";
 import { news as newsPanel } from "./panels/news";
+import { worked, type Asked } from "./panels/worked";
 import type { Fold, Frame } from "./panels/parts";
 import { positions } from "./panels/position";
 import { refusals } from "./panels/refusals";
@@ -47,6 +48,7 @@ interface Choices {
   readonly bars: number;
   readonly days: number;
   readonly articles: number;
+  readonly worked: Asked;
   readonly folds: Readonly<Record<Foldable, Fold>>;
 }
 
@@ -55,7 +57,7 @@ export class SemsigApp extends LitElement implements Listener {
     api: { attribute: false }, state: { state: true }, socket: { state: true }, symbol: { state: true }, theme: { state: true },
     choices: { state: true }, notice: { state: true }, asking: { state: true }, why: { state: true }, market: { state: true },
     marketFailed: { state: true }, quietMs: { state: true }, gate: { state: true }, visitor: { state: true },
-    around: { state: true },
+    around: { state: true }, worked: { state: true }, workedFailed: { state: true },
   };
   declare api: Api;
   declare state: State | null;
@@ -72,6 +74,8 @@ export class SemsigApp extends LitElement implements Listener {
   declare gate: Gate | null;
   declare visitor: Visitor | null;
   declare around: Surroundings;
+  declare worked: WorkedView | null;
+  declare workedFailed: string | null;
 
   #timers: ReturnType<typeof setInterval>[] = [];
   #noticeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -94,7 +98,7 @@ export class SemsigApp extends LitElement implements Listener {
       filter: { symbol: "all", action: "all", shown: few ? 6 : 10 },
       sort: { by: "closed", descending: true, shown: few ? 6 : 14, scope: "all" },
       lessons: { by: "newest", shown: few ? 3 : 4 }, refusals: few ? 3 : 5, bars: few ? 60 : 120, days: 0,
-      articles: few ? 4 : 8, folds: { market: "open", news: "open" },
+      articles: few ? 4 : 8, worked: { during: "", side: "" }, folds: { market: "open", news: "open" },
     };
     this.notice = null;
     this.asking = false;
@@ -105,6 +109,8 @@ export class SemsigApp extends LitElement implements Listener {
     this.gate = null;
     this.visitor = null;
     this.around = NOTHING;
+    this.worked = null;
+    this.workedFailed = null;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -136,6 +142,7 @@ export class SemsigApp extends LitElement implements Listener {
     if (!view.health.symbols.includes(this.symbol)) this.symbol = remembered("semsig-symbol", view.health.symbols) ?? view.health.symbols[0] ?? "";
     void this.#loadMarket();
     void this.#loadRefusals();
+    void this.#loadWorked();
     this.#lookAround();
     if (first) {
       this.#route();
@@ -148,6 +155,7 @@ export class SemsigApp extends LitElement implements Listener {
     if (!this.state) return;
     this.state = events.reduce(reduce, this.state);
     let candleClosed = false;
+    if (events.some(({ kind }) => kind === "LessonLearned")) void this.#loadWorked();
     for (const event of events) {
       if (event.kind === "PositionClosed" || event.kind === "EquityMarked") this.#dirty = true;
       if (event.kind !== "DecisionMade") continue;
@@ -179,6 +187,8 @@ export class SemsigApp extends LitElement implements Listener {
     this.gate = gate;
     this.state = this.market = this.why = this.visitor = null;
     this.around = NOTHING;
+    this.worked = null;
+    this.workedFailed = null;
   }
 
   // What the page asks for.
@@ -216,6 +226,17 @@ export class SemsigApp extends LitElement implements Listener {
     const newer = this.state.refusals.filter(({ id }) => !known.has(id));
     const all = [...newer, ...told.refusals].sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
     this.state = { ...this.state, refusals: all.slice(0, CAPS.refusals) };
+  }
+
+  /** Asked anew by choice, and when another trade has taught something. */
+  async #loadWorked(): Promise<void> {
+    const { during, side } = this.choices.worked;
+    try {
+      this.worked = await this.api.worked(during || null, side || null);
+      this.workedFailed = null;
+    } catch (error) {
+      this.workedFailed = words(error);
+    }
   }
 
   #lookAround(): void {
@@ -447,8 +468,14 @@ export class SemsigApp extends LitElement implements Listener {
         }))}
         ${guard([state.trades, symbol, choices.sort], () => trades({ state, symbol, sort: choices.sort, setSort: (sort) => this.#choose({ sort }) }))}
       </div>
-      <div class="grid thirds">
+      <div class="grid halves">
         ${guard([state.experiences, choices.lessons], () => memory(state, choices.lessons, (lessons) => this.#choose({ lessons })))}
+        ${guard([this.worked, this.workedFailed, choices.worked], () => worked({
+          asked: choices.worked, told: this.worked, failed: this.workedFailed,
+          ask: (asked) => { this.#choose({ worked: asked }); void this.#loadWorked(); },
+        }))}
+      </div>
+      <div class="grid halves">
         ${guard([state.rules], () => rules(state))}
         ${guard([state.refusals, choices.refusals], () => refusals(state, choices.refusals, (shown) => this.#choose({ refusals: shown })))}
       </div>`;

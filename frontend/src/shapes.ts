@@ -28,6 +28,7 @@ export type FigureView = Schemas["FigureView"];
 export type GapView = Schemas["GapView"];
 export type Seen = Schemas["Seen"];
 export type SnapshotView = Schemas["SnapshotView"];
+export type WorkedView = Schemas["WorkedView"];
 export type QueuedView = Schemas["QueuedView"];
 export type MinutePassedView = Schemas["MinutePassedView"];
 export type EventView = WhyView["events"][number];

@@ -134,9 +134,9 @@ async def test_what_is_packed_otherwise_is_no_answer(coding: str) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (gzip.compress(b'{"figure": 5}')[:-9], "cut"),
+        (gzip.compress(b'{"figure": 5}', mtime=0)[:-9], "cut"),
         (b"", "cut"),
-        (gzip.compress(b'{"figure": 5}') * 2, "after the end"),
+        (gzip.compress(b'{"figure": 5}', mtime=0) * 2, "after the end"),
         (b"\x1f\x8b\x08\x08" + b"\0" * 6 + b"name" * 30_000, "more than 100000 bytes"),
     ],
 )

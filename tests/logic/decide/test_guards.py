@@ -491,6 +491,15 @@ def test_what_was_learned_refuses_and_says_from_where_and_by_how_many_trades() -
     )
 
 
+def test_a_threshold_that_did_not_move_is_not_blamed() -> None:
+    still = (Threshold("min_confidence_ratio", 0.55, 0.55), Threshold("min_reward_risk", 1.5, 1.5))
+    poor = signal(Action.BUY, "98", "102.9", confidence=0.54)
+
+    assert [refusal.reason for refusal in guards.entry_refusals(poor, taught(*still), ((), None), settings())] == [
+        "needs 55%, was 54%", "needs 1.5 in a trending market, was 1.45",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("target", "guards_"), [("102.8", []), ("102.79", ["reward_risk"])])
 def test_a_ranging_market_has_its_own_learned_bar(target: str, guards_: list[str]) -> None:
     briefing = replace(taught(*RAISED), snapshot=snapshot("100", phase=Phase.RANGING))

@@ -108,3 +108,12 @@ def test_a_short_is_sized_like_a_long() -> None:
     short = decision(replace(signal(stop="105", target="90"), confidence_ratio=0.8))
 
     assert sizing.quantity(short, TEN_THOUSAND, FINE, settings()) == sized()
+
+
+def test_what_experience_takes_off_comes_off_whatever_cap_was_met() -> None:
+    """A tenth of 10,000 at 100 are ten; four fifths of them eight. A stop 40 away: 2.5, of which two."""
+    made = replace(decision(signal(stop="95", target="120", confidence=0.8)), size_factor=0.8)
+    wide = replace(decision(signal(stop="60", target="180", confidence=0.8)), size_factor=0.8)
+
+    assert sizing.quantity(made, TEN_THOUSAND, FINE, settings()) == d(8)
+    assert sizing.quantity(wide, TEN_THOUSAND, FINE, settings()) == d(2)

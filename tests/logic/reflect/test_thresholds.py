@@ -230,6 +230,13 @@ def test_what_is_recommended_is_never_less_than_what_is_required() -> None:
     assert moved["strong_reward_risk"] >= 2.0
 
 
+def test_a_step_down_does_not_step_over_what_is_required() -> None:
+    """From 2.0 seven hundredths are left, which are nearer to a tenth than to none."""
+    past = [*won(4000, reward_risk=1.95), *lost(4000, reward_risk=2.6)]
+
+    assert values(past, settings(risk__min_reward_risk=1.93))["recommended_reward_risk"] == 1.93
+
+
 def test_the_typical_stop_is_that_of_winners() -> None:
     """The middle of the band from 4 % is 4.125 %, with twenty of them half of the way from 2.5 %."""
     one = found([*won(20, stop_ratio=0.04), *lost(40, stop_ratio=0.01)])["typical_stop_ratio"]
@@ -267,6 +274,7 @@ def test_losing_small_positions_do_not_raise_the_floor() -> None:
 
 def test_small_positions_that_earn_lower_the_floor() -> None:
     assert values([*won(100, size_ratio=0.02), *lost(20, size_ratio=0.09)])["min_size_ratio"] < 0.02
+    assert values([*won(100, size_ratio=0.09), *lost(20, size_ratio=0.02)])["min_size_ratio"] == 0.02
 
 
 # --- Sizes ----------------------------------------------------------------------------------------------------------

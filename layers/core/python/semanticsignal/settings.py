@@ -138,6 +138,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "cloud.log_days": ("how long logs are kept, days; rounded up to what CloudWatch offers", {"ge": 1, "le": 3653}),
 }
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+LINE_BREAK = re.compile(r"\r\n|\n|\r")
 # Said with commas, as a JSON list, or as none, by a flag or a variable.
 LISTS = ("symbols", "feeds", "fallbacks", "prompts", "payees")
 # Where the settings lie, recorded data for tests and benchmarks, and what the cloud calls its parts.
@@ -206,13 +207,18 @@ def _dotenv() -> Mapping[str, str]:
 
 def passed_over() -> tuple[str, ...]:
     """What stands in .env and is not heeded, by its line: never what it says, for that may be a secret."""
+    known = {f"SEMSIG_{key.upper().replace('.', '__')}" for key in KEYS}
     found = []
     for one in _lines():
-        where = f".env, line {one.original.line}"
-        if one.error:
-            found.append(f"{where} is passed over: it is not NAME=value")
-        elif one.key and one.key.startswith("SEMSIG_"):
-            found.append(f"{where} is passed over: {one.key} is a setting, for config.toml or the environment")
+        # the parser counts from the blank lines before it
+        blank = one.original.string[: len(one.original.string) - len(one.original.string.lstrip())]
+        where = f".env, line {one.original.line + len(LINE_BREAK.findall(blank))} is passed over"
+        name = (one.key or "").upper()
+        if name.startswith("SEMSIG_"):
+            what = name if name in known else "it"
+            found.append(f"{where}: {what} is a setting, for config.toml or the environment")
+        elif one.error or (one.key and one.value is None):
+            found.append(f"{where}: it is not NAME=value")
     return tuple(found)
 
 

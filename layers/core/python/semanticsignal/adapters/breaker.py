@@ -13,15 +13,16 @@ FAILURES = 3
 FIRST_S, MOST_S = 60.0, 900.0
 # One is enough: asking again with the same key helps nobody.
 AT_ONCE = {Fault.AUTH: 900.0, Fault.QUOTA: 900.0, Fault.RATE_LIMIT: 30.0}
-TROUBLE = frozenset((Fault.OVERLOAD, Fault.TIMEOUT, Fault.CONNECTION, Fault.MALFORMED, Fault.EMPTY))
+TROUBLE = frozenset((Fault.OVERLOAD, Fault.TIMEOUT, Fault.CONNECTION, Fault.MALFORMED))
 # A server that asks for more is asked all the same after so long: one lie shall not silence it for hours.
 LONGEST_WAIT_S = 300.0
 
 
 class Breaker:
     """Raises ModelUnavailable with Fault.CIRCUIT and how long it still is, without asking. Afterwards one question is
-    a trial: others wait until it is answered. What the model says, and what there is money for, is no trouble of the
-    server's. The state is of this process."""
+    a trial: others wait until it is answered. What the model says, be it nothing, and what there is money for, is no
+    trouble of the server's. The state is of this process, and the pauses are real time: in a replay too the server is
+    as it is."""
 
     def __init__(self, model: LanguageModel, name: str, now_s: Callable[[], float] = monotonic) -> None:
         self._model, self._name, self._now_s = model, name, now_s

@@ -1,6 +1,7 @@
 """A language model made of language models: the first that answers speaks, as long as there is time."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +12,8 @@ from ..domain.asking import Attempt, Fault
 from ..domain.decision import Prompt, Reply
 from ..domain.errors import ModelUnavailable
 from ..ports import LanguageModel
+
+log = logging.getLogger(__name__)
 
 # What waiting may mend; whoever has another fault is not asked twice.
 WAITS = frozenset((Fault.RATE_LIMIT, Fault.OVERLOAD, Fault.CIRCUIT))
@@ -52,6 +55,8 @@ class Fallback:
             return waiting
         wait_s = min((wait_s for _, wait_s in waiting), default=None)
         if wait_s is not None and self._now_s() + wait_s + LEAST_S <= end_s:
+            if wait_s >= LEAST_S:
+                log.warning("no model can be asked now: the first is asked again in %.0f s", wait_s)
             await self._sleep(wait_s)
             again = [named for named, asked_s in waiting if asked_s <= wait_s + LEAST_S]
             found = await self._round(again, prompt, end_s, attempts)

@@ -1,11 +1,11 @@
-"""`semsig …`: exit code 0 done, 1 failed, 2 wrong use; one line for a user's mistake, never a traceback."""
+"""`semsig …`: exit code 0 done, 1 failed, 2 wrong use; one line for each, never a traceback."""
 
 import asyncio
 import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,8 +38,10 @@ WORTH_A_BAR = 1_000
 FOREVER = "2100-01-01"
 # Columns, more than a table has.
 UNBOUNDED = 10_000
-# Without a terminal, of a long past.
-SAID_EACH_S = 15.0
+# Without a terminal, of a long past, and of a replay.
+SAID_EACH_S, REPLAYED_EACH_S = 15.0, 10.0
+INTERRUPTED = 1
+STANDS = "interrupted; what was done stands in {}, and the same command goes on from there"
 # Typer carries a click of its own; this is what it raises for an option or a command that there is not.
 UsageError: Any = typer.BadParameter.__mro__[1]
 
@@ -51,7 +53,7 @@ def main() -> None:
 
 @contextmanager
 def _plainly() -> Iterator[None]:
-    """A mistake of the user exits with 2, a failure with 1, each in one line."""
+    """A mistake of the user exits with 2, a failure or an interruption with 1, each in one line."""
     try:
         yield
     except (BadInput, AlreadyRunning) as wrong:
@@ -61,7 +63,7 @@ def _plainly() -> Iterator[None]:
     except UsageError as wrong:
         _fail(f"{wrong.format_message().rstrip('.')}; `semsig --help` says what there is", 2)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; what was done with a --home stands, and the same command goes on from there", 1)
+        _fail("interrupted", INTERRUPTED)
     except OSError as wrong:
         _fail(f"{wrong.strerror or wrong}, was {wrong.filename or 'no file'}", 1)
 
@@ -120,7 +122,8 @@ def run(
         _reach(settings)
         if line := doctor_models.decides(settings):
             logging.getLogger("semsig").info("%s", line)
-    asyncio.run(_run(host, settings, (market, speed), yes=yes))
+    if asyncio.run(_run(host, settings, (market, speed), yes=yes)):
+        typer.echo(f"semsig: {STANDS.format(settings.home)}", err=True)
 
 
 def _warn_of_dotenv() -> None:
@@ -171,7 +174,8 @@ def _pairs(sourced: Sourced, market: str, symbols: str | None) -> Settings:
     return settings
 
 
-async def _run(host: Any, settings: Settings, market: tuple[str, str | None], *, yes: bool) -> None:
+async def _run(host: Any, settings: Settings, market: tuple[str, str | None], *, yes: bool) -> bool:
+    """Whether it was interrupted, rather than told to stop."""
     from . import keys
 
     listening: list[asyncio.Task[None]] = []
@@ -182,7 +186,7 @@ async def _run(host: Any, settings: Settings, market: tuple[str, str | None], *,
         listening.append(asyncio.create_task(keys.listen(_Keys(room, address, yes=yes))))
 
     try:
-        await host.run(settings, *market, ready)
+        return bool(await host.run(settings, *market, ready))
     finally:
         for task in listening:
             task.cancel()
@@ -357,8 +361,12 @@ def replay(
         raise BadInput(f"--from must lie before --to, was {start.isoformat()} and {end.isoformat()}")
     if out is not None:
         _check_writable(out)
-    with _bar() as progress:
-        report = asyncio.run(replay(folder, Plan(settings, start, end, recorded), home, progress))
+    try:
+        with _bar() as progress:
+            report = asyncio.run(replay(folder, Plan(settings, start, end, recorded), home, progress))
+    except KeyboardInterrupt:
+        nothing = "interrupted; nothing of it is kept: with --home DIR the same command goes on from where it was"
+        _fail(STANDS.format(home) if home else nothing, INTERRUPTED)
     _print_report(report)
     if out is not None:
         out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -386,13 +394,13 @@ def _instant(option: str, text: str | None, default: str) -> datetime:
 
 
 @contextmanager
-def _bar() -> Iterator[Any]:
+def _bar(now_s: Callable[[], float] = time.monotonic) -> Iterator[Any]:
     """A progress bar on a terminal; now and then a line elsewhere."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    said_at = time.monotonic()
+    said_at = now_s()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("replaying", total=None)
 
@@ -400,8 +408,8 @@ def _bar() -> Iterator[Any]:
             nonlocal said_at
             if console.is_terminal and (done % 20 == 0 or done == of):
                 progress.update(task, completed=done, total=of)
-            elif not console.is_terminal and time.monotonic() - said_at >= SAID_EACH_S:
-                said_at = time.monotonic()
+            elif not console.is_terminal and now_s() - said_at >= REPLAYED_EACH_S:
+                said_at = now_s()
                 typer.echo(f"replaying: {done} of {of} closes, {done / of:.0%}", err=True)
 
         yield tell

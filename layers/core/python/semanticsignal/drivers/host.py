@@ -302,8 +302,9 @@ class Stopped(Exception):
     """The stop came in the middle of the history; it goes on from there at the next start."""
 
 
-async def run(settings: Settings, market: str, speed: str | None, ready: Callable[[Host, str], Any]) -> None:
-    """Everything until SIGINT or SIGTERM. `ready` is told the address. Raises BadInput, AlreadyRunning."""
+async def run(settings: Settings, market: str, speed: str | None, ready: Callable[[Host, str], Any]) -> bool:
+    """Everything until SIGINT or SIGTERM; whether it was SIGINT. `ready` is told the address. Raises BadInput,
+    AlreadyRunning."""
     listener = web.bound(settings.port)
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
@@ -315,7 +316,7 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
         settings = await worlds.with_open_pairs(settings, held, recorded)
         world = await worlds.made(stack, settings, (market, recorded), speed, held)
         host = Host(settings, held, world)
-        stop_on_signals(host.stop)
+        heard = stop_on_signals(host.stop)
         real = wiring.system_clock()
         site = web.site(host, host.notifier, world.purse, lambda: limits(settings, real.now()))
         address = await stack.enter_async_context(web.served(site, listener))
@@ -324,6 +325,7 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
         ready(host, address)
         await _until_stopped(host)
         held.ledger.set_note("clock", world.clock.now().isoformat())
+    return signal.SIGINT in heard
 
 
 async def _until_stopped(host: Host) -> None:
@@ -337,13 +339,24 @@ async def _until_stopped(host: Host) -> None:
     try:
         await life
     except (Stopped, asyncio.CancelledError):
-        log.info("stopped before it was running; the next start goes on from here")
+        if host.health().status == "starting":
+            log.info("stopped before it was running; the next start goes on from here")
+        else:
+            log.info("stopped in the middle of a candle; the next start looks at it again")
 
 
-def stop_on_signals(stop: asyncio.Event) -> None:
+def stop_on_signals(stop: asyncio.Event) -> list[int]:
+    """Those heard so far, as they are heard."""
     loop = asyncio.get_running_loop()
+    heard: list[int] = []
+
+    def hear(number: int) -> None:
+        heard.append(number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, hear, number)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+            signal.signal(number, lambda number, _: loop.call_soon_threadsafe(hear, number))
+    return heard

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +35,7 @@ async def _unseen(done: int, of: int) -> None:
     """Nobody watches the progress."""
 
 
+BEAT_S = 1.0
 # Nobody listens to a replay, and a report reads the ledger.
 REPLAYED = tuple(stage for stage in STAGES if stage.name != "show")
 
@@ -89,6 +90,7 @@ async def walk(
     left = {at: symbols for at, symbols in instants.items() if marked is None or at >= marked}
     delay = timedelta(seconds=plan.settings.decision_delay_s)
     began, decisions = time.perf_counter(), 0
+    await progress(len(instants) - len(left), len(instants))
     for done, (at, symbols) in enumerate(left.items()):
         clock.set(at)
         await loop.run(MinutePassed(at))
@@ -100,6 +102,30 @@ async def walk(
     clock.set(plan.until)
     await loop.run(MinutePassed(plan.until))
     return Ran(decisions, time.perf_counter() - began)
+
+
+@asynccontextmanager
+async def _beating(progress: Progress) -> AsyncIterator[Progress]:
+    """How far it is, told at each close and, while a model is waited for, each second all the same."""
+    stands: list[tuple[int, int]] = []
+
+    async def tell(done: int, of: int) -> None:
+        stands[:] = [(done, of)]
+        await progress(done, of)
+        # Nothing else in a replay waits: a beat has its turn, and a stop is heard, between two closes.
+        await asyncio.sleep(0)
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            for stood in tuple(stands):
+                await progress(*stood)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield tell
+    finally:
+        beating.cancel()
 
 
 class ReplayBroken(SemanticSignalError):
@@ -164,7 +190,8 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
             async with AsyncExitStack() as stack:
                 mind = await _mind(stack, plan, home, held.ledger)
                 rig = wiring.replayed(plan.settings, tape, held.ledger, plan.since, mind)
-                ran = await walk(rig, plan, instants, progress)
+                told = await stack.enter_async_context(_beating(progress))
+                ran = await walk(rig, plan, instants, told)
                 return await report(held.ledger, tape, plan, instants, ran)
         finally:
             held.close()

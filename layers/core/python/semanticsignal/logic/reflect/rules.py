@@ -24,8 +24,8 @@ BROAD, FINER, WEIGHED = 3, 0.125, 30
 # A bet begins with so many trades' worth of faith in a lead of `PROMISE`; a trade of those it was found in counts half,
 # because they were picked. No bet is on a lead below `LEAST`, none holds a share for certain.
 FAITH, PROMISE, PICKED, LEAST, SURE = 10.0, 0.4, 0.5, 0.05, 0.02
-# A candidate is given up at this e-value. An active one is doubted, then given up, at these against half its lead.
-REFUTED, DOUBTED, GIVEN_UP, KEPT = 0.1, 8.0, 64.0, 0.5
+# A candidate is given up at this e-value. An active one is doubted, then given up, at these against `KEPT` of its lead.
+REFUTED, DOUBTED, GIVEN_UP, KEPT = 0.1, 8.0, 32.0, 0.6
 # e-values are told up to here: beyond, nothing changes any more.
 CERTAIN = 1e9
 # Living rules, given up ones that are remembered, and trades that a rule names.
@@ -166,7 +166,7 @@ def _paid(block: _Seen, kind: RuleKind, bet: _Bet, margin: float = 0.0) -> float
 
 
 def _doubted(block: _Seen, kind: RuleKind, others: float, lead: float) -> float:
-    """The same against "it leads by half of what was seen", in misses: who bets says that it does not lead at all."""
+    """The same against "it leads by most of what was seen", in misses: who bets says that it does not lead at all."""
     contrary = RuleKind.AVOID if kind is RuleKind.FAVOR else RuleKind.FAVOR
     kept = min(KEPT * lead, (1 - others) / 2)
     return _paid(block, contrary, _Bet(1 - others, 1 - others), -kept)
