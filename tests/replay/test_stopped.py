@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -199,8 +198,8 @@ async def test_a_replay_of_a_model_that_says_nothing_holds_at_each_close_and_wai
 
 
 @pytest.fixture
-def clock() -> Iterator[list[float]]:
-    yield [0.0]
+def clock() -> list[float]:
+    return [0.0]
 
 
 async def test_without_a_terminal_a_replay_says_every_ten_seconds_where_it_is(

@@ -21,16 +21,6 @@ class Conditions:
     numbers: Mapping[str, float | None]
 
     def alignment(self, side: Side) -> str | None:
-        """Whether a trade of that side goes with the trends of larger timeframes: aligned, mixed or divergent."""
-        along = {"bull": Side.LONG, "bear": Side.SHORT}
-        match self.labels.get("alignment"):
-            case "mixed":
-                return "mixed"
-            case "bull" | "bear" as trend:
-                return "aligned" if along[trend] is side else "divergent"
-        return None
-
-    def alignment(self, side: Side) -> str | None:
         """aligned, mixed or divergent: the side of a trade against the trends of all timeframes; None: not known."""
         word = self.labels.get("alignment")
         if word in (None, "mixed"):

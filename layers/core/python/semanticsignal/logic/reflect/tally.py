@@ -1,143 +1,151 @@
-"""Experience → traits → statistics: folded in trade by trade, so that a reflection costs what is new and not what is
-old. Without numpy: every function loads this with the table of stages."""
+"""Closed trades → how many of each trait there were, won and earned: what rules, thresholds and panels are made of."""
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import NamedTuple
 
 from ...domain.learning import Experience, Statistics, Tally
-from .patterns import patterns
+from .patterns import patterns as patterns_of
 
-# What a prompt asks to be weighed; other names are a model's own and would never end.
+# Others that a model may name are no trait: there would be no end of them.
 FACTORS = ("trend", "momentum", "volume", "volatility", "patterns", "levels")
-CONFLUENT_ABOVE = 50
-Bounds = tuple[tuple[float, str], ...]
-CONFIDENCE: Bounds = ((0.5, "low"), (0.7, "medium"))
-# Points are whole as a rule: up to 30 is low, up to 69 medium.
-FACTOR: Bounds = ((30.000001, "low"), (69.000001, "medium"))
+FACTOR_LOW, FACTOR_MEDIUM, SPEAKS = 30.0, 69.0, 50.0
+CONFIDENCE_MEDIUM, CONFIDENCE_HIGH = 0.5, 0.7
+# A place on a grid is not missed by what binary fractions lack.
+NEAR = 1e-6
+# All trades, while they are counted.
+WHOLE = ""
+Named = Callable[[Experience], Iterable[str]]
+# Return, its square, whether it was won.
+Row = tuple[float, float, bool]
 
 
-class Bands(NamedTuple):
-    """Of one number, from 0 on: each so wide, the last without an end. `scale`: of the number as it is written."""
+class Scale(NamedTuple):
+    """Bands of one width, each named by its lower edge; the last is open above."""
 
     name: str
-    width: float
-    count: int
-    scale: float = 1.0
-    form: str = "{:g}"
+    step: float
+    words: tuple[str, ...]
 
-    def named(self, value: float) -> str:
-        """The trait of the band that holds it; an edge belongs to the band above."""
-        return _name(self, min(self.count - 1, max(0, int(value / self.width + 1e-6))))
+    def band(self, value: float) -> str:
+        return self.words[min(int(abs(value) / self.step + NEAR), len(self.words) - 1)]
 
-    def told(self, statistics: Statistics) -> list[tuple[float, Tally]]:
-        """Lower edge and tally of each band that a trade fell into, the lowest first."""
-        by_trait = statistics.by_trait
-        named = ((n * self.width, by_trait.get(_name(self, n))) for n in range(self.count))
-        return [(edge, tally) for edge, tally in named if tally]
+    def upper(self, place: int) -> float:
+        return round((place + 1) * self.step, 6)
+
+    def middle(self, place: int) -> float:
+        return (place + 0.5) * self.step
 
 
-REWARD_RISK = Bands("reward_risk", 0.1, 101, form="{:.1f}")
-STOP = Bands("stop", 0.0025, 41, 100, "{:.2f}%")
-SIZE = Bands("size", 0.01, 101, 100, "{:.0f}%")
-MAE = Bands("mae", 0.0025, 41, 100, "{:.2f}%")
+def _scale(name: str, step: float, bands: int, form: str) -> Scale:
+    return Scale(name, step, tuple(f"{name} {place * step:{form}}" for place in range(bands)))
 
 
-@cache
-def _name(bands: Bands, number: int) -> str:
-    return f"{bands.name} {bands.form.format(number * bands.width * bands.scale)}"
+REWARD_RISK = _scale("reward_risk", 0.1, 51, ".1f")
+STATED = _scale("stated", 0.05, 20, ".0%")
+STOP = _scale("stop", 0.0025, 41, ".2%")
+MAE = _scale("mae", 0.0025, 41, ".2%")
+SIZE = _scale("size", 0.01, 26, ".0%")
 
 
 def traits(experience: Experience) -> tuple[str, ...]:
-    """Everything that it had in common with others, "dimension band". What is not known is no trait."""
-    return (
-        *_met(experience),
-        *_stated(experience),
-        *_came(experience),
-        *(f"pattern {name}" for name in patterns(experience)),
-    )
+    """What it had in common with others, each as "dimension band"; what is not known is no trait.
+
+    Known when it was entered: side, pair, timeframe, regime, the words of the conditions (trend, adx, volatility, rsi,
+    macd, volume, bollinger, weekend, sentiment, pressure), alignment, confidence and what exactly was stated, factors
+    and how many of them speak for it (confluences), reward_risk, stop, size. Known when it had closed: exit, and the
+    mae of what was won."""
+    labels = experience.conditions.labels
+    found = [
+        f"side {experience.side}",
+        f"symbol {experience.symbol}",
+        f"exit {experience.exit_reason}",
+        f"confidence {_confidence(experience.confidence_ratio)}",
+        STATED.band(experience.confidence_ratio),
+    ]
+    found += [f"{name} {word}" for name, word in labels.items() if name != "alignment"]
+    if experience.regime:
+        found.append(f"regime {experience.regime}")
+    if experience.timeframe:
+        found.append(f"timeframe {experience.timeframe}")
+    if alignment := experience.conditions.alignment(experience.side):
+        found.append(f"alignment {alignment}")
+    found += _factors(experience.factors, labels.get("adx"))
+    found += _levels(experience)
+    return tuple(found)
 
 
-def _met(lived: Experience) -> Iterator[str]:
-    """The market at entry."""
-    yield f"symbol {lived.symbol}"
-    yield f"side {lived.side}"
-    yield f"regime {lived.regime}"
-    yield from (f"{name} {word}" for name, word in lived.conditions.labels.items() if name != "alignment")
-    alignment = lived.conditions.alignment(lived.side)
-    if alignment:
-        yield f"alignment {alignment}"
+def folded(before: Statistics, learned: Iterable[tuple[int, Experience]], patterns: Named = patterns_of) -> Statistics:
+    """With what the ledger learned after the place that `before` goes to; a place told again changes nothing.
 
-
-def _stated(lived: Experience) -> Iterator[str]:
-    """What the decider said and asked for at entry."""
-    yield f"confidence {_word(lived.confidence_ratio, CONFIDENCE)}"
-    given = {name: lived.factors[name] for name in FACTORS if name in lived.factors}
-    if given:
-        yield from (f"factor {name} {_word(points, FACTOR)}" for name, points in given.items())
-        confluences = f"confluences {sum(points > CONFLUENT_ABOVE for points in given.values())}"
-        yield confluences
-        adx = lived.conditions.labels.get("adx")
-        if adx:
-            yield f"adx {adx} {confluences}"
-    for bands, value in ((STOP, lived.stop_ratio), (REWARD_RISK, lived.reward_risk), (SIZE, lived.size_ratio)):
-        if value is not None:
-            yield bands.named(value)
-
-
-def _came(lived: Experience) -> Iterator[str]:
-    """Outcomes: shown and described, never what a rule is about. How far against it a trade went is told of winners."""
-    yield f"exit {lived.exit_reason}"
-    if lived.is_win:
-        yield MAE.named(-lived.mae_ratio)
-
-
-def _word(value: float, bounds: Bounds) -> str:
-    return next((word for below, word in bounds if value < below), "high")
-
-
-def folded(before: Statistics, learned: Iterable[tuple[int, Experience]]) -> Statistics:
-    """What was learned, each with its place in the ledger, added to what is there already; what is up to its place
-    `through` is in it. Sums are made in the order of the ledger, so that all at once is bit by bit what pieces are."""
+    `learned`: place in the ledger, and what was lived. Sums are added in the order of the ledger, so that they are the
+    same to the last digit however many at a time are added."""
+    shared: defaultdict[str, list[Row]] = defaultdict(list)
     through, until = before.through, before.until
-    sums: dict[str, list[float]] = {}
-    whole = _opened(before.whole)
-    for place, lived in sorted(learned, key=_place):
-        if place <= through:
+    for seq, experience in sorted(learned, key=_place):
+        if seq <= through:
             continue
-        through, until = place, _later(until, lived.closed_at)
-        _add(whole, lived)
-        for trait in traits(lived):
-            if trait not in sums:
-                sums[trait] = _opened(before.by_trait.get(trait, Tally()))
-            _add(sums[trait], lived)
-    if through == before.through:
-        return before
-    by_trait = {**before.by_trait, **{trait: _closed(summed) for trait, summed in sums.items()}}
-    return Statistics(through, until, _closed(whole), by_trait)
+        through, until = seq, _later(until, experience.closed_at)
+        value = experience.return_ratio
+        row = value, value * value, experience.is_win
+        for trait in (WHOLE, *traits(experience), *[f"pattern {name}" for name in patterns(experience)]):
+            shared[trait].append(row)
+    known = {**before.by_trait, WHOLE: before.whole}
+    for trait, rows in shared.items():
+        known[trait] = _with(known.get(trait, Tally()), rows)
+    return Statistics(through, until, known.pop(WHOLE), known)
 
 
 def _place(learned: tuple[int, Experience]) -> int:
     return learned[0]
 
 
-def _later(until: datetime | None, at: datetime) -> datetime:
-    return at if until is None else max(until, at)
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None or other > one else one
 
 
-def _opened(tally: Tally) -> list[float]:
-    return [tally.trades, tally.wins, tally.returns, tally.squares]
+def _with(before: Tally, rows: Sequence[Row]) -> Tally:
+    """One after another: `sum` rounds in another way, and not in every Python alike."""
+    wins, returns, squares = before.wins, before.returns, before.squares
+    for value, square, is_win in rows:
+        wins += is_win
+        returns += value
+        squares += square
+    return Tally(before.trades + len(rows), wins, returns, squares)
 
 
-def _add(sums: list[float], lived: Experience) -> None:
-    value = lived.return_ratio
-    sums[0] += 1
-    sums[1] += lived.is_win
-    sums[2] += value
-    sums[3] += value * value
+def _confidence(ratio: float) -> str:
+    return "low" if ratio < CONFIDENCE_MEDIUM else "medium" if ratio < CONFIDENCE_HIGH else "high"
 
 
-def _closed(sums: list[float]) -> Tally:
-    trades, wins, returns, squares = sums
-    return Tally(int(trades), int(wins), returns, squares)
+def _factors(factors: Mapping[str, float], adx: str | None) -> Iterator[str]:
+    """Each factor, and how many speak for the trade, alone and together with the strength of the trend."""
+    speaking = 0
+    is_known = False
+    for name in FACTORS:
+        points = factors.get(name)
+        if points is None:
+            continue
+        is_known = True
+        speaking += points > SPEAKS
+        word = "low" if points <= FACTOR_LOW else "medium" if points <= FACTOR_MEDIUM else "high"
+        yield f"factor {name} {word}"
+    if is_known:
+        yield f"confluences {speaking}"
+        if adx:
+            yield f"adx {adx} confluences {speaking}"
+
+
+def _levels(experience: Experience) -> Iterator[str]:
+    if experience.reward_risk is not None:
+        band = REWARD_RISK.band(experience.reward_risk)
+        yield band
+        if experience.regime:
+            yield f"{experience.regime.rpartition(' ')[2]} {band}"
+    if experience.stop_ratio is not None:
+        yield STOP.band(experience.stop_ratio)
+    if experience.size_ratio is not None:
+        yield SIZE.band(experience.size_ratio)
+    if experience.is_win:
+        yield MAE.band(experience.mae_ratio)

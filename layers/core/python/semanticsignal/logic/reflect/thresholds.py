@@ -1,189 +1,198 @@
-"""Statistics → thresholds: where experience moves a number, within bounds, by as much as it proves.
+"""What all trades did by trait → the numbers that experience may move away from their defaults.
 
-What guards and sizing enforce only ever becomes stricter than the settings; the rest is told. Each needs a least number
-of trades and moves by `trades / (trades + 20)` of the way that its evidence points. docs/adr/0026 has the reasons."""
+What code enforces only ever gets stricter, and only where it is sure to one in two hundred; what is merely told moves
+both ways. Both move with as much weight as there are trades. docs/adr/0026 has the reasons."""
 
-from collections.abc import Sequence
-from math import fsum, sqrt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from math import sqrt
 
-from ...domain.chance import Z, mean_interval, share_interval, weight
 from ...domain.learning import Statistics, Tally, Threshold
-from ...domain.policy import Risk, Settings
-from . import tally
+from ...domain.odds import SURE, Interval, difference_interval, mean_interval, spread, student_quantile, win_interval
+from ...domain.policy import Settings
+from .tally import FACTORS, MAE, REWARD_RISK, SIZE, STATED, STOP, Scale
 
-FEWEST = 5
-# Won more often is good, more rarely poor; so far beyond either is all the reason there can be.
-GOOD, POOR, ALL_REASON = 0.55, 0.40, 0.25
-BETTER = 0.10
-STRICTER_REWARD_RISK, STRICTER_CONFIDENCE, SUREST = 0.5, 0.10, 0.95
-ADX_STRONG, ADX_WEAK, ADX_REACH_STRONG, ADX_REACH_WEAK = 25.0, 20.0, 2.5, 2.0
-RECOMMENDED, STRONG, HIGHEST_RECOMMENDED, HIGHEST_STRONG, OF_WINNERS = 2.0, 2.5, 3.0, 4.0, 0.8
-STOP_RATIO = 0.025
-CONFLUENCES_WEAK, CONFLUENCES_STANDARD, COUNTS = 4, 3, range(2, 6)
-REDUCE_MIXED, REDUCE_DIVERGENT = 0.40, 0.50
-# Of winners, the share that is at most so strong, or went at most so far against themselves.
-STRONG_SHARE, SAFE_SHARE = 0.75, 0.90
-
-Weighed = Sequence[tuple[float, int]]
+# Fewer say nothing; with so many more, half of the way is gone.
+FEWEST, HALFWAY = 10, 20
+# The most that a bar rises over its setting: what is refused is no longer lived, and cannot lower it again.
+REWARD_RISK_RISE, CONFIDENCE_RISE, CONFLUENCES_RISE = 1.0, 0.15, 2
+ADX_STRONG, ADX_STRONG_REACH = 25.0, (22.0, 27.0)
+ADX_WEAK, ADX_WEAK_REACH = 20.0, (18.0, 22.0)
+RECOMMENDED, STRONG, REWARD_RISK_REACH = 2.0, 2.5, 0.5
+TYPICAL_STOP, CALM = 0.025, 0.9
+CONFLUENCES_WEAK, CONFLUENCES = 4, 3
+SMALL, SIZE_LEAST, SIZE_FLOOR = 5, 0.01, 0.02
+MIXED_MOST, DIVERGENT_MOST = 0.4, 0.5
+# Deviations of a trade's return by which one group must earn more than another to move a threshold all the way.
+FULL = 0.5
+# An edge so near to another is the same; ten times what is rounded away.
+NEAR = 1e-5
+NOTHING = Tally()
+# Bands from the lowest on: the upper edge of each, and the trades in it.
+Steps = Sequence[tuple[float, Tally]]
 
 
 def learned(statistics: Statistics, settings: Settings) -> tuple[Threshold, ...]:
-    """All of them, in one order; each exactly its default where nothing says otherwise."""
-    risk = settings.risk
-    # What is recommended is never below what may come to be demanded.
-    demanded = risk.min_reward_risk + STRICTER_REWARD_RISK
-    rewards, stops = _winners(statistics, tally.REWARD_RISK), _winners(statistics, tally.STOP)
-    stop_ratio = min(max(STOP_RATIO, risk.min_stop_ratio), risk.max_stop_ratio)
-    strongest = max(HIGHEST_STRONG, demanded + 1)
+    """Every one, those that nothing moved too. Named as in the settings where those have it.
+
+    `low` and `high` are of a mean return: of the trades that a bar would refuse (min_…), of small trades (size), of
+    the ones less the others (adx_…, recommended, strong, reduce_…). Of a distance, for typical_stop and safe_mae."""
+    risk, by, variance = settings.risk, statistics.by_trait, spread(statistics.whole)
+    adx = [by.get(f"adx {word}", NOTHING) for word in ("low", "medium", "high")]
+    aligned, mixed, divergent = (by.get(f"alignment {word}", NOTHING) for word in ("aligned", "mixed", "divergent"))
+    mostly = _both(_scaled(by, REWARD_RISK, "trending "), _scaled(by, REWARD_RISK, "volatile "))
+    ranging, every = _scaled(by, REWARD_RISK, "ranging "), _scaled(by, REWARD_RISK)
+    weakly, firm = _counted(by, "low"), _both(_counted(by, "medium"), _counted(by, "high"))
+    required, chop, stated = risk.min_reward_risk, risk.min_reward_risk_chop, risk.min_confidence_ratio
+    stops = (risk.min_stop_ratio, risk.max_stop_ratio)
+    usual = min(max(TYPICAL_STOP, stops[0]), stops[1])
     return (
-        _adx_strong(statistics),
-        _adx_weak(statistics),
-        _min_reward_risk(statistics, risk),
-        _mean(
-            "recommended_reward_risk",
-            (demanded, max(RECOMMENDED, demanded), max(HIGHEST_RECOMMENDED, demanded + 1)),
-            [(at * OF_WINNERS, wins) for at, wins in rewards],
-        ),
-        _part("strong_reward_risk", (demanded, max(STRONG, demanded), strongest), rewards, STRONG_SHARE),
-        _mean("average_stop_ratio", (risk.min_stop_ratio, stop_ratio, risk.max_stop_ratio), stops),
-        _min_confidence(statistics, risk),
-        _confluences("confluences_weak", CONFLUENCES_WEAK, statistics, is_weak=True),
-        _confluences("confluences_standard", CONFLUENCES_STANDARD, statistics, is_weak=False),
-        _reduction("mixed", REDUCE_MIXED, statistics),
-        _reduction("divergent", REDUCE_DIVERGENT, statistics),
-        _part("safe_mae_ratio", (0.0, stop_ratio, risk.max_stop_ratio), _winners(statistics, tally.MAE), SAFE_SHARE),
+        _bar("min_reward_risk", required, mostly, REWARD_RISK_RISE, variance),
+        _bar("min_reward_risk_chop", chop, ranging, REWARD_RISK_RISE, variance),
+        _bar("min_confidence_ratio", stated, _scaled(by, STATED), CONFIDENCE_RISE, variance),
+        _stepped(_bar("min_confluences", CONFLUENCES, firm, CONFLUENCES_RISE, variance), 1),
+        _stepped(_bar("min_confluences_weak", CONFLUENCES_WEAK, weakly, CONFLUENCES_RISE, variance), 1),
+        _stepped(_edge("adx_strong", ADX_STRONG, (adx[1], adx[2]), ADX_STRONG_REACH, variance), 0.5),
+        _stepped(_edge("adx_weak", ADX_WEAK, (adx[0], adx[1]), ADX_WEAK_REACH, variance), 0.5),
+        _aim("recommended_reward_risk", max(RECOMMENDED, required), every, required, variance),
+        _aim("strong_reward_risk", max(STRONG, required), every, required, variance),
+        _usual("typical_stop_ratio", usual, _wins(by, STOP), stops),
+        _survived("safe_mae_ratio", usual, _wins(by, MAE), stops),
+        _floor("min_size_ratio", _sum(tally for _, tally in _scaled(by, SIZE)[:SMALL]), variance),
+        _reduction("reduce_mixed_ratio", mixed, aligned, MIXED_MOST, variance),
+        _reduction("reduce_divergent_ratio", divergent, aligned, DIVERGENT_MOST, variance),
     )
 
 
-def _of(statistics: Statistics, trait: str) -> Tally:
-    return statistics.by_trait.get(trait, Tally())
+def _bar(name: str, default: float, steps: Steps, rise: float, variance: float) -> Threshold:
+    """Rises to where what it would have refused lost most in all: if that lost for sure, and did worse than the rest
+    for sure. What the setting refuses already says nothing of what it lets in."""
+    allowed = [(upper, tally) for upper, tally in steps if upper > default + NEAR]
+    found, below, rest = NOTHING, NOTHING, _sum(tally for _, tally in allowed)
+    target = default
+    for upper, tally in allowed:
+        if upper > default + rise + NEAR:
+            break
+        below += tally
+        if below.returns < found.returns:
+            found, target = below, upper
+    rest -= found
+    if found.trades < FEWEST:
+        return Threshold(name, default, default)
+    is_worse = not rest.trades or difference_interval(found, rest, variance, SURE)[1] < 0
+    if not is_worse or mean_interval(found, variance, SURE)[1] >= 0:
+        return Threshold(name, default, default)
+    return _moved(name, default, target, found.trades, mean_interval(found, variance))
 
 
-def _won(of: Tally) -> float:
-    return of.wins / of.trades
+def _edge(
+    name: str, default: float, parted: tuple[Tally, Tally], reach: tuple[float, float], variance: float
+) -> Threshold:
+    """Between two groups: falls when the lower one earns more than the upper, for then the upper begins further down;
+    rises when it earns less."""
+    below, above = parted
+    trades = min(below.trades, above.trades)
+    if trades < FEWEST or not variance:
+        return Threshold(name, default, default)
+    lean = min(max((_mean(below) - _mean(above)) / sqrt(variance) / FULL, -1.0), 1.0)
+    target = default + (default - reach[0] if lean > 0 else reach[1] - default) * -lean
+    return _moved(name, default, target, trades, difference_interval(below, above, variance))
 
 
-def _moved(name: str, default: float, way: float, of: Tally) -> Threshold:
-    """`way`: from its default to where the evidence points, were there no end of it."""
-    if of.trades < FEWEST:
-        return Threshold(name, default, default, of.trades)
-    value = _from(default, way, of.trades)
-    return Threshold(name, value, default, of.trades, *share_interval(of.wins, of.trades))
-
-
-def _from(default: float, way: float, trades: int) -> float:
-    moved = round(way * weight(trades), 4)
-    return round(default + moved, 10) if moved else default
-
-
-def _reason(beyond: float) -> float:
-    """0…1: how much of the way a share points to that lies so far beyond the line."""
-    return min(1.0, max(0.0, beyond) / ALL_REASON)
-
-
-def _adx_strong(statistics: Statistics) -> Threshold:
-    """Lower where a middling trend wins and a strong one hardly more; higher where even a strong one loses."""
-    high, medium = _of(statistics, "adx high"), _of(statistics, "adx medium")
-    of, way = high, 0.0
-    if min(high.trades, medium.trades) < FEWEST:
-        return Threshold("adx_strong", ADX_STRONG, ADX_STRONG, min(high.trades, medium.trades))
-    if _won(high) < POOR:
-        way = ADX_REACH_STRONG * _reason(POOR - _won(high))
-    elif _won(high) <= _won(medium) + BETTER:
-        of, way = medium, -ADX_REACH_STRONG * _reason(_won(medium) - GOOD)
-    return _moved("adx_strong", ADX_STRONG, way, of)
-
-
-def _adx_weak(statistics: Statistics) -> Threshold:
-    """Higher where trades in a weak trend lose, lower where they win."""
-    low = _of(statistics, "adx low")
-    won = _won(low) if low.trades else 0.5
-    return _moved("adx_weak", ADX_WEAK, ADX_REACH_WEAK * (_reason(POOR - won) - _reason(won - GOOD)), low)
-
-
-def _min_reward_risk(statistics: Statistics, risk: Risk) -> Threshold:
-    """Stricter where trades with little to gain lost money, and won more rarely than what they had to gain asks for."""
-    default = risk.min_reward_risk
-    bands = tally.REWARD_RISK
-    little = [(at, of) for at, of in bands.told(statistics) if at < default + STRICTER_REWARD_RISK - bands.width / 2]
-    of = sum((each for _, each in little), Tally())
-    way = 0.0
-    if of.returns < 0:
-        # Whoever gains r for a risk of 1 breaks even by winning one in 1 + r.
-        needed = fsum(each.trades / (1 + at + bands.width / 2) for at, each in little)
-        way = STRICTER_REWARD_RISK * _reason((needed - of.wins) / of.trades)
-    return _moved("min_reward_risk", default, way, of)
-
-
-def _min_confidence(statistics: Statistics, risk: Risk) -> Threshold:
-    """Stricter where trades of high stated confidence lost money and seldom won: what is stated is worth less."""
-    default, high = risk.min_confidence_ratio, _of(statistics, "confidence high")
-    room = min(STRICTER_CONFIDENCE, max(0.0, SUREST - default))
-    way = room * _reason(GOOD - _won(high)) if high.returns < 0 else 0.0
-    return _moved("min_confidence_ratio", default, way, high)
-
-
-def _winners(statistics: Statistics, bands: tally.Bands) -> list[tuple[float, int]]:
-    """The middle of each band, and how many trades in it won."""
-    return [(at + bands.width / 2, of.wins) for at, of in bands.told(statistics) if of.wins]
-
-
-def _mean(name: str, bounds: tuple[float, float, float], weighed: Weighed) -> Threshold:
-    """Toward the mean. `bounds`: lowest, default, highest."""
-    lowest, default, highest = bounds
-    count = sum(wins for _, wins in weighed)
-    if count < FEWEST:
-        return Threshold(name, default, default, count)
-    mean = fsum(at * wins for at, wins in weighed) / count
-    variance = fsum(wins * (at - mean) ** 2 for at, wins in weighed) / (count - 1)
-    reach = Z * sqrt(variance / count)
-    way = min(max(mean, lowest), highest) - default
-    return Threshold(name, _from(default, way, count), default, count, round(mean - reach, 6), round(mean + reach, 6))
-
-
-def _part(name: str, bounds: tuple[float, float, float], weighed: Weighed, share: float) -> Threshold:
-    """Toward the value that a share of them is at or below; its interval, by how many may be (normal approximation)."""
-    lowest, default, highest = bounds
-    count = sum(wins for _, wins in weighed)
-    if count < FEWEST:
-        return Threshold(name, default, default, count)
-    reach = Z * sqrt(share * (1 - share) / count)
-    low, value, high = (round(_at(part, weighed, count), 6) for part in (share - reach, share, share + reach))
-    way = min(max(value, lowest), highest) - default
-    return Threshold(name, _from(default, way, count), default, count, low, high)
-
-
-def _at(share: float, weighed: Weighed, count: int) -> float:
-    passed = 0
-    for at, wins in weighed:
-        passed += wins
-        if passed >= share * count - 1e-9:
-            return at
-    return weighed[-1][0]
-
-
-def _confluences(name: str, default: int, statistics: Statistics, *, is_weak: bool) -> Threshold:
-    """Toward the fewest confluences that were good. Weak: in a weak trend; else in any other."""
-    for count in COUNTS:
-        weak = _of(statistics, f"adx low confluences {count}")
-        of = weak if is_weak else _of(statistics, f"confluences {count}") - weak
-        if of.trades >= FEWEST and _won(of) >= GOOD:
-            moved = _moved(name, default, count - default, of)
-            # half a confluence is none
-            return Threshold(name, default + round(moved.value - default), default, of.trades, moved.low, moved.high)
-    return Threshold(name, default, default)
-
-
-def _reduction(alignment: str, most: float, statistics: Statistics) -> Threshold:
-    """By what share smaller a trade against the larger trends is made: by as much as it earned less than one with
-    them. Nothing where those earned nothing either."""
-    name = f"reduce_{alignment}_ratio"
-    aligned, of = _of(statistics, "alignment aligned"), _of(statistics, f"alignment {alignment}")
-    trades = min(aligned.trades, of.trades)
+def _usual(name: str, default: float, steps: Sequence[tuple[float, int]], reach: tuple[float, float]) -> Threshold:
+    """The mean of what was won with."""
+    trades = sum(wins for _, wins in steps)
     if trades < FEWEST:
-        return Threshold(name, 0.0, 0.0, trades)
-    way = 0.0
-    if aligned.returns > 0:
-        way = min(most, max(0.0, 1 - (of.returns / of.trades) / (aligned.returns / aligned.trades)))
-    _, low, high = mean_interval(of, statistics.whole)
-    return Threshold(name, _from(0.0, way, trades), 0.0, trades, round(low, 6), round(high, 6))
+        return Threshold(name, default, default)
+    mean = sum(middle * wins for middle, wins in steps) / trades
+    variance = sum((middle - mean) ** 2 * wins for middle, wins in steps) / trades
+    half = student_quantile(trades - 1) * sqrt(variance / (trades - 1))
+    target = min(max(mean, reach[0]), reach[1])
+    return _moved(name, default, target, trades, (mean - half, mean + half))
+
+
+def _survived(name: str, default: float, steps: Sequence[tuple[float, int]], reach: tuple[float, float]) -> Threshold:
+    """How far nine in ten of what was won went against its entry at most, to the band."""
+    trades = sum(wins for _, wins in steps)
+    if trades < FEWEST:
+        return Threshold(name, default, default)
+    calm = round(CALM * trades)
+    shares = win_interval(Tally(trades, calm), Tally(trades, calm))
+    target, low, high = (_quantile(steps, trades, share) for share in (CALM, *shares))
+    return _moved(name, default, min(max(target, reach[0]), reach[1]), trades, (low, high))
+
+
+def _quantile(steps: Sequence[tuple[float, int]], trades: int, share: float) -> float:
+    passed = 0
+    for middle, wins in steps:
+        passed += wins
+        if passed >= share * trades - 1e-9:
+            return middle
+    return steps[-1][0]
+
+
+def _floor(name: str, small: Tally, variance: float) -> Threshold:
+    """Falls when small positions earn: they are worth their while. It never rises: losing with small ones is no reason
+    for larger ones."""
+    if small.trades < FEWEST or not variance:
+        return Threshold(name, SIZE_FLOOR, SIZE_FLOOR)
+    lean = min(max(_mean(small) / sqrt(variance) / FULL, 0.0), 1.0)
+    target = SIZE_FLOOR - lean * (SIZE_FLOOR - SIZE_LEAST)
+    return _moved(name, SIZE_FLOOR, target, small.trades, mean_interval(small, variance))
+
+
+def _reduction(name: str, some: Tally, aligned: Tally, most: float, variance: float) -> Threshold:
+    """By how much less they earn than aligned trades, where those earn, if it is less for sure."""
+    trades = min(some.trades, aligned.trades)
+    if trades < FEWEST or _mean(aligned) <= 0:
+        return Threshold(name, 0.0, 0.0)
+    if difference_interval(some, aligned, variance, SURE)[1] >= 0:
+        return Threshold(name, 0.0, 0.0)
+    bounds = difference_interval(some, aligned, variance)
+    return _moved(name, 0.0, min(1 - _mean(some) / _mean(aligned), most), trades, bounds)
+
+
+def _moved(name: str, default: float, target: float, trades: int, bounds: Interval) -> Threshold:
+    """To six digits: the last ones are the processor's."""
+    value = default + trades / (trades + HALFWAY) * (target - default)
+    return Threshold(name, round(value, 6), default, trades, round(bounds[0], 6), round(bounds[1], 6))
+
+
+def _aim(name: str, default: float, steps: Steps, required: float, variance: float) -> Threshold:
+    """A reward over risk to aim for: between what is cheaper and what is dearer, never under what is required."""
+    below = _sum(tally for upper, tally in steps if upper <= default + NEAR)
+    above = _sum(tally for upper, tally in steps if upper > default + NEAR)
+    reach = max(default - REWARD_RISK_REACH, required), default + REWARD_RISK_REACH
+    found = _stepped(_edge(name, default, (below, above), reach, variance), 0.1)
+    return replace(found, value=max(found.value, reach[0]))
+
+
+def _stepped(threshold: Threshold, step: float) -> Threshold:
+    """Nobody asks for half a factor, or reads a hundredth of ADX; the steps are counted from the default."""
+    steps = round((threshold.value - threshold.default) / step)
+    return replace(threshold, value=round(threshold.default + steps * step, 6))
+
+
+def _scaled(by: Mapping[str, Tally], scale: Scale, within: str = "") -> Steps:
+    return [(scale.upper(place), by.get(within + word, NOTHING)) for place, word in enumerate(scale.words)]
+
+
+def _counted(by: Mapping[str, Tally], adx: str) -> Steps:
+    """Asking for one factor more refuses those with as many as now."""
+    return [(count + 1.0, by.get(f"adx {adx} confluences {count}", NOTHING)) for count in range(len(FACTORS) + 1)]
+
+
+def _wins(by: Mapping[str, Tally], scale: Scale) -> Sequence[tuple[float, int]]:
+    return [(scale.middle(place), by[word].wins) for place, word in enumerate(scale.words) if word in by]
+
+
+def _both(one: Steps, other: Steps) -> Steps:
+    return [(upper, tally + beside) for (upper, tally), (_, beside) in zip(one, other, strict=True)]
+
+
+def _sum(tallies: Iterable[Tally]) -> Tally:
+    return sum(tallies, NOTHING)
+
+
+def _mean(some: Tally) -> float:
+    return some.returns / some.trades
