@@ -285,9 +285,9 @@ class SemanticRule:
 
     `found`: the trades it was found in; `tested`: those since then that share it; `others`: those since then that do
     not, which it is held against. `e_value`: how much likelier the tested are if it is true than if it is not (expected
-    value 1 where it is not, whenever one looks). Each reflection writes a new edition (`id` = pattern and count); the
-    newest edition of a pattern stands. `trade_ids`: the newest that share it. `doubt`: of an active rule, how much
-    likelier the newest tested are if its edge is gone than if it is there. `attempts`: how often it was found."""
+    value 1 where it is not, whenever one looks). What changes it writes a new edition (`id` = pattern and count of all
+    trades); the newest edition of a pattern stands. `trade_ids`: the newest that share it, from when it was found.
+    `doubt`: how much likelier the newest tested are if its edge is gone than if it is there."""
 
     id: str
     pattern: str
@@ -305,7 +305,6 @@ class SemanticRule:
     others: Tally = field(default_factory=Tally)
     e_value: float = 1.0
     doubt: float = 1.0
-    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
