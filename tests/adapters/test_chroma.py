@@ -11,6 +11,7 @@ from random import Random
 from time import monotonic
 from typing import Any
 
+import httpx
 import pytest
 from chroma_server import ChromaServer, chroma_server, emptied, formed, lesson, written
 from hypothesis import given, settings
@@ -487,6 +488,27 @@ async def test_before_it_is_filled_it_has_no_answer_and_holds_up_nobody(
 
     assert await memory.mend() == 4
     assert await memory.count(until=EVER) == 4
+
+
+async def test_what_somebody_else_wrote_into_the_server_is_no_memory(
+    following: tuple[FollowingMemory, ReadLedger], server: ChromaServer
+) -> None:
+    """The port has no key: documents are changed under their own ids, and one more is put beside them."""
+    memory, _ = following
+    await memory.mend()
+    before = await memory.similar(Conditions({}, {"rsi": 60.0}), until=EVER, limit=9)
+    async with httpx.AsyncClient(base_url=server.url) as stranger:
+        for collection in (await stranger.get(chroma.COLLECTIONS)).json():
+            held = (await stranger.post(f"{chroma.COLLECTIONS}/{collection['id']}/get", json={})).json()
+            forged = [told.replace('"is_win":true', '"is_win":false') for told in held["documents"] if told]
+            if forged:
+                body = {"ids": held["ids"], "documents": forged}
+                (await stranger.post(f"{chroma.COLLECTIONS}/{collection['id']}/update", json=body)).raise_for_status()
+
+    after = await memory.similar(Conditions({}, {"rsi": 60.0}), until=EVER, limit=9)
+
+    assert len(before) == 3
+    assert after == before
 
 
 async def test_what_was_written_down_is_in_every_answer(following: tuple[FollowingMemory, ReadLedger]) -> None:

@@ -40,12 +40,12 @@ def test_it_is_told_how_often_each_kind_won_where_there_are_five() -> None:
     by sums of exact binomials."""
     assert list(learned.told(reflection())) == [
         "[learned]",
-        "closed_trades: 10 of 20 won, mean +0.15 %, as of 2026-01-05T00:00+00:00",
-        "confidence: medium 3 of 8 won, mean -0.38 %, between 26% and 64% win; "
+        "of all trades: 10 of 20 won, mean +0.15 %, as of 2026-01-05T00:00+00:00",
+        "by confidence: medium 3 of 8 won, mean -0.38 %, between 26% and 64% win; "
         "high 8 of 12 won, mean +0.50 %, between 42% and 76% win",
-        "side: long 10 of 20 won, mean +0.15 %",
-        "adx: high 10 of 16 won, mean +0.31 %",
-        "factor trend: high 4 of 5 won, mean +0.40 %",
+        "by side: long 10 of 20 won, mean +0.15 %",
+        "by adx: high 10 of 16 won, mean +0.31 %",
+        "by factor trend: high 4 of 5 won, mean +0.40 %",
     ]
 
 

@@ -57,6 +57,7 @@ AT_HAND = 10_000
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 Memorable = Experience | Hindsight | PostMortem | SemanticRule
 T = TypeVar("T")
+K = TypeVar("K", Experience, Hindsight, SemanticRule)
 
 
 class Collection(NamedTuple):
@@ -533,6 +534,9 @@ class ChromaMemory:
 class FollowingMemory:
     """A MemoryStore that has taken in all of its ledger before it answers. Raises MemoryUnavailable while it fills.
 
+    The server finds; what it found is read from the ledger: its port has no key, and whatever else runs on this machine
+    may write there.
+
     Whoever tells it something has written that into the ledger before: when the server is away nothing is lost, and
     nobody is held up. `instead`: where it is asked once its server was given up."""
 
@@ -568,12 +572,16 @@ class FollowingMemory:
     async def similar(
         self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
     ) -> tuple[tuple[Experience, float], ...]:
-        return await self._asked(lambda memory: memory.similar(conditions, until=until, limit=limit, which=which))
+        found = await self._asked(lambda memory: memory.similar(conditions, until=until, limit=limit, which=which))
+        true = [await self._true(Experience, f"LessonLearned:{one.trade_id}", one.id) for one, _ in found]
+        return _nearest(conditions, [one for one in true if one and one.closed_at <= until], limit)
 
     async def refused(
         self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
     ) -> tuple[tuple[Hindsight, float], ...]:
-        return await self._asked(lambda memory: memory.refused(conditions, until=until, limit=limit, which=which))
+        found = await self._asked(lambda memory: memory.refused(conditions, until=until, limit=limit, which=which))
+        true = [await self._true(Hindsight, f"RefusalJudged:{one.id}", one.id) for one, _ in found]
+        return _nearest(conditions, [one for one in true if one and one.closed_at <= until], limit)
 
     async def count(self, *, until: datetime, which: Which = ANY) -> int:
         """Asked every second: the server is not, as long as it is clear what it would say."""
@@ -594,10 +602,22 @@ class FollowingMemory:
         await self._caught_up()
         known = self.memory.taken_in(until)
         if known is None:
-            return await self._heard(self.memory.rules(until=until))
+            return await self._rules(until)
         if self._standing is None or self._standing[0] != known.get(RULES, 0):
-            self._standing = known.get(RULES, 0), await self._heard(self.memory.rules(until=until))
+            self._standing = known.get(RULES, 0), await self._rules(until)
         return self._standing[1]
+
+    async def _rules(self, until: datetime) -> tuple[SemanticRule, ...]:
+        found = await self._heard(self.memory.rules(until=until))
+        true = [await self._true(SemanticRule, f"RuleFormed:{one.id}", one.id) for one in found]
+        return tuple(one for one in true if one and one.formed_at <= until)
+
+    async def _true(self, kind: type[K], entry_id: str, id: str) -> K | None:
+        """As the ledger has it; None for what it has not."""
+        entry = await self._ledger.entry(entry_id)
+        subject = entry.subject if entry else None
+        noun = subject.experience if isinstance(subject, Learned) else subject
+        return noun if isinstance(noun, kind) and noun.id == id else None
 
     async def _told(self, tell: Callable[[MemoryStore], Awaitable[None]]) -> None:
         if self.instead:
@@ -645,6 +665,11 @@ def _cursor(rules: Collection | None) -> Cursor:
         return Cursor(int(told["followed"]), str(told["entry"]), counts, int(told["newest_us"]))
     except (KeyError, TypeError, ValueError):
         return Cursor()
+
+
+def _nearest(conditions: Conditions, nouns: Iterable[Lived], limit: int) -> tuple[tuple[Lived, float], ...]:
+    once = {one.id: (one, vector(one.conditions)) for one in nouns}
+    return most_like(vector(conditions), once.values(), limit)
 
 
 def _chosen(answers: Sequence[Near], bounds: Bounds) -> tuple[dict[str, list[str]], list[str]]:

@@ -44,7 +44,7 @@ from ..stages.news import keys_before as news_before
 from .costs import Caps, budget
 from .figures import Figures
 from .library import Library
-from .questions import Question, what_worked
+from .questions import Past, Question
 
 T = TypeVar("T")
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -279,7 +279,7 @@ def _learned(api: FastAPI, room: Room) -> None:
     ) -> Response:  # fmt: skip
         return said(views.Experiences(await _experiences(room, query, (sort, order), limit)))
 
-    shelf = Library(room.on.ledger, wiring.meanings())
+    shelf, past = Library(room.on.ledger, wiring.meanings()), Past(room.on.ledger)
 
     @api.get("/api/search", response_model=learned.FoundViews)
     async def search(words: str, kind: PassageKind | None = None, limit: Limit = 20) -> Response:
@@ -293,7 +293,7 @@ def _learned(api: FastAPI, room: Room) -> None:
         """What worked: of the trades that are all of this. `during`: a word of a regime; its newest time is meant."""
         which = Which(Symbol.parse(asked.symbol) if asked.symbol else None, asked.side, asked.regime, asked.since)
         question = Question(which, asked.until or room.on.clock.now(), asked.during)
-        return said(await what_worked(room.on.ledger, question))
+        return said(await past.what_worked(question))
 
     @api.get("/api/hindsights", response_model=learned.HindsightViews)
     async def hindsights(limit: Limit = 100) -> Response:

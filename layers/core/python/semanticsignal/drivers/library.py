@@ -1,5 +1,6 @@
 """Everything that was written down in a ledger, searched by what it means."""
 
+import asyncio
 import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     Points = Callable[[Sequence[str]], NDArray[np.float32]]
 
-PAGE = 1000
+# As many as are read in a few hundredths of a second.
+PAGE = 100
 LONGEST = 1000
 # What is less alike than that shares a word by chance.
 LEAST = 0.15
@@ -33,6 +35,7 @@ class Library:
     def __init__(self, ledger: Ledger, points: "Points") -> None:
         self._ledger, self._points = ledger, points
         self._after = 0
+        self._turn = asyncio.Lock()
         self._shelf: list[tuple[Passage, NDArray[np.float32]]] = []
 
     async def search(
@@ -44,8 +47,9 @@ class Library:
             raise BadInput(f"search for words, at most {LONGEST} characters of them, was {words[:60]!r}")
         import numpy as np
 
-        await self._follow()
-        (point,) = self._points([words])
+        async with self._turn:
+            await self._follow()
+        (point,) = await asyncio.to_thread(self._points, [words])
         meant = [each for each in self._shelf if each[0].kind in kinds and each[0].at <= until]
         known = list({passage.about: (passage, row) for passage, row in meant}.values())
         if not known:
@@ -57,5 +61,6 @@ class Library:
     async def _follow(self) -> None:
         while page := await self._ledger.entries(kinds=KINDS, after=self._after, limit=PAGE):
             new = [passage for entry in page for passage in passages(entry)]
-            self._shelf += zip(new, self._points([one.text for one in new]), strict=True)
+            rows = await asyncio.to_thread(self._points, [one.text for one in new])
+            self._shelf += zip(new, rows, strict=True)
             self._after = page[-1].seq

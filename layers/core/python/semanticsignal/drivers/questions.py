@@ -1,5 +1,6 @@
 """What a memory is asked by people: what worked, and what was written about it. Of the ledger, whoever holds it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,13 +12,16 @@ from ..domain.decision import Decision
 from ..domain.errors import BadInput
 from ..domain.learning import Experience, PassageKind, Which
 from ..domain.ledger import Learned
+from ..domain.market import Symbol
 from ..domain.policy import Settings
 from ..logic.show.learned import FoundView, found
 from ..logic.show.worked import GroupView, WorkedView, run, worked
 from ..ports import Ledger
 from .library import Library
 
-PAGE = 2000
+KINDS = ("DecisionMade", "LessonLearned")
+# As many as are read in a few hundredths of a second.
+PAGE = 100
 HEAD = ("", "trades", "won", "95 %", "mean return", "mean R")
 
 
@@ -29,22 +33,51 @@ class Question(NamedTuple):
     during: str | None = None
 
 
-async def what_worked(ledger: Ledger, question: Question) -> WorkedView:
-    """Raises BadInput where there was no such time."""
-    which, until = question.which, question.until
-    if question.during:
-        stretch = await _stretch(ledger, question)
-        if stretch is None:
-            raise BadInput(f"no week of a regime with that word in it was lived through, was {question.during!r}")
-        which, until = replace(which, since=max(filter(None, (which.since, stretch[0])))), min(until, stretch[1])
-    lived = [one for one in await _lived(ledger) if which.is_met(one) and one.closed_at <= until]
-    return worked(lived, which.since, until)
+class Past:
+    """Trades that were learned from and regimes that were decided in, of one ledger: each read once, a little at a
+    time, so that whoever shares the loop has their turn."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._turn = asyncio.Lock()
+        self._after = 0
+        self._lived: list[Experience] = []
+        self._regimes: list[tuple[datetime, Symbol, str]] = []
+
+    async def what_worked(self, question: Question) -> WorkedView:
+        """Raises BadInput where there was no such time."""
+        async with self._turn:
+            await self._follow()
+        return await asyncio.to_thread(self._worked, question)
+
+    def _worked(self, question: Question) -> WorkedView:
+        which, until = question.which, question.until
+        if question.during:
+            told = [(at, word) for at, pair, word in self._regimes if at <= until and which.symbol in (None, pair)]
+            stretch = run(told, question.during)
+            if stretch is None:
+                raise BadInput(f"no week of a regime with that word in it was lived through, was {question.during!r}")
+            which = replace(which, since=max(filter(None, (which.since, stretch[0]))))
+            until = min(until, stretch[1])
+        lived = [one for one in self._lived if which.is_met(one) and one.closed_at <= until]
+        return worked(lived, which.since, until)
+
+    async def _follow(self) -> None:
+        while page := await self._ledger.entries(kinds=KINDS, after=self._after, limit=PAGE):
+            for entry in page:
+                match entry.subject:
+                    case Learned(experience=lived):
+                        self._lived.append(lived)
+                    case Decision() as made:
+                        self._regimes.append((made.closed_at, made.symbol, made.regime))
+            self._after = page[-1].seq
+            await asyncio.sleep(0)
 
 
 async def read(settings: Settings, question: Question) -> WorkedView:
     ledger = wiring.read_ledger(Path(settings.home), settings)
     try:
-        return await what_worked(ledger, question)
+        return await Past(ledger).what_worked(question)
     finally:
         ledger.close()
 
@@ -74,23 +107,3 @@ def _row(group: GroupView) -> list[str]:
         name, str(group.trades), str(group.wins), f"{group.win_low:.0%} to {group.win_high:.0%}",
         f"{group.mean_return_ratio * 100:+.2f} %", "" if group.mean_r is None else f"{group.mean_r:+.2f}",
     ]  # fmt: skip
-
-
-async def _stretch(ledger: Ledger, question: Question) -> tuple[datetime, datetime] | None:
-    made: list[tuple[datetime, str]] = []
-    after = 0
-    while page := await ledger.entries(
-        kinds=("DecisionMade",), symbol=question.which.symbol, after=after, until=question.until, limit=PAGE
-    ):
-        made += [(one.closed_at, one.regime) for entry in page if isinstance(one := entry.subject, Decision)]
-        after = page[-1].seq
-    return run(made, question.during or "")
-
-
-async def _lived(ledger: Ledger) -> list[Experience]:
-    lived: list[Experience] = []
-    after = 0
-    while page := await ledger.entries(kinds=("LessonLearned",), after=after, limit=PAGE):
-        lived += [one.experience for entry in page if isinstance(one := entry.subject, Learned)]
-        after = page[-1].seq
-    return lived

@@ -14,6 +14,7 @@ LINE = re.compile(r"^([a-z0-9_]+): (.*)$", re.MULTILINE)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 VERDICT = re.compile(r"(\d+) of (\d+) (long|short)s won")
 
+SECTIONS = ("[market]", "[indicators]", "[position]", "[memory]")
 STOP_ATR, TARGET_ATR = 2.0, 4.0
 PRECEDENTS = 4
 BREAK_EVEN_R, TRAIL_R, TRAIL_ATR = 1.0, 1.5, 2.5
@@ -22,8 +23,17 @@ BREAK_EVEN_R, TRAIL_R, TRAIL_ATR = 1.0, 1.5, 2.5
 def answer(system: str, user: str) -> str:
     """One JSON object of the reply schema, always: with figures missing it holds and says so."""
     del system  # it keeps the rules by construction; the guards check it like anybody
-    facts = dict(LINE.findall(user))
-    return orjson.dumps({"schema": 1} | _decide(facts)).decode()
+    return orjson.dumps({"schema": 1} | _decide(_facts(user))).decode()
+
+
+def _facts(user: str) -> dict[str, str]:
+    """Of the sections that it reads, each name as it first stands: what others wrote below is none of them."""
+    found: dict[str, str] = {}
+    for section in user.split("\n\n"):
+        head, _, lines = section.partition("\n")
+        if head in SECTIONS:
+            found |= dict(reversed(LINE.findall(lines))) | found
+    return found
 
 
 def _decide(facts: Mapping[str, str]) -> dict[str, Any]:

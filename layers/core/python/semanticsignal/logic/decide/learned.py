@@ -51,7 +51,7 @@ def told(reflection: Reflection | None) -> Iterator[str]:
         return
     statistics = reflection.statistics
     yield "[learned]"
-    yield f"closed_trades: {_won(statistics.whole)}, as of {reflection.at.isoformat(timespec='minutes')}"
+    yield f"of all trades: {_won(statistics.whole)}, as of {reflection.at.isoformat(timespec='minutes')}"
     yield from _row(statistics, "confidence", sure=True)
     yield from _row(statistics, "side", ("long", "short"))
     yield from _row(statistics, "adx")
@@ -74,7 +74,7 @@ def _row(
         if some.trades >= TOLD_FROM:
             found.append(f"{word} {_won(some)}{_between(some, statistics.whole) if sure else ''}")
     if found:
-        yield f"{dimension}: {'; '.join(found)}"
+        yield f"by {dimension}: {'; '.join(found)}"
 
 
 def _won(some: Tally) -> str:

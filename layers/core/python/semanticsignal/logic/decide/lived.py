@@ -119,7 +119,7 @@ def refusals(briefing: Briefing) -> Iterator[str]:
         f"{mean * 100:+.2f} %"
     )
     named = Counter(guard for one in found for guard in one.refused.guards)
-    yield f"refused by: {', '.join(f'{guard} {count}' for guard, count in sorted(named.items()))}"
+    yield f"refused by: {', '.join(f'{_line(guard, NAME_LENGTH)} {count}' for guard, count in sorted(named.items()))}"
 
 
 def post_mortems(briefing: Briefing) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _precedent(recalled: Recalled) -> str:
     r = "" if lived.r_multiple is None else f" ({lived.r_multiple:+.2f} R)"
     return (
         f"- {recalled.similarity_ratio:.2f} similar, {lived.opened_at:%Y-%m-%d} {lived.symbol} {lived.side}, "
-        f"{lived.regime}: "
+        f"{_line(lived.regime, NAME_LENGTH)}: "
         f"{'won' if lived.is_win else 'lost'} {lived.return_ratio * 100:+.2f} %{r} by {lived.exit_reason}; "
         f"it was thought: {_line(lived.insight, INSIGHT_LENGTH)}"
     )
@@ -157,7 +157,7 @@ def rules(briefing: Briefing, settings: Memory) -> Iterator[str]:
         yield "none yet"
     for rule in briefing.rules:
         word = rule.kind.upper() if rule.status is RuleStatus.ACTIVE else "ON PROBATION"
-        yield f"- {word} {rule.pattern}: {rule.text}"
+        yield f"- {word} {_line(rule.pattern, INSIGHT_LENGTH)}: {_line(rule.text, REASONING_LENGTH)}"
 
 
 def last(before: Decision | None) -> Iterator[str]:
