@@ -325,11 +325,11 @@ FOUND = """
 Which comes nearer to the next week's volatility, the difference of the errors in brackets:
 
 {claims}{kept}
-**It shows no future.** Neighbors are precedents, not predictions: of {aucs} intervals of direction {above} lie above
-0.5 and {below} below, and the neighbors' share of rises is a worse forecast than the base rate in {worse} of {aucs}.
-That volatility goes on can be had without a memory: saying that last week's stays has an error of {stays}, and ATR%
-alone does about as well as the best. These are bars, evenly taken, not trades chosen by a strategy; one venue, 4h, six
-coins that move together; no order book.
+**It shows no future.** Neighbors are precedents, not predictions: of {aucs} intervals of direction, floors aside,
+{above} lie above 0.5 and {below} below, and the neighbors' share of rises is a worse forecast than the base rate in
+{worse} of {aucs}. That volatility goes on can be had without a memory: saying that last week's stays has an error of
+{stays}, and ATR% alone does as well as the best, or better. These are bars, evenly taken, not trades chosen by a
+strategy; one venue, 4h, six coins that move together; no order book.
 """
 KEPT = """
 **What is kept, and why.** Numbers, not a sentence: they need no model, cost nothing, and find both conditions they were

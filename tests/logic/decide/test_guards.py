@@ -387,6 +387,7 @@ def test_a_neighborhood_that_mostly_lost_costs_ten_points_by_code(
     lowered, notes = judge.penalized(signal(confidence=0.7), recalled(*lived), Memory())
 
     assert lowered.confidence_ratio == pytest.approx(confidence)
+    assert lowered.stated_ratio == (0.7 if noted else None)
     assert bool(notes) is noted
 
 

@@ -82,7 +82,8 @@ class Forecast:
 @dataclass(frozen=True, slots=True)
 class Signal:
     """The reply understood. Prices: quote per base. `size_ratio`: notional as a share of equity. `figures`: what the
-    model says it relied on, by the name of the indicator."""
+    model says it relied on, by the name of the indicator. `stated_ratio`: the confidence that was stated, where code
+    has lowered it."""
 
     action: Action
     confidence_ratio: float
@@ -95,6 +96,7 @@ class Signal:
     invalidation: str | None = None
     factors: dict[str, float] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
+    stated_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

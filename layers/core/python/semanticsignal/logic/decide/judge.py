@@ -31,7 +31,13 @@ def penalized(signal: Signal, neighbors: Sequence[Recalled], memory: Memory) -> 
     note = (
         f"confidence {signal.confidence_ratio:.0%} lowered to {lowered:.0%}: {won} of {len(found)} similar {side}s won"
     )
-    return replace(signal, confidence_ratio=lowered), (note,)
+    return _lowered(signal, lowered), (note,)
+
+
+def _lowered(signal: Signal, confidence: float) -> Signal:
+    """With what was stated kept beside it."""
+    stated = signal.confidence_ratio if signal.stated_ratio is None else signal.stated_ratio
+    return replace(signal, confidence_ratio=confidence, stated_ratio=stated)
 
 
 def recalibrated(verdict: Verdict, known: Calibration | None, risk: Risk) -> Verdict:
@@ -47,7 +53,7 @@ def recalibrated(verdict: Verdict, known: Calibration | None, risk: Risk) -> Ver
         f"confidence {signal.confidence_ratio:.0%} read as {confidence:.0%}: {known.forecasts} forecasts of this model "
         f"were worth a slope of {known.slope:.2f}"
     )
-    lowered = replace(signal, confidence_ratio=confidence)
+    lowered = _lowered(signal, confidence)
     refusal = guards.confidence(lowered, risk)
     return replace(
         verdict,

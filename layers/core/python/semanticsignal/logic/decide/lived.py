@@ -170,7 +170,8 @@ def last(before: Decision | None) -> Iterator[str]:
         wanted = before.signal
         if wanted.action is not before.action:
             yield f"wanted: {wanted.action}"
-        yield f"stated_confidence: {wanted.confidence_ratio:.0%}"
+        stated = wanted.confidence_ratio if wanted.stated_ratio is None else wanted.stated_ratio
+        yield f"stated_confidence: {stated:.0%}"
         if wanted.reasoning:
             yield f"it was thought: {_line(wanted.reasoning, REASONING_LENGTH)}"
         if wanted.invalidation:
