@@ -98,7 +98,7 @@ def test_lambda_and_loop_make_the_same_facts(is_scheduled: bool) -> None:
 
     kinds = Counter(entry.kind for entry in asyncio.run(told(loop)))
     assert kinds["DecisionMade"] == 2 * (BARS - WARM_UP + 1)
-    assert kinds["PositionClosed"] >= 10 and kinds["RuleFormed"] >= 5
+    assert kinds["PositionClosed"] >= 10 and kinds["Reflected"] >= 2
     assert parting(loop, cloud.on) is None
 
 

@@ -52,7 +52,7 @@ def test_the_ledger_of_the_deployment_is_that_of_the_laptop_fact_for_fact(
     assert here.dead == []
     kinds = Counter(entry.kind for entry in entries(here))
     assert (kinds["DecisionMade"], kinds["EquityMarked"]) == (2 * len(INSTANTS), len(INSTANTS))
-    assert kinds["PositionClosed"] >= 3 and kinds["RuleFormed"] >= 2 and kinds["PositionUpdated"] >= 1
+    assert kinds["PositionClosed"] >= 3 and kinds["Reflected"] >= 1 and kinds["PositionUpdated"] >= 1
     assert asyncio.run(written(ledger_of(here))) == expected
     assert shown(here) == [entry.id for entry in entries(here)]
 

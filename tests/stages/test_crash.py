@@ -146,7 +146,7 @@ async def test_the_scenario_holds_what_can_be_crashed_into() -> None:
 
     assert kinds.count("PositionClosed") >= 6
     assert kinds.count("PositionUpdated") == 2
-    assert len(await told(on, "RuleFormed")) >= 3
+    assert len(await told(on, "Reflected")) >= 2
     assert any(a.kind == b.kind == "PositionClosed" for a, b in pairwise(await told(on)))
     assert {entry.subject.trade.exit_reason for entry in await told(on, "PositionClosed")} == {
         "stop",

@@ -38,7 +38,7 @@ FLAT = path([100, 100, 100, 100])
 
 
 def closed(number: int) -> Trade:
-    """Every third wins 4 %, the others lose 2 %; a bar apart."""
+    """Every third wins 4 %, in another regime; the others lose 2 %. A bar apart."""
     is_win = number % 3 == 0
     change = "0.04" if is_win else "-0.02"
     at = MONDAY + number * H4
@@ -52,7 +52,7 @@ def closed(number: int) -> Trade:
 async def closing(on: Sockets, number: int) -> Facts:
     """A trade closes and is learned from; what its lesson leads to."""
     trade = closed(number)
-    made = replace(decision(signal()), id=trade.decision_id, regime="bull trending")
+    made = replace(decision(signal()), id=trade.decision_id, regime="bear ranging" if trade.is_win else "bull trending")
     await on.ledger.record(Entry(DecisionMade(made.id, BTC, trade.opened_at), made))
     fill = Fill("o", trade.closed_at, trade.exit_price, trade.quantity, d(0), d(0))
     await on.ledger.record(Entry(PositionClosed(trade.id, BTC, trade.closed_at), Closing(trade, fill)))

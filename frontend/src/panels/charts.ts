@@ -1,7 +1,7 @@
 /** The two charts with their titles and ranges; the drawing itself is loaded when first shown. */
 import { html, nothing, type TemplateResult } from "lit";
 import { equityInWords, priceInWords } from "../charts/words";
-import { price, quoteOf } from "../format";
+import { price, quoteOf, ratio } from "../format";
 import type { MarketView } from "../shapes";
 import type { State } from "../state";
 import { segment } from "./parts";
@@ -29,7 +29,8 @@ export function priceChart({ state, symbol, market, failed, theme, bars, setBars
   return html`<section class="panel price" aria-labelledby="price-title">
     <div class="panel-head">
       <h2 id="price-title">${symbol} <span class="muted">${state.health.timeframe}</span></h2>
-      <span class="now" data-test="price">${price(now)}</span>
+      ${isPast ? html`<span class="muted" data-test="past">the past is lived through: ${ratio(state.health.history_done_ratio, 0)}</span>`
+        : html`<span class="now" data-test="price">${price(now)}</span>`}
       <span class="muted source">${market?.source ?? ""}</span>
       ${segment("Bars shown", BARS, bars as 60, setBars)}
     </div>

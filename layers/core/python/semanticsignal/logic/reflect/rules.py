@@ -6,7 +6,7 @@ e-BH (Wang and Ramdas 2022). docs/adr/0027 has the reasons, bench/rules.py the p
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from math import sqrt
 
 from ...domain.learning import Experience, Reflection, RuleKind, RuleStatus, SemanticRule, Statistics, Tally
@@ -31,7 +31,6 @@ CERTAIN = 1e9
 # Living rules, given up ones that are remembered, and trades that a rule names.
 LIVING, REMEMBERED, SHOWN = 40, 120, 20
 NOTHING = Tally()
-NEVER = datetime.min.replace(tzinfo=UTC)
 SPEAKING = (RuleStatus.ACTIVE, RuleStatus.PROBATION)
 
 
