@@ -146,6 +146,9 @@ $(PYTHON_READY): requirements.lock pyproject.toml
 	@[ "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" = "$(UV_VERSION)" ] || $(PY) -m pip install -qq uv==$(UV_VERSION)
 	@echo "setup: Python packages"
 	@$(UV) pip sync --python $(PY) --require-hashes requirements.lock
+	@# Two packages of the lock bring this one file, and installing side by side either may come last: it is the CDK's.
+	@grep -q 'jsii_type="aws-cdk-lib\.' .venv/lib/python3*/site-packages/aws_cdk/cloud_assembly_schema/__init__.py || \
+	  $(UV) pip sync --python $(PY) --require-hashes --reinstall-package aws-cdk-lib requirements.lock
 	@$(UV) pip install --python $(PY) --no-deps --no-build-isolation -e .
 	@touch $@
 
