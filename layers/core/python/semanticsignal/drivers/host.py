@@ -56,7 +56,6 @@ class Host:
         self._logged: dict[tuple[str, str], float] = {}
         self._waiting: dict[Symbol, views.QueuedView] = {}
         self._history_done, self._told_s = 0.0, 0.0
-        self._next: datetime | None = None
         self._recover_at = 0.0
         self._gathered: dict[type, datetime] = {}
         self._locks: dict[Symbol, asyncio.Lock] = {}
@@ -64,11 +63,12 @@ class Host:
         self.stop = asyncio.Event()
 
     def health(self) -> views.HealthView:
+        now = self.on.clock.now()
         return views.HealthView(
             status="degraded" if self._problems and self._status == "running" else self._status,
             problem="; ".join(self._problems.values()) or None,
             version=__version__,
-            now=self.on.clock.now(),
+            now=now,
             is_simulated=self.on.market.is_simulated,
             speed=self.world.speed,
             symbols=self.settings.symbols,
@@ -78,8 +78,13 @@ class Host:
             else self.settings.exchange,
             model=self.settings.decider,
             history_done_ratio=self._history_done,
-            next_candle_at=self._next,
+            next_candle_at=self._close_after(now),
         )
+
+    def _close_after(self, now: datetime) -> datetime | None:
+        """None while the history is lived through, and when a recorded market ends before it."""
+        close = self.settings.timeframe.floor(now) + self.settings.timeframe.span
+        return close if self._status == "running" and close <= self._ends_at() else None
 
     async def request_analysis(self, symbol: Symbol) -> views.QueuedView:
         """Queued behind what runs for the pair, and never lost while the process lives. Whoever asks while one waits
@@ -174,7 +179,6 @@ class Host:
                 for symbol in self.settings.pairs:
                     self._spawn(self._candle(CandleClosed(symbol, self.settings.timeframe, boundary)))
                 boundary += span
-            self._next = boundary if boundary <= self._ends_at() else None
             await self._minute(Timeframe.M1.floor(now))
             self._gather(now)
             await self._caught_up()
