@@ -25,7 +25,7 @@ from semanticsignal.adapters.dynamodb import DynamoLedger
 from semanticsignal.adapters.inmemory import InMemoryLedger
 from semanticsignal.adapters.memory_function import MemoryFunction
 from semanticsignal.codec import plain
-from semanticsignal.domain.errors import BadInput, InvalidSetting, MemoryUnavailable, Missing
+from semanticsignal.domain.errors import BadInput, InvalidSetting, LedgerUnavailable, MemoryUnavailable, Missing
 from semanticsignal.domain.learning import ANY, Conditions, Experience, SemanticRule
 from semanticsignal.drivers.aws_memory import ASKS, MOST_BYTES, MemoryDesk, asked
 from semanticsignal.drivers.aws_memory import serve as desk_of
@@ -335,6 +335,15 @@ async def test_whatever_else_lambda_answers_is_said_and_asked_once(what: str) ->
             await MemoryFunction("memory", endpoint_url=url).count(until=UNTIL)
 
     assert service.asked == 1  # type: ignore[attr-defined]
+
+
+async def test_a_ledger_that_did_not_answer_the_function_is_no_memory_that_is_down() -> None:
+    """Who decides goes on without memory, and is turned again without its ledger."""
+    told = b'{"errorType":"LedgerUnavailable","errorMessage":"cannot read the ledger: throttled"}'
+
+    async with serve(raw(200, told, (b"x-amz-function-error", b"Unhandled"))) as url:
+        with pytest.raises(LedgerUnavailable, match="memory function memory, asked count: cannot read the ledger: thr"):
+            await MemoryFunction("memory", endpoint_url=url).count(until=UNTIL)
 
 
 async def test_nonsense_in_what_is_recalled_is_said() -> None:

@@ -125,9 +125,6 @@ def test_a_function_that_dies_between_ledger_and_bus_is_called_again_and_nothing
     same_as_the_loop(here, venue, tmp_path, BUSY)
 
 
-@pytest.mark.xfail(
-    reason="memory asks the throttled ledger more than before: a decision may be made without it", strict=False
-)
 def test_a_throttled_ledger_delays_and_loses_nothing(single: Deployed, venue: Venue, tmp_path: Path) -> None:
     here = single
     asked = 0

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import orjson
 
 from ..codec import decode, plain
-from ..domain.errors import MemoryUnavailable
+from ..domain.errors import LedgerUnavailable, MemoryUnavailable
 from ..domain.learning import ANY, Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
 
 T = TypeVar("T")
@@ -19,7 +19,9 @@ CONNECT_S, READ_S = 2.0, 10.0
 
 
 class MemoryFunction:
-    """Asked once: a stage that fails is turned again, and Lambda runs what it was asked twice, twice."""
+    """Asked once: a stage that fails is turned again, and Lambda runs what it was asked twice, twice. Where it is the
+    ledger that did not answer the function, that is what is raised: nobody goes on without memory for it, as nobody
+    goes on without the ledger."""
 
     def __init__(self, name: str, *, endpoint_url: str | None = None) -> None:
         self._name, self._endpoint_url = name, endpoint_url
@@ -80,7 +82,10 @@ class MemoryFunction:
             raise self._failed(ask, f"no JSON, was {said[:200]!r}") from wrong
         if "FunctionError" in answer:
             known = told if isinstance(told, dict) else {}
-            raise self._failed(ask, f"{known.get('errorType', 'error')}: {known.get('errorMessage', told)!s:.500}")
+            kind, why = known.get("errorType", "error"), f"{known.get('errorMessage', told)!s:.500}"
+            if kind == LedgerUnavailable.__name__:
+                raise LedgerUnavailable(f"memory function {self._name}, asked {ask}: {why}")
+            raise self._failed(ask, f"{kind}: {why}")
         return told
 
     def _read(self, kind: type[T], data: Any) -> T:
