@@ -9,11 +9,12 @@ from semanticsignal.domain.collected import Around, Market
 from semanticsignal.domain.decision import Briefing
 from semanticsignal.domain.market import Candles, MarketKind, Timeframe, epoch_ms
 from semanticsignal.domain.policy import Settings
+from semanticsignal.domain.tokens import tokens
 from semanticsignal.logic.analyse.macro import macro
 from semanticsignal.logic.analyse.patterns import found
 from semanticsignal.logic.analyse.series import columns, newest, series
 from semanticsignal.logic.analyse.snapshot import snapshot
-from semanticsignal.logic.decide.prompt import prompt, tokens
+from semanticsignal.logic.decide.prompt import prompt
 from semanticsignal.logic.execute.position import empty
 
 NEW = (

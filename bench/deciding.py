@@ -30,10 +30,11 @@ from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrade, PublicTrades
 from semanticsignal.domain.news import Excerpt
 from semanticsignal.domain.policy import Budget, Memory, Model, OpenRouter, Settings
+from semanticsignal.domain.tokens import tokens
 from semanticsignal.domain.trading import Record
 from semanticsignal.logic.analyse.conditions import conditions
 from semanticsignal.logic.analyse.snapshot import snapshot
-from semanticsignal.logic.decide.prompt import prompt, sections, system, tokens
+from semanticsignal.logic.decide.prompt import prompt, sections, system
 from semanticsignal.logic.execute.position import empty
 from semanticsignal.logic.reflect import rules
 from semanticsignal.ports import Sockets

@@ -277,6 +277,16 @@ def _ledger(month: Month, table: Resource) -> Iterator[Line]:
     yield Line("ledger", "storage, with its indexes", gigabytes, "dynamodb_gb")
     if table.properties.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
         yield Line("ledger", "recovery to any second of 35 days", gigabytes, "dynamodb_pitr_gb")
+    yield from _purse(month)
+
+
+def _purse(month: Month) -> Iterator[Line]:
+    """In the ledger's table, without an index's keys."""
+    uses = month.usage["purse"]
+    asked = month.counted(uses["asked"])
+    yield Line("purse", "writes", asked * uses["writes"], "dynamodb_writes")
+    yield Line("purse", "reads", asked * uses["reads"], "dynamodb_reads")
+    yield Line("purse", "storage", asked * uses["bytes"] * month.usage["months"] / GB, "dynamodb_gb")
 
 
 def _connections(month: Month) -> Iterator[Line]:
@@ -396,8 +406,10 @@ def _discovery(_month: Month, found: list[Resource]) -> Iterator[Line]:
 def _outside(month: Month) -> Iterator[Line]:
     """What no template of ours holds, and a deployment needs."""
     yield Line("outside", "what `cdk bootstrap`'s bucket keeps", month.usage["staged_gb"], "s3_gb")
-    secrets = sum(month.calls[name] for name in ("context", "news", "decide", "review"))
-    yield Line("outside", "secrets decrypted, three at a time", secrets * 3, "kms_requests")
+    # a container keeps them for five minutes: only pairs that close together may share a reading
+    readings = sum(month.calls[name] for name in ("context", "news", "decide", "review"))
+    kept = month.usage["secrets"]["kept"]
+    yield Line("outside", f"secrets decrypted, all {kept} at once", readings * kept, "kms_requests")
 
 
 PRICED: dict[str, Callable[[Month, list[Resource]], Iterator[Line]]] = {

@@ -75,7 +75,8 @@ async def test_when_none_answers_every_attempt_is_named_in_order() -> None:
         await fallback(Silent("a: timeout"), Silent("b: rate limit")).complete(PROMPT)
 
     assert (
-        str(caught.value) == "no decision came from any of 2 models that can be asked: 1. a: timeout; 2. b: rate limit"
+        str(caught.value)
+        == "nothing usable came from any of 2 models that can be asked: 1. a: timeout; 2. b: rate limit"
     )
 
 

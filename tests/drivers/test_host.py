@@ -450,7 +450,12 @@ def test_a_signal_stops_it_cleanly_even_while_a_page_listens(number: int, record
         with connect_now(f"ws://127.0.0.1:{instance.port}/ws", origin=instance.base, proxy=None):  # type: ignore[arg-type]
             code = instance.stopped(number)
 
+        last = instance.said().splitlines()[-1]
+        stands = (
+            f"semsig: interrupted; what was done stands in {tmp_path / 'home'}, and the same command goes on from there"
+        )
         assert code == 0
+        assert (last == stands) == (number == signal.SIGINT)
         assert instance.group() == []
         assert "Traceback" not in instance.said()
 

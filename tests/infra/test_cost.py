@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -15,9 +16,11 @@ from infra.deployment import ROOT
 from infra.schedules import BY_SCHEDULE
 from semanticsignal.codec import SUBJECTS
 from semanticsignal.domain.events import Fact
+from semanticsignal.drivers import doctor
 from semanticsignal.drivers.container import NAMESPACE
 
 DRIVERS = ROOT / "layers/core/python/semanticsignal/drivers"
+STAGES = DRIVERS.with_name("stages")
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,34 @@ def test_a_decision_is_written_by_the_unit(one: Bill) -> None:
 
 def line_of_ledger(bill: Bill) -> float:
     return next(each.amount for each in bill.lines if (each.part, each.what) == ("ledger", "writes"))
+
+
+def test_what_the_models_are_kept_in_is_counted(one: Bill) -> None:
+    found = {each.what: each for each in one.lines if each.part == "purse"}
+    questions = 182.5 + 182.5 * 0.0105
+
+    # Set aside and settled: the item and the accounts of day and month, each written twice in a transaction.
+    assert found["writes"].amount == pytest.approx(questions * (3 + 3) * 2)
+    assert found["writes"].price == "dynamodb_writes"
+    assert found["storage"].amount == pytest.approx(questions * 350 * 12 / 1e9)
+
+
+def test_each_secret_that_the_doctor_knows_is_decrypted_at_each_reading(one: Bill) -> None:
+    readings = 182.5 + 182.5 * 0.0105 + 2920 + 730
+
+    assert one.month.usage["secrets"]["kept"] == len(doctor.SECRETS)
+    assert line(one, "kms_requests").amount == pytest.approx(readings * len(doctor.SECRETS))
+
+
+def test_every_folder_of_the_archive_that_stages_write_is_counted() -> None:
+    """The tape of replies by prompt is of a home on a desk, which no deployment has."""
+    written = {
+        found
+        for path in (*STAGES.glob("*.py"),)
+        for found in re.findall(r"archive\.put\(f\"([a-z-]+)/", path.read_text(encoding="utf-8"))
+    }
+
+    assert written == set(tariff()["usage"]["objects"])
 
 
 def test_schedules_ring_as_often_as_their_words_say() -> None:

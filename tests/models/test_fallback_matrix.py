@@ -41,7 +41,7 @@ async def test_whatever_fails_the_next_one_is_asked_and_all_is_on_record(kind: F
             await chain(*models, time=time).complete(PROMPT)
         attempts = caught.value.attempts
         assert caught.value.fault is kind
-        assert str(caught.value).startswith("no decision came from any of 3 models that can be asked: 1. played: ")
+        assert str(caught.value).startswith("nothing usable came from any of 3 models that can be asked: 1. played: ")
 
     failed = [(f"provider-{n}", kind, f"played: {kind}") for n in range(position + 1)]
     answered = [(f"provider-{position + 1}", None, "")] if position < 2 else []

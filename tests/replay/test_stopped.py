@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sqlite3
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from drivers.instance import PATIENCE_S, SEMSIG, Instance, semsig, surroundings,
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from semanticsignal.drivers import cli
+from semanticsignal.domain.policy import Model, Settings
+from semanticsignal.drivers import cli, replay
 from tests.loopback import serve
 from tests.replay.test_replay import BARS, BTC, FIRST, SEEDS, Span, ledger_rows
 
@@ -100,8 +102,6 @@ def test_a_replay_that_is_interrupted_says_what_stands_and_goes_on_from_there(ma
 
 
 def rows(home: Path) -> list[tuple[Any, ...]]:
-    import sqlite3
-
     try:
         return ledger_rows(home)
     except sqlite3.OperationalError:  # not there yet
@@ -157,7 +157,7 @@ async def test_a_run_stops_within_five_seconds_while_a_model_thinks_or_wants_to_
     assert instance.group() == []
 
 
-async def test_a_run_in_the_middle_of_a_forced_analysis_stops_within_five_seconds(market: Path, tmp_path: Path) -> None:
+async def test_a_run_in_the_middle_of_a_candle_stops_within_five_seconds(market: Path, tmp_path: Path) -> None:
     server = Server("slow")
     async with serve(server.api) as url:
         asks = {"SEMSIG_MODEL__PROVIDER": "local", "SEMSIG_MODEL__BASE_URL": f"{url}/v1"}
@@ -197,18 +197,14 @@ async def test_a_replay_of_a_model_that_says_nothing_holds_at_each_close_and_wai
 # --- Where it is ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def clock() -> list[float]:
-    return [0.0]
-
-
 async def test_without_a_terminal_a_replay_says_every_ten_seconds_where_it_is(
-    clock: list[float], capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with cli._bar(lambda: clock[0]) as tell:
-        for second in range(31):
-            clock[0] = second
-            await tell(min(second, 20), 200)
+    now_s = 0.0
+    with cli._bar(lambda: now_s) as tell:
+        for _ in range(31):
+            await tell(min(int(now_s), 20), 200)
+            now_s += 1.0
 
     out, complained = capsys.readouterr()
     assert out == ""
@@ -220,9 +216,6 @@ async def test_without_a_terminal_a_replay_says_every_ten_seconds_where_it_is(
 async def test_while_a_model_is_waited_for_the_replay_beats_all_the_same(
     market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from semanticsignal.domain.policy import Model, Settings
-    from semanticsignal.drivers import replay
-
     monkeypatch.setattr(replay, "BEAT_S", 0.02)
     server, told = Server("slow"), []
     enough = asyncio.Event()

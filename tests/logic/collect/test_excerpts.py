@@ -10,8 +10,8 @@ from world import MONDAY
 from semanticsignal.domain.market import Symbol
 from semanticsignal.domain.news import Article, Excerpt
 from semanticsignal.domain.policy import News
+from semanticsignal.domain.tokens import tokens
 from semanticsignal.logic.collect.excerpts import EACH_SOURCE, FLOOR, excerpts
-from semanticsignal.logic.collect.leads import tokens
 
 HOUR = timedelta(hours=1)
 NOW = MONDAY + 24 * HOUR

@@ -12,14 +12,14 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 from world import BTC, MONDAY, signal, snapshot
 
-from semanticsignal.domain.analysis import BookView, Flow, Level, Macro, Mark, Snapshot, Trend
+from semanticsignal.domain.analysis import BookView, Flow, Level, Macro, Mark, Period, Snapshot, Trend
 from semanticsignal.domain.context import Reading, Unit
 from semanticsignal.domain.decision import Action, Briefing, Mismatch
 from semanticsignal.domain.market import MarketKind, Timeframe
 from semanticsignal.domain.microstructure import FundingQuote
 from semanticsignal.domain.policy import Settings
 from semanticsignal.domain.trading import Account, Portfolio
-from semanticsignal.logic.decide import analyst, prompt
+from semanticsignal.logic.decide import analyst, measured, prompt
 from semanticsignal.logic.decide.claims import mismatches
 
 NOW = {
@@ -319,13 +319,84 @@ def test_what_the_rules_analyst_says_of_its_figures_is_true(account: str, change
 
 def test_the_prompt_read_out_is_true() -> None:
     """Every figure as it is shown, with what it was a bar before."""
-    over = replace(seen(), indicators={**NOW, "adx_14": 30.0})  # as the regime of the fixture has it
+    over = replace(longer(), indicators={**NOW, "adx_14": 30.0})  # as the regime of the fixture has it
     briefing = Briefing(over, Portfolio(0, Account(Decimal(10_000))), MarketKind.PERP, Decimal("0.1"))
     shown = prompt.prompt(briefing, Settings()).user
 
     assert "rsi_14: 54.2" in shown and "sma_50: 40012.2" in shown
     assert found(shown, over) == []
     assert found(shown.replace("rsi_14: 54.2", "rsi_14: 64.2"), over) == [("rsi_14", 64.2, 54.2)]
+
+
+DAY = Macro(
+    Timeframe.D1, MONDAY, 365, 41_000.0, {"sma_20": 39_100.0, "sma_50": 36_200.0, "sma_200": 30_300.0}, "ascending",
+    "golden", 12, 0.5, 0.25, 0.61, 0.35, {"rsi_14": 66.04, "adx_14": 31.26, "plus_di_14": 33.0, "atr_ratio": 0.0312},
+    Trend.BULL, ("close > sma_200",),
+)  # fmt: skip
+SEVEN = Period(
+    7, 42, 42, True, 0.0312, 42_000.0, 39_000.0, 40_321.5, 1_234.5, 0.0769,
+    {"rsi_14": 8.25, "adx_14": -3.5, "stochastic_k": 20.5, "atr_ratio": -0.0021},
+)  # fmt: skip
+
+
+def longer() -> Snapshot:
+    return replace(seen(), macro=(DAY,), periods=(SEVEN,))
+
+
+def lines() -> list[str]:
+    """Of [periods] and [macro], as the model is shown them."""
+    tick = Decimal("0.1")
+    return [line for part in (measured.periods, measured.macro) for line in part(longer(), tick) if line[0] != "["]
+
+
+def test_a_line_of_days_or_of_longer_bars_is_quoted_and_no_mismatch() -> None:
+    assert len(lines()) == 5
+
+    for line in (*lines(), "\n".join(lines())):
+        assert found(line, longer()) == []
+        assert found(f"It holds: {line}", longer()) == []
+
+
+def test_such_a_line_without_its_name_is_known_by_what_stands_beside() -> None:
+    for line in lines():
+        bare = line.partition(": ")[2]
+        assert found(bare, longer()) == []
+        assert found(f"It holds. {bare}; it is early.", longer()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "stated", "computed"),
+    [
+        # with its name: of that line, also where the pair's own bars have that figure
+        ("daily_numbers: rsi_14 76.04, adx_14 31.26", "daily_rsi_14", 76.04, 66.04),
+        ("daily_numbers: rsi_14 66.04, adx_14 23.1", "daily_adx_14", 23.1, 31.26),
+        ("daily_means: close 41000.0, sma_20 39100.0, sma_50 40012.2", "daily_sma_50", 40_012.2, 36_200.0),
+        ("last_7d: change +3.12 %, volume 1234, rsi_14 +18.25", "last_7d_rsi_14", 18.25, 8.25),
+        ("last_7d: change +3.12 %, volume 1234, rsi_14 +8.250, adx_14 +3.5", "last_7d_adx_14", 3.5, -3.5),
+        # without it: another figure, or one of which nothing beside it is of that line
+        ("rsi_14 76.04, adx_14 31.26, plus_di_14 33.00", "rsi_14", 76.04, 54.2),
+        ("rsi_14 66.04, adx_14 31.26, plus_di_14 43.00", "plus_di_14", 43, 28.0),
+        ("rsi_14 66.04", "rsi_14", 66.04, 54.2),
+        ("rsi_14 66.04, mfi_14 61", "rsi_14", 66.04, 54.2),
+        ("rsi_14: 66.04, price 41250.5", "rsi_14", 66.04, 54.2),
+        # after it: of the pair's own bars again
+        ("daily_numbers: rsi_14 66.04, adx_14 31.26; rsi_14 80", "rsi_14", 80, 54.2),
+        ("daily_numbers: rsi_14 66.04, adx_14 31.26 and rsi_14 at 80", "rsi_14", 80, 54.2),
+    ],
+)
+def test_a_wrong_figure_in_such_a_line_counts(words: str, name: str, stated: float, computed: float) -> None:
+    assert found(f"It holds. {words}", longer()) == [(name, stated, computed)]
+
+
+def test_figures_of_days_are_known_by_their_line_and_name() -> None:
+    true = {
+        "last_7d_high": 42_000.0, "last_7d_low": 39_000.0, "last_7d_mean": 40_321.5, "last_7d_change": 3.12,
+        "last_7d_range": 0.0769, "last_7d_rsi_14": 8.25, "last_7d_volume": 1_234.5,
+    }  # fmt: skip
+
+    assert found(over=longer(), **true) == []
+    assert found(over=longer(), last_7d_change=4.0) == [("last_7d_change", 4.0, pytest.approx(3.12))]
+    assert found(over=longer(), last_30d_high=42_000.0) == [("last_30d_high", 42_000.0, None)]
 
 
 PIECES = (
@@ -346,6 +417,7 @@ def test_any_words_at_all_are_mismatches_or_none(reasoning: str) -> None:
     "unit",
     ["r : ", "price at a ", "risk to ", "a_", "1,111", "rsi is ", "sma ", "-di ", "macd (12, 26, 9) ", "rsi 80 ", " ",
      "rsi is very very very ", "price is close to ", "rsi, adx: 80, 33 ", "rsi (", "rsi ~", "stop at a price 9 ",
+     "last_7d: ", "daily_numbers: a 1, ", "a_1 9, ", "last_7d: a_1 9, ", "rsi_14 80, adx_14 70, ",
      "a_" * 50 + "a, rsi 99, 9 ", "rsi 80 is the our my its ", "price 70,000 "],
 )  # fmt: skip
 def test_hostile_words_cost_little(unit: str) -> None:

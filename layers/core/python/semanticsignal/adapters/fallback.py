@@ -65,7 +65,7 @@ class Fallback:
         said = "; ".join(f"{number}. {one.said}" for number, one in enumerate(attempts, start=1))
         whom = "the only model" if len(self._models) == 1 else f"any of {len(self._models)} models"
         raise ModelUnavailable(
-            f"no decision came from {whom} that can be asked: {said}",
+            f"nothing usable came from {whom} that can be asked: {said}",
             attempts[0].fault or Fault.CONNECTION if attempts else Fault.CONNECTION,
             attempts=tuple(attempts),
         )

@@ -4,17 +4,17 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from time import perf_counter
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 
-from ..domain.asking import WORDS, Fault, Usage
+from ..domain.asking import UNSENT, WORDS, Fault, Usage
 from ..domain.decision import Form, Prompt, Reply
 from ..domain.errors import InvalidSetting, ModelUnavailable
 from ..domain.hosts import LOOPBACK
+from ..domain.untrusted import writable
 from ..logic.decide.reply import schema
 from ..logic.review import reply as review
 
@@ -46,9 +46,8 @@ SPOKEN = {"candidates", "promptFeedback", "usageMetadata", "modelVersion", "resp
 USED_UP = re.compile(r"billing|current quota|credit|spend", re.IGNORECASE)
 SECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)s?")
 
-# Nobody had the question: nothing can be owed for it.
+# Nobody had the question. The other SDK's are of another library, by the same names.
 NOBODY_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-UNSENT = Usage(cost_usd=Decimal(0))
 # What a library that trusts its server stumbles with.
 STUMBLES = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
@@ -166,7 +165,7 @@ class Gemini:
 
         limit_s = min(self._timeout_s, prompt.within_s or self._timeout_s)
         contents = self._contents(prompt)
-        config: Any = {**self._config, "system_instruction": _writable(prompt.system) or None}
+        config: Any = {**self._config, "system_instruction": writable(prompt.system) or None}
         if prompt.form is Form.POST_MORTEM:
             # words about figures that it is given: there is nothing to compute
             config |= {"response_mime_type": "application/json", "response_json_schema": review.schema(), "tools": None}
@@ -190,15 +189,15 @@ class Gemini:
         raise failure
 
     def _contents(self, prompt: Prompt) -> Any:
-        parts: list[dict[str, Any]] = [{"text": _writable(prompt.user)}]
+        parts: list[dict[str, Any]] = [{"text": writable(prompt.user)}]
         if prompt.image is not None and self._has_vision:
             if prompt.caption:
-                parts.append({"text": _writable(prompt.caption)})
+                parts.append({"text": writable(prompt.caption)})
             parts.append({"inline_data": {"mime_type": "image/png", "data": prompt.image}})
         contents = [{"role": "user", "parts": parts}]
         for turn in prompt.turns:
-            contents.append({"role": "model", "parts": [{"text": _writable(turn.reply)}]})
-            contents.append({"role": "user", "parts": [{"text": _writable(turn.complaint)}]})
+            contents.append({"role": "model", "parts": [{"text": writable(turn.reply)}]})
+            contents.append({"role": "user", "parts": [{"text": writable(turn.complaint)}]})
         return contents
 
     def _read(self, body: str) -> dict[str, Any]:
@@ -227,7 +226,7 @@ class Gemini:
             raise self._unavailable(Fault.REFUSAL, stopped, usage=usage)
         if not words.strip():
             raise self._unavailable(Fault.EMPTY, f"was {words[:SAID]!r}", usage=usage)
-        return _writable(words)
+        return writable(words)
 
     def _candidate(self, answer: dict[str, Any], usage: Usage) -> dict[str, Any]:
         feedback = self._as(dict, answer.get("promptFeedback"), usage)
@@ -313,11 +312,6 @@ def _generation(model: str) -> tuple[int, int]:
     if found is None:
         return (0, 0)
     return (int(found[1]), int(found[2] or 0)) if found[1] else NEWEST
-
-
-def _writable(text: str) -> str:
-    """Half a character, which JSON can carry and no encoder can write, becomes a question mark."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _object(value: Any) -> dict[str, Any]:

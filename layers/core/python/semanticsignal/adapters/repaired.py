@@ -6,6 +6,7 @@ from time import perf_counter
 from ..domain.asking import Attempt, Fault
 from ..domain.decision import Prompt, Reply, Turn
 from ..domain.errors import InvalidReply, ModelUnavailable
+from ..domain.untrusted import writable
 from ..logic.decide.reply import signal
 from ..ports import LanguageModel
 
@@ -75,6 +76,6 @@ def _invalid(reply: Reply, prompt: Prompt) -> str | None:
 
 def _marked(reply: Reply, said: str) -> tuple[Attempt, ...]:
     """The last of its attempts brought words, but no decision."""
-    text = reply.text[:KEPT].encode("utf-8", "replace").decode()
+    text = writable(reply.text[:KEPT])
     wrong = (replace(one, fault=Fault.SCHEMA, said=said, text=text) for one in reply.attempts[-1:])
     return (*reply.attempts[:-1], *wrong)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..domain.errors import MemoryUnavailable
+from ..domain.untrusted import writable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,7 @@ class WordLlama:
         if not texts:
             return np.zeros((0, NUMBERS), dtype=np.float32)
         # half a character is no text, and nothing to a tokenizer
-        whole = [text.encode("utf-8", "replace").decode() for text in texts]
+        whole = [writable(text) for text in texts]
         found = np.asarray(self._model.embed(whole, norm=False), dtype=np.float32)
         lengths = np.linalg.norm(found, axis=1, keepdims=True)
         return np.where(lengths > 0, found / np.where(lengths > 0, lengths, 1), 0).astype(np.float32)

@@ -56,6 +56,10 @@ class Usage:
     cost_usd: Decimal | None = None
 
 
+# Nobody had the question: nothing can be owed for it.
+UNSENT = Usage(cost_usd=Decimal(0))
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One question to one model. `asked_at`: real time, also in a simulated market, for money is real.

@@ -1,4 +1,5 @@
-"""Words of others, as a prompt holds them: between marks that their author could not know, each line after a sign."""
+"""Words of others: as text that can be written, and as a prompt holds them: between marks that their author could not
+know, each line after a sign."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -15,6 +16,11 @@ def code(id: str, words: Iterable[str]) -> str:
         content = part.encode("utf-8", "surrogatepass")
         seal.update(len(content).to_bytes(8, "big") + content)
     return seal.hexdigest()[:CODE]
+
+
+def writable(text: str) -> str:
+    """Half a character, which JSON can carry and no encoder can write, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def marked(what: str, lines: Iterable[str], code: str) -> Iterator[str]:

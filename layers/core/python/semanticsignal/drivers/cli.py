@@ -111,16 +111,16 @@ def run(
     semsig doctor says which can.
 
     Example: semsig run --market simulated --speed 720 --symbols BTC/USDC,ETH/USDC"""
-    from . import doctor_models, host
+    from . import deciders, host
 
     sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
     settings = _pairs(sourced, market, symbols)
     _logged()
     _warn_of_dotenv()
-    doctor_models.check(settings, is_live=market == "live")
+    deciders.check(settings, is_live=market == "live")
     if market == "live":
         _reach(settings)
-        if line := doctor_models.decides(settings):
+        if line := deciders.decides(settings):
             logging.getLogger("semsig").info("%s", line)
     if asyncio.run(_run(host, settings, (market, speed), yes=yes)):
         typer.echo(f"semsig: {STANDS.format(settings.home)}", err=True)

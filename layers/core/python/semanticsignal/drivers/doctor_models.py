@@ -1,58 +1,34 @@
-"""Who may decide: whether there is a key, and whether it is let in. To look costs nothing and changes nothing.
+"""Who may decide: whether each of them lets its key in, and knows its model. To look costs nothing and changes nothing.
 
 What a server says is not repeated, for it may be the key; but for a few names of models of a local one."""
 
 import asyncio
-import math
 import re
-import ssl
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from functools import cache
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
-import orjson
 
 from .. import wiring
 from ..domain.errors import InvalidSetting
-from ..domain.hosts import LOOPBACK
-from ..domain.policy import LOCAL, OpenRouter, Settings
+from ..domain.policy import OpenRouter, Settings
 from ..settings import secret
-from ..wiring.models import KEYS, MADE, Keyless, model_key
-from .findings import Finding, State, ms_since, short
+from ..wiring.models import KEYS, Keyless, model_key, providers
+from .deciders import ANALYST, has_key, instead, local_names
+from .findings import Finding, State, short
+from .heard import Heard, ask, fields, fit, ids, origin, unwell, usd
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 NAMES = (*(name for names, _ in KEYS.values() for name in names), "MODEL_API_KEY")
-ANALYST = 'model.provider = "analyst"'
-ASK_ALL = 'model.provider = "all" (SEMSIG_MODEL__PROVIDER=all)'
 UNFIT = "is empty or holds characters that no header can carry"
 DOTENV = "lines like OPENROUTER_API_KEY=…, in UTF-8"
 ELSEWHERE = "the network, or wait"
-MOST_BYTES, MB = 4_000_000, 1_000_000
 # Names of others that are shown, and how many: of a server that anybody may have set up.
 SHOWN, NAME = 3, re.compile(r"[\w./:@+-]{1,80}", re.ASCII)
 # OpenRouter takes these after the name of any model, and lists none of them.
 SORTED = (":nitro", ":floor", ":online", ":exacto")
-MOST_USD = 1e9
 REFUSED = (401, 403)
-ERRNO = re.compile(r"^\[Errno -?\d+\] ")
-
-Secret = Callable[[str], str]
-
-
-class Heard(NamedTuple):
-    """What a server answered; `body`: None where it is no JSON. `wrong`: why nothing was heard; empty when it was."""
-
-    status: int = 0
-    body: Any = None
-    latency_ms: int | None = None
-    wrong: str = ""
-
-    @property
-    def is_well(self) -> bool:
-        return not self.wrong and self.status == httpx.codes.OK
 
 
 class Look(NamedTuple):
@@ -65,39 +41,6 @@ class Look(NamedTuple):
     is_barred: bool = False
 
 
-def check(settings: Settings, *, is_live: bool) -> None:
-    """Before anything is asked or made. Raises InvalidSetting for keys that are none or that are missing, of models
-    and, of a live market, of sources too."""
-    if settings.model.provider != "analyst":
-        if nobody := _nobody(settings):
-            raise InvalidSetting(nobody)
-        _check_made(settings)
-    if is_live:
-        wiring.gathered(settings, with_pages=False)
-
-
-def _check_made(settings: Settings) -> None:
-    try:
-        wiring.model(settings)
-    except InvalidSetting:
-        raise
-    except Exception as wrong:
-        # an address that a library refuses; what it says may hold all of it
-        said = f"nobody can be asked at model.base_url or another base_url, was {type(wrong).__name__}"
-        raise InvalidSetting(said) from None
-
-
-def decides(settings: Settings) -> str:
-    """A line on who decides where somebody else could, and how; empty when all that the settings ask for have keys.
-    Raises InvalidSetting."""
-    if settings.model.provider == "analyst":
-        return f"the rules analyst decides; {_instead(secret)}"
-    lacking = wiring.keyless(settings)
-    others = ", ".join(who for who in _asked(settings) if who not in {one.provider for one in lacking})
-    told = "; ".join(f"{one.provider}, {one.missing} ({one.mend})" for one in lacking)
-    return f"{others} can be asked, others not: {told}" if lacking else ""
-
-
 async def examined(settings: Settings, limit_s: float) -> list[Finding]:
     """Whether anybody can be asked; then everybody, side by side, in the order in which they are asked."""
     try:
@@ -105,58 +48,14 @@ async def examined(settings: Settings, limit_s: float) -> list[Finding]:
     except InvalidSetting as wrong:
         return [Finding("model", State.MISSING, str(wrong), DOTENV)]
     if settings.model.provider == "analyst":
-        return [Finding("model", State.OK, f"the rules analyst is built in; {_instead(keys.__getitem__)}")]
+        return [Finding("model", State.OK, f"the rules analyst is built in; {instead(keys.__getitem__)}")]
     lacking = {one.provider: one for one in wiring.keyless(settings, keys.__getitem__)}
     found = [
-        _looked(who, LOOKS[who](settings, keys, limit_s)) if _has_key(who, keys.__getitem__) else _lacking(lacking[who])
-        for who in _asked(settings)
+        _looked(who, LOOKS[who](settings, keys, limit_s)) if has_key(who, keys.__getitem__) else _lacking(lacking[who])
+        for who in providers(settings)
     ]
     looks = [look for several in await asyncio.gather(*found) for look in several]
     return [_summary(looks), *(look.finding for look in looks)]
-
-
-def _asked(settings: Settings) -> tuple[str, ...]:
-    provider = settings.model.provider
-    if provider == "all":
-        return tuple(MADE)
-    return ("local",) if provider in LOCAL else (provider,)
-
-
-def _has_key(provider: str, key: Secret) -> bool:
-    """Or needs none."""
-    return provider not in KEYS or any(map(key, KEYS[provider][0]))
-
-
-def _instead(key: Secret) -> str:
-    """What gives the analyst's place to a language model."""
-    unused = [name for names, _ in KEYS.values() for name in names if key(name)]
-    if unused:
-        return f"for a language model set {ASK_ALL}; not used yet: {', '.join(unused)}"
-    google, openrouter = (f"{KEYS[who][0][0]} ({KEYS[who][1]})" for who in ("google", "openrouter"))
-    return f"for a language model set {ASK_ALL} and, in .env, {google} or {openrouter}"
-
-
-def _nobody(settings: Settings) -> str:
-    """Why there is nobody to ask, and what to set; empty when there is somebody."""
-    if settings.model.provider in LOCAL and not _names(settings):
-        return f"model.name is the name of a model, was {settings.model.name!r}"
-    lacking = wiring.keyless(settings)
-    if len(lacking) < len(_asked(settings)):
-        return ""
-    told = "; ".join(_wanted(one) for one in lacking)
-    return f"{told}, or {ANALYST}, was none"
-
-
-def _wanted(one: Keyless) -> str:
-    if _has_key(one.provider, secret):
-        return f"nobody may be paid for {one.provider}: set blockrun.payees to {one.mend}"
-    names, where = KEYS[one.provider]
-    return f"no key for {one.provider}: set {' or '.join(names)} in .env ({where})"
-
-
-def _names(settings: Settings) -> list[str]:
-    """The models that local is asked for."""
-    return [name for name in map(str.strip, settings.model.name.split(",")) if name]
 
 
 def _summary(looks: list[Look]) -> Finding:
@@ -200,24 +99,24 @@ async def _google(settings: Settings, keys: Mapping[str, str], limit_s: float) -
 
 
 async def _google_key(settings: Settings, who: str, name: str, key: str, limit_s: float) -> Look:
-    if not (key := _fit(key)):
+    if not (key := fit(key)):
         return _look(who, f"{name} {UNFIT}", f"another key, {KEYS['google'][1]}")._replace(is_barred=True)
     model = settings.google.model
     url = f"{(settings.google.base_url or GOOGLE).rstrip('/')}/v1beta/models/{quote(model, safe='')}"
-    heard = await _heard(url, {"x-goog-api-key": key}, limit_s)
+    heard = await ask(url, {"x-goog-api-key": key}, limit_s)
     if heard.is_well:
         return _google_model(who, name, model, heard)
     if heard.status in REFUSED or _is_no_key(heard):
         return _look(who, f"{name} is refused, status {heard.status}", f"another key, {KEYS['google'][1]}", heard)
     if heard.status == httpx.codes.NOT_FOUND:
         return _look(who, f"there is no model {short(model)}", "set google.model to one that there is", heard)
-    if _object(_object(heard.body).get("error")).get("status") == "FAILED_PRECONDITION":
+    if fields(fields(heard.body).get("error")).get("status") == "FAILED_PRECONDITION":
         return _look(who, "it serves nobody from here, status 400", "a network that it lets in", heard)
-    return _look(who, _unwell(url, heard), ELSEWHERE, heard)
+    return _look(who, unwell(url, heard), ELSEWHERE, heard)
 
 
 def _google_model(who: str, name: str, model: str, heard: Heard) -> Look:
-    told = _object(heard.body)
+    told = fields(heard.body)
     if not str(told.get("name")).startswith("models/"):
         return _look(who, "answers with no model", "look at google.base_url and the network", heard)
     methods = told.get("supportedGenerationMethods")
@@ -228,34 +127,32 @@ def _google_model(who: str, name: str, model: str, heard: Heard) -> Look:
 
 def _is_no_key(heard: Heard) -> bool:
     """Google says 400 to a key that is none, and to much else."""
-    message = _object(_object(heard.body).get("error")).get("message")
+    message = fields(fields(heard.body).get("error")).get("message")
     return heard.status == httpx.codes.BAD_REQUEST and isinstance(message, str) and "api key" in message.lower()
 
 
 async def _openrouter(settings: Settings, keys: Mapping[str, str], limit_s: float) -> list[Look]:
     (name,), where = KEYS["openrouter"]
     asked, who = settings.openrouter, "openrouter"
-    if not (key := _fit(keys[name])):
+    if not (key := fit(keys[name])):
         return [_look(who, f"{name} {UNFIT}", f"another key, {where}")]
     base, bearer = asked.base_url.rstrip("/"), {"authorization": f"Bearer {key}"}
-    heard, listed = await asyncio.gather(
-        _heard(f"{base}/key", bearer, limit_s), _heard(f"{base}/models", bearer, limit_s)
-    )
+    heard, listed = await asyncio.gather(ask(f"{base}/key", bearer, limit_s), ask(f"{base}/models", bearer, limit_s))
     if heard.status in REFUSED:
         return [_look(who, f"{name} is refused, status {heard.status}", f"another key, {where}", heard)]
     if not heard.is_well:
-        return [_look(who, _unwell(base, heard), ELSEWHERE, heard)]
-    told = _object(heard.body).get("data")
+        return [_look(who, unwell(base, heard), ELSEWHERE, heard)]
+    told = fields(heard.body).get("data")
     if not isinstance(told, dict):
         return [_look(who, "answers with nothing on the key", "look at openrouter.base_url and the network", heard)]
-    return [_openrouter_models(asked, f"{name} is let in", told, _ids(listed), heard)]
+    return [_openrouter_models(asked, f"{name} is let in", told, ids(listed), heard)]
 
 
 def _openrouter_models(
     asked: OpenRouter, said: str, key: dict[str, Any], listed: frozenset[str] | None, heard: Heard
 ) -> Look:
     """Of the two models that are asked for, those that this key gets an answer from."""
-    who, left = "openrouter", _usd(key.get("limit_remaining"))
+    who, left = "openrouter", usd(key.get("limit_remaining"))
     said += "" if left is None else f", {left:.2f} USD are left of its limit"
     if left is not None and left <= 0:
         return _look(who, said, "raise its limit, or another key, at openrouter.ai/keys", heard)
@@ -282,7 +179,7 @@ def _is_listed(name: str, listed: frozenset[str]) -> bool:
 async def _blockrun(settings: Settings, keys: Mapping[str, str], limit_s: float) -> list[Look]:
     asked, who = settings.blockrun, "blockrun"
     base = asked.base_url.rstrip("/")
-    heard = await _heard(f"{base}/models", {}, limit_s)
+    heard = await ask(f"{base}/models", {}, limit_s)
     try:
         # last, for it imports eth-account: a second in which no other answer would be timed well
         address = await asyncio.to_thread(wiring.wallet, settings, keys.__getitem__)
@@ -290,9 +187,9 @@ async def _blockrun(settings: Settings, keys: Mapping[str, str], limit_s: float)
         # without payees nobody is asked, and the key is not looked at
         look = _look(who, str(wrong), "BLOCKRUN_WALLET_KEY in .env, blockrun.payees in config.toml")
         return [look._replace(is_barred=bool(asked.payees))]
-    listed = _ids(heard)
+    listed = ids(heard)
     if listed is None:
-        said, mend = f"wallet {address}; {_unwell(base, heard)}", "look at blockrun.base_url and the network"
+        said, mend = f"wallet {address}; {unwell(base, heard)}", "look at blockrun.base_url and the network"
     elif asked.model not in listed:
         said, mend = f"wallet {address}; does not list {short(asked.model)}", "set blockrun.model to one that it lists"
     else:
@@ -305,20 +202,20 @@ async def _blockrun(settings: Settings, keys: Mapping[str, str], limit_s: float)
 
 async def _local(settings: Settings, keys: Mapping[str, str], limit_s: float) -> list[Look]:
     base = settings.model.base_url.rstrip("/")
-    variable, place, wanted = model_key(base), _place(base), _names(settings)
+    variable, place, wanted = model_key(base), origin(base), local_names(settings)
     if not wanted:
         return [_look("local", "model.name names no model", "the name of one")]
-    key = _fit(keys[variable])
+    key = fit(keys[variable])
     if keys[variable] and not key:
         return [_look("local", f"{variable} {UNFIT}", f"another {variable}")]
-    heard = await _heard(f"{base}/models", {"authorization": f"Bearer {key}"} if key else {}, limit_s)
+    heard = await ask(f"{base}/models", {"authorization": f"Bearer {key}"} if key else {}, limit_s)
     if heard.status in REFUSED:
         said = f"{place} refuses {variable}" if key else f"{place} wants a key"
         return [_look("local", f"{said}, status {heard.status}", f"{variable} in .env", heard)]
-    listed = _ids(heard)
+    listed = ids(heard)
     if listed is None:
         mend = "start the server, or set model.base_url" + (", which mostly ends in /v1" if heard.is_well else "")
-        return [_look("local", _unwell(base, heard), mend, heard)]
+        return [_look("local", unwell(base, heard), mend, heard)]
     if not listed:
         return [_look("local", f"{place} lists no model", "load one there", heard)]
     unlisted = [name for name in wanted if name not in listed]
@@ -344,109 +241,3 @@ LOOKS: dict[str, Callable[[Settings, Mapping[str, str], float], Awaitable[list[L
 
 
 SECTIONS = {"local": "model.base_url"} | {who: f"{who}.base_url" for who in ("google", "openrouter", "blockrun")}
-
-
-# --- What a server says ---
-
-
-async def _heard(url: str, headers: Mapping[str, str], limit_s: float) -> Heard:
-    """One answer, whole, in time and not too long; no redirect is followed, for the key would go along."""
-    began = time.monotonic()
-    try:
-        async with asyncio.timeout(limit_s):
-            # a proxy from the environment leads out of this machine, never to a server on it
-            trusts = urlsplit(url).hostname not in LOOPBACK
-            async with (
-                httpx.AsyncClient(timeout=limit_s, trust_env=trusts, verify=_tls()) as client,
-                client.stream("GET", url, headers={"accept-encoding": "identity", **headers}) as answer,
-            ):
-                content = await _whole(answer)
-    except (TimeoutError, httpx.TimeoutException):
-        return Heard(wrong=f"no answer in {limit_s:g} s")
-    except httpx.InvalidURL:
-        return Heard(wrong="no address that can be asked")
-    except httpx.ConnectError as wrong:
-        return Heard(wrong=f"no answer, was {_unreached(wrong)}")
-    except Exception as wrong:
-        # what it says may be the server's words
-        return Heard(wrong=f"no answer that can be read, was {type(wrong).__name__}")
-    if content is None:
-        return Heard(wrong=f"an answer of more than {MOST_BYTES // MB} MB, or packed")
-    return Heard(answer.status_code, _json(content), ms_since(began))
-
-
-def _unreached(wrong: httpx.ConnectError) -> str:
-    """In the system's words: before there is a connection no server has said anything."""
-    cause: BaseException | None = wrong
-    while cause is not None:
-        if isinstance(cause, ConnectionRefusedError):
-            return "connection refused"
-        cause = cause.__cause__ or cause.__context__
-    return short(ERRNO.sub("", str(wrong)))
-
-
-async def _whole(answer: httpx.Response) -> bytes | None:
-    """As it came: what is not packed does not explode. None where it is too long, or packed after all."""
-    if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        return None
-    content = bytearray()
-    async for part in answer.aiter_raw():
-        content += part
-        if len(content) > MOST_BYTES:
-            return None
-    return bytes(content)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
-
-
-def _json(content: bytes) -> Any:
-    """Not the standard library's: what is nested deep ends the process, once eth-account has raised Python's limit."""
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _ids(heard: Heard) -> frozenset[str] | None:
-    """The names of a list of models; None where the answer is no such list."""
-    data = _object(heard.body).get("data")
-    if not heard.is_well or not isinstance(data, list):
-        return None
-    named = (_object(one).get(key) for one in data for key in ("id", "canonical_slug"))
-    return frozenset(name for name in named if isinstance(name, str))
-
-
-def _usd(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if -MOST_USD < value < MOST_USD and math.isfinite(value) else None
-
-
-def _unwell(url: str, heard: Heard) -> str:
-    if heard.wrong:
-        return f"{_place(url)}: {heard.wrong}"
-    if heard.is_well:
-        return f"{_place(url)} answers with no list of models"
-    return f"{_place(url)} answers with status {heard.status}"
-
-
-def _place(url: str) -> str:
-    """Who the server is, and no more: a path or a query may hold a key."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "an address that is none"
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _fit(key: str) -> str:
-    """A key as a header carries it; empty where none can."""
-    key = key.strip()
-    return key if key.isascii() and key.isprintable() else ""

@@ -148,7 +148,7 @@ class Insistent:
         except ModelUnavailable as wrong:
             if any(attempt.fault in SPOKEN for attempt in wrong.attempts):
                 raise
-            raise ReplayBroken(f"the model does not answer, was {wrong}; run again with --home to go on") from wrong
+            raise ReplayBroken(f"the model does not answer: {wrong}; run again with --home to go on") from wrong
 
     async def close(self) -> None:
         await self._model.close()

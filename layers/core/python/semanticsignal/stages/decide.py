@@ -23,6 +23,7 @@ from ..domain.events import DecisionMade, MarketAnalysed
 from ..domain.learning import Conditions
 from ..domain.ledger import Closing, Entry, Opening
 from ..domain.trading import Trade
+from ..domain.untrusted import writable
 from ..logic.analyse.conditions import conditions
 from ..logic.decide import guards, judge
 from ..logic.decide.claims import mismatches
@@ -103,15 +104,11 @@ async def _asked(briefing: Briefing, on: Sockets) -> Asked:
     reply: Reply | None = await on.archive.get(f"reply/{words.id}", Reply)
     if reply is None:
         try:
-            reply = await on.archive.put(f"reply/{words.id}", _writable(await on.model.complete(words)))
+            answer = await on.model.complete(words)
+            reply = await on.archive.put(f"reply/{words.id}", replace(answer, text=writable(answer.text)))
         except ModelUnavailable as wrong:
             return Asked(words, sealed, None, None, str(wrong), wrong.attempts)
     return Asked(words, sealed, reply, sha256(reply.text.encode()).hexdigest(), attempts=reply.attempts)
-
-
-def _writable(reply: Reply) -> Reply:
-    """Half a character, which JSON can carry and no encoder can write, becomes a question mark."""
-    return replace(reply, text=reply.text.encode("utf-8", "replace").decode())
 
 
 async def _verdict(briefing: Briefing, asked: Asked, on: Sockets) -> Verdict:

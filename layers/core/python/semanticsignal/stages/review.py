@@ -9,6 +9,7 @@ from ..domain.errors import InvalidReply, MemoryUnavailable, Missing, ModelUnava
 from ..domain.events import LessonLearned, PositionClosed, PostMortemWritten
 from ..domain.learning import PostMortem
 from ..domain.ledger import Closing, Entry, Learned
+from ..domain.untrusted import writable
 from ..logic.review import analyst
 from ..logic.review.prompt import Case, prompt
 from ..logic.review.reply import Words, words
@@ -105,9 +106,7 @@ async def _answered(words: Prompt, on: Sockets) -> Reply:
     reply: Reply | None = await on.archive.get(f"review-reply/{words.id}", Reply)
     if reply is None:
         answer = await on.model.complete(kept)
-        # half a character, which JSON can carry and no encoder can write, becomes a question mark
-        answer = replace(answer, text=answer.text.encode("utf-8", "replace").decode())
-        reply = await on.archive.put(f"review-reply/{words.id}", answer)
+        reply = await on.archive.put(f"review-reply/{words.id}", replace(answer, text=writable(answer.text)))
     return reply
 
 

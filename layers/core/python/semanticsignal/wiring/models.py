@@ -105,7 +105,7 @@ def purse(home: Path) -> "SqlitePurse":
 
 def minds(terms: Terms) -> "tuple[Named, ...]":
     """In the order asked. Raises InvalidSetting that names the variables when there is a key for none of them."""
-    found = tuple(named for provider in _asked(terms.settings) for named in MADE[provider](terms))
+    found = tuple(named for provider in providers(terms.settings) for named in MADE[provider](terms))
     if not found:
         missing = "; ".join(f"{one.missing}: {one.mend}" for one in keyless(terms.settings, terms.secret))
         raise InvalidSetting(f"model.provider {terms.settings.model.provider} has nobody to ask: {missing}")
@@ -115,7 +115,7 @@ def minds(terms: Terms) -> "tuple[Named, ...]":
 def keyless(settings: Settings, secret: Secret = environment_secret) -> tuple[Keyless, ...]:
     """The providers that the settings ask for and that cannot be asked."""
     found = []
-    for provider in _asked(settings):
+    for provider in providers(settings):
         names, where = KEYS.get(provider, ((), ""))
         if names and not any(map(secret, names)):
             found.append(Keyless(provider, f"{' or '.join(names)} is not set", f"{where}, as a variable or in .env"))
@@ -137,10 +137,11 @@ def wallet(settings: Settings, secret: Secret = environment_secret) -> str | Non
     return X402(key, _payment_terms(settings), SystemClock().now).address
 
 
-def _asked(settings: Settings) -> tuple[str, ...]:
+def providers(settings: Settings) -> tuple[str, ...]:
+    """The providers that the settings ask for, in that order."""
     match settings.model.provider:
         case "all":
-            return ("google", "openrouter", "blockrun", "local")
+            return tuple(MADE)
         case provider if provider in LOCAL:
             return ("local",)
         case provider:
@@ -233,6 +234,7 @@ def _local(terms: Terms) -> "Iterator[Named]":
         yield _kept(terms, ("local", name), plug, Tariff(known, common.max_output_tokens))
 
 
+# In the order in which all are asked.
 MADE: dict[str, Callable[[Terms], "Iterator[Named]"]] = {
     "google": _google,
     "openrouter": _openrouter,

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from ...domain.market import Symbol
 from ...domain.news import Article, Excerpt
 from ...domain.policy import News
+from ...domain.tokens import tokens
 from .duplicates import stories
-from .leads import lead, tokens
+from .leads import lead
 from .relevance import Relevance, relevance
 
 # A story that moves the market, in its headline, stands above this; a coin's name deep in another's story below.

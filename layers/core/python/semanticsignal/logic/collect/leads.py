@@ -3,9 +3,10 @@ article of its publisher says."""
 
 import re
 from collections.abc import Iterator
-from math import ceil
 
 from sentencex import segment
+
+from ...domain.tokens import tokens
 
 # What a paragraph that tells nothing begins with.
 EMPTY = re.compile(
@@ -25,16 +26,7 @@ CUT_OFF = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])$")
 ENDED = re.compile(r"[.!?…。\uff01\uff1f][\"'”’)\]]{0,3}$")
 CLAUSE = re.compile(r"[,;:] | [–—-] ")
 FIGURE = re.compile(r"[$€£+−-]?\d[\d.,]*%?$")
-# Letters of European scripts and the space between: four of them make a token.
-CHEAP = re.compile("[A-Za-zÀ-ɏ ]+")
 LONGEST, HEADING = 4_000, 12
-
-
-def tokens(text: str) -> int:
-    """An estimate from above for English: one a 4 Latin letters or spaces, one for every other character, such as a
-    digit, a mark, a letter of another script (models join many of these; some emoji take more)."""
-    dear = len(CHEAP.sub("", text))
-    return ceil((len(text) - dear) / 4) + dear
 
 
 def lead(title: str, body: str, limit: int) -> str:
@@ -95,8 +87,7 @@ def _undated(paragraph: str) -> str:
 def _cut(sentence: str, limit: int) -> str:
     if limit < 2:
         return ""
-    # never more characters than four a token
-    head = sentence[: 4 * limit]
+    head = sentence
     while tokens(head) > limit - 1:
         head = head[: max(1, len(head) * (limit - 1) // tokens(head))] if len(head) > 1 else ""
     if head == sentence:

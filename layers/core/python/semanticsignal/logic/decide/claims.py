@@ -4,7 +4,7 @@ In its words only what can hardly mean anything else is taken for a claim: a fig
 indicator, as of now, of this pair and timeframe. A level, a percentage, a count, a condition or a memory is none."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
@@ -112,7 +112,19 @@ def _besides(name: str, seen: Snapshot) -> Iterator[float]:
         if spelled == SPELLED.get(longer.timeframe):
             known = {"close": longer.close, **longer.means, **longer.numbers}
             yield from (value for value in (known.get(key), known.get(ALIASES.get(key, key))) if value is not None)
+    yield from _over_days(name, seen)
     yield from _microstructure(name, seen)
+
+
+def _over_days(name: str, seen: Snapshot) -> Iterator[float]:
+    """`last_7d_high`, `last_7d_rsi_14`: of [periods]; shares as percent, as they are shown, and as they are."""
+    for one in seen.periods:
+        key = name.removeprefix(f"last_{one.days}d_")
+        shares = {"change": one.change_ratio, "range": one.range_ratio}
+        known = {"high": one.high, "low": one.low, "mean": one.mean_close, "volume": one.volume, **one.changes}
+        if key != name:
+            yield from (share * scale for share in (shares.get(key),) if share is not None for scale in (100, 1))
+            yield from (value for value in (known.get(key),) if value is not None)
 
 
 def _microstructure(name: str, seen: Snapshot) -> Iterator[float]:
@@ -199,6 +211,17 @@ def _claim(name: str) -> re.Pattern[str]:
 CLAIM = _claim("|".join(pattern for _, pattern in NAMES))
 # Who names an indicator as the data does needs no pattern.
 VERBATIM = _claim(r"[a-z]+(?:_[a-z0-9]+)+")
+# A line of [macro] or [periods] as it stands there: its name, then figures, "name value" after "name value".
+LINE = re.compile(
+    rf"(?<![a-z0-9_])(?:(last_[0-9]{{1,2}}d)|({'|'.join(SPELLED.values())})_(?:numbers|means)): "
+    r"(?:[^:;\n]{1,400}, )?$"
+)
+REACH = 450
+PIECE = rf"(?P<name>[a-z][a-z0-9_]{{0,40}}) (?P<number>{NUMBER})"
+PIECE_BEFORE, PIECE_AFTER = (
+    re.compile(rf"(?<![a-z0-9_]){PIECE}, $"),
+    re.compile(rf", {PIECE}(?![0-9a-z%]|[.,][0-9]|\s?%)"),
+)
 # Names in a row before figures in a row: which is whose takes more than reading on.
 ROW = r"\s?(?:[,;/|&+]|and\b)\s?"
 ROW_AFTER = re.compile(rf"{ROW}[$€£]?{NUMBER}", re.IGNORECASE)
@@ -246,16 +269,21 @@ def _told(signal: Signal, seen: Snapshot) -> Iterator[Claim]:
     if len(small) != len(text):
         return  # letters of which one becomes two: no place in the one is a place in the other
     for claim in (*CLAIM.finditer(small), *(VERBATIM.finditer(small) if "_" in small else ())):
-        key, digits = _meant(claim["name"]), claim["number"]
+        key, digits = _named(small, claim), claim["number"]
         if (claim["link"] == "(" and digits.isdigit()) or key.endswith(f"_{digits}"):
             continue  # the period, not the figure: RSI(7), SMA 50
-        stated = Decimal(digits.replace(",", "").replace("−", "-")).scaleb(3 if claim["thousand"] else 0)
+        stated = _number(digits).scaleb(3 if claim["thousand"] else 0)
         # which of its three lines MACD means, nobody says
         truths = [truth for line in (MACD if key == "macd" else (key,)) for truth in _truths(line, signal, seen)]
         truths += _upside_down(key, claim["name"], truths)
         slack_ratio = SLACK_RATIO + (ABOUT_RATIO if ROUGH.search(claim["link"]) else 0)
         is_wrong = any(truth is not None for truth in truths) and not _is_among(stated, truths, key, slack_ratio)
-        if is_wrong and _is_such(claim, key, stated, seen.price) and _is_of_now(text, claim, key, seen):
+        if (
+            is_wrong
+            and not _is_quoted(small, claim, stated, seen)
+            and _is_such(claim, key, stated, seen.price)
+            and _is_of_now(text, claim, key, seen)
+        ):
             yield key, stated
 
 
@@ -265,6 +293,44 @@ def _is_such(claim: re.Match[str], key: str, stated: Decimal, price: Decimal) ->
     if key == PRICE and (is_rough or BESIDE.match(claim.string, claim.end())):
         return price / FARTHEST < stated < price * FARTHEST
     return bool(stated) or not is_rough
+
+
+def _number(digits: str) -> Decimal:
+    return Decimal(digits.replace(",", "").replace("−", "-"))
+
+
+def _named(small: str, claim: re.Match[str]) -> str:
+    """In a line that is quoted with its name, whose figure it is: `daily_rsi_14`, `last_7d_rsi_14`."""
+    key = _meant(claim["name"])
+    line = LINE.search(small, max(0, claim.start() - REACH), claim.start()) if claim["link"] == " " else None
+    return f"{line[1] or line[2]}_{key}" if line else key
+
+
+def _is_quoted(small: str, claim: re.Match[str], stated: Decimal, seen: Snapshot) -> bool:
+    """Whether it is of a line of [macro] or [periods], without the name of that line: what stands beside it is too."""
+    if claim["link"] != " ":
+        return False
+    beside = (
+        PIECE_BEFORE.search(small, max(0, claim.start() - REACH), claim.start()),
+        PIECE_AFTER.match(small, claim.end()),
+    )
+    pieces = [(piece["name"], _number(piece["number"])) for piece in beside if piece]
+    return any(
+        _is_of(line, claim["name"], stated) and any(_is_of(line, *piece) for piece in pieces) for line in _lines(seen)
+    )
+
+
+def _lines(seen: Snapshot) -> Iterator[Mapping[str, float | None]]:
+    for longer in seen.macro:
+        yield {"close": longer.close, **longer.means}
+        yield longer.numbers
+    for period in seen.periods:
+        yield {"volume": period.volume, **period.changes}
+
+
+def _is_of(line: Mapping[str, float | None], name: str, stated: Decimal) -> bool:
+    """To the digits stated: a quote is exact."""
+    return _is_among(stated, (line.get(name),), name, 0)
 
 
 @lru_cache(maxsize=256)

@@ -80,10 +80,11 @@ def judged(
     if action is Action.HOLD:
         return Verdict(Action.HOLD, signal)
     if order is not None:
-        return _held(signal, Refusal("order_waiting", f"an order waits until {order.expires_at.isoformat()}"))
+        why = f"an order waits for its price until {order.expires_at.isoformat()}: nothing else is done meanwhile"
+        return _held(signal, Refusal("order_waiting", why))
     if position is None:
         if action in (Action.CLOSE, Action.UPDATE):
-            return _held(signal, Refusal("no_position", f"there is nothing to {action.lower()}"))
+            return _held(signal, Refusal("no_position", f"nothing is open, so there is nothing to {action.lower()}"))
         signal, notes = penalized(signal, briefing.neighbors, settings.memory)
         refusals = guards.entry_refusals(signal, briefing, past, settings)
         return Verdict(Action.HOLD if refusals else action, signal, refusals, notes)
@@ -92,7 +93,8 @@ def judged(
         return _held(signal, refusal) if refusal else Verdict(Action.UPDATE, signal)
     if action is Action.CLOSE or (action is Action.BUY) != (position.side is Side.LONG):
         return Verdict(Action.CLOSE, signal)
-    return _held(signal, Refusal("already_open", f"the {position.side} is open already: it stays as it is"))
+    why = f"a {position.side} is open already, as wanted: it stays as it is, and nothing is added to it"
+    return _held(signal, Refusal("already_open", why))
 
 
 def refused_entry(made: Decision) -> RefusedEntry | None:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from math import fsum
 
-from ...domain.decision import Briefing, Decision, Mismatch
+from ...domain.decision import Briefing, Mismatch, Signal
 from ...domain.learning import Conditions, Experience, Recalled, RuleStatus
 from ...domain.policy import Memory
 from ...domain.trading import Position, Side
+from ...domain.untrusted import code, marked
 
 INSIGHT_LENGTH, REASON_LENGTH, REASONING_LENGTH, NAME_LENGTH = 160, 300, 600, 60
 # A word describes a neighborhood when this share of it agrees; so many of them are named.
@@ -160,7 +161,9 @@ def rules(briefing: Briefing, settings: Memory) -> Iterator[str]:
         yield f"- {word} {_line(rule.pattern, INSIGHT_LENGTH)}: {_line(rule.text, REASONING_LENGTH)}"
 
 
-def last(before: Decision | None) -> Iterator[str]:
+def last(briefing: Briefing) -> Iterator[str]:
+    """The words of whoever decided come last, each line marked: they may repeat what the press had them say."""
+    before = briefing.last
     yield "[last decision]"
     if before is None:
         yield "none yet"
@@ -172,14 +175,23 @@ def last(before: Decision | None) -> Iterator[str]:
             yield f"wanted: {wanted.action}"
         stated = wanted.confidence_ratio if wanted.stated_ratio is None else wanted.stated_ratio
         yield f"stated_confidence: {stated:.0%}"
-        if wanted.reasoning:
-            yield f"it was thought: {_line(wanted.reasoning, REASONING_LENGTH)}"
-        if wanted.invalidation:
-            yield f"it would be wrong if: {_line(wanted.invalidation, REASON_LENGTH)}"
     for refusal in before.refusals:
         yield f"refused: {refusal.guard}: {_line(refusal.reason, REASON_LENGTH)}"
     for wrong in before.mismatches:
         yield f"misstated: {_misstated(wrong)}"
+    if before.signal is not None:
+        yield from _thought(before.signal, briefing.snapshot.id)
+
+
+def _thought(said: Signal, id: str) -> Iterator[str]:
+    told = {
+        "what was thought": _line(said.reasoning, REASONING_LENGTH),
+        "what would prove it wrong": _line(said.invalidation or "", REASON_LENGTH),
+    }
+    words = {what: line for what, line in told.items() if line}
+    seal = code(id, words.values())
+    for what, line in words.items():
+        yield from marked(what, (line,), seal)
 
 
 def _misstated(wrong: Mismatch) -> str:

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from ...domain.asking import Usage
 from ...domain.decision import Prompt
-from .prompt import tokens
+from ...domain.tokens import tokens
 
 MILLION = Decimal(1_000_000)
 FREE = (Decimal(0), Decimal(0))

@@ -6,20 +6,16 @@ from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from math import ceil
 from typing import NamedTuple
 
 from ...domain.analysis import Session, Snapshot
 from ...domain.decision import Briefing, Prompt
 from ...domain.market import MarketKind
 from ...domain.policy import Memory, Risk, Settings
+from ...domain.tokens import tokens
 from . import around, envelope, learned, lived, measured
 
 PROMPTS = files(__package__) / "prompts"
-# Tokens a digit, a sign and any other character but blanks: fitted to what DeepSeek's tokenizer makes of each section,
-# in which a figure takes half its length, and prose a fifth.
-A_DIGIT, A_SIGN, A_LETTER, A_BYTE = 0.55, 1.3, 0.22, 0.3
-DIGITS, SIGNS, BLANKS = "0123456789", ".,:;()[]{}<>=+-_/%|#*\"'~", " \n"
 # What is left out first where there is no room for all; what is not named here never is.
 EXPENDABLE = (
     "news", "whole market", "periods", "record", "microstructure", "macro", "shapes", "refusals",
@@ -75,15 +71,6 @@ def prompt_sha256(words: Prompt) -> str:
     return seal.hexdigest()
 
 
-def tokens(text: str) -> int:
-    """Estimated: no model's own tokenizer is here."""
-    digits, signs, blanks = (sum(map(text.count, kind)) for kind in (DIGITS, SIGNS, BLANKS))
-    letters = len(text) - digits - signs - blanks
-    # what takes more than a byte takes more of a vocabulary made of English
-    beyond = len(text.encode("utf-8", "replace")) - len(text)
-    return ceil(A_DIGIT * digits + A_SIGN * signs + A_LETTER * letters + A_BYTE * beyond)
-
-
 @cache
 def system(version: str, risk: Risk, memory: Memory) -> str:
     """The standing instructions, with the very constants that the guards enforce."""
@@ -128,7 +115,7 @@ def sections(briefing: Briefing, settings: Settings) -> tuple[Section, ...]:
         "rules": lived.rules(briefing, settings.memory),
         "refusals": lived.refusals(briefing),
         "post-mortems": lived.post_mortems(briefing),
-        "last decision": lived.last(briefing.last),
+        "last decision": lived.last(briefing),
         "news": around.news(seen),
     }
     whole = tuple(Section(name, text) for name, lines in told.items() if (text := "\n".join(lines)))
