@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from loopback import serve
 from world import BTC, ETH, MONDAY, d
 
-from semanticsignal.adapters import chroma
-from semanticsignal.adapters.chroma import ChromaMemory, FollowingMemory
+from semanticsignal.adapters.chroma import ChromaMemory, FollowingMemory, records, store
 from semanticsignal.adapters.inmemory import InMemoryLedger, InMemoryMemory
 from semanticsignal.domain.errors import BadInput, InvalidSetting, LedgerUnavailable, MemoryUnavailable
 from semanticsignal.domain.learning import ANY, Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
@@ -31,7 +30,7 @@ from semanticsignal.logic.decide.recall import SCALE, likeness, vector
 from tests.adapters.test_memory import HOUR, edition, lived, refused, reviewed
 
 EVER = MONDAY + timedelta(days=10_000)
-COLLECTIONS = chroma.COLLECTIONS
+COLLECTIONS = store.COLLECTIONS
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +132,7 @@ WHICH = st.builds(
 async def test_whatever_is_meant_the_same_is_recalled_as_by_comparing_all_that_is(
     memory: ChromaMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chroma, "WIDE", 150)  # so that the server's own filter has its turn
+    monkeypatch.setattr(store, "WIDE", 150)  # so that the server's own filter has its turn
     exact, ones, dice = InMemoryMemory(), varied(SPAN), Random(5)
     for one in ones:
         await exact.remember(one)
@@ -163,7 +162,7 @@ async def test_what_is_told_of_an_experience_is_there_to_be_asked_for(memory: Ch
         reward_risk=2.5, model="m", prompt_version="v",
     )  # fmt: skip
 
-    told = chroma._row(one).metadata
+    told = records.row(one).metadata
     await memory.remember(one)
 
     expected = {
@@ -173,7 +172,7 @@ async def test_what_is_told_of_an_experience_is_there_to_be_asked_for(memory: Ch
     }  # fmt: skip
     assert expected.items() <= told.items() and len(told) >= 24
     assert not {"sentiment", "target_ratio"} & set(told)
-    kept = await memory._on(f"{chroma.LIVED}_BTC-USDC", "get", {"include": ["metadatas"]})
+    kept = await memory._on(f"{records.LIVED}_BTC-USDC", "get", {"include": ["metadatas"]})
     assert kept["metadatas"] == [told]
 
 
@@ -181,8 +180,8 @@ def test_how_it_ended_has_no_part_in_what_is_compared() -> None:
     won = lived("a", rsi=63.0)
     lost = replace(won, is_win=False, return_ratio=-0.1, r_multiple=-1.0, mae_ratio=-0.2, mfe_ratio=0.0)
 
-    assert chroma._row(won).point == chroma._row(lost).point
-    assert chroma._row(won).id == chroma._row(lost).id
+    assert records.row(won).point == records.row(lost).point
+    assert records.row(won).id == records.row(lost).id
 
 
 LEVELS = st.sampled_from([None, -1.0, 0.0, 1.0, 2.0])
@@ -226,7 +225,7 @@ def test_another_vector_needs_another_name() -> None:
     made = [vector(Conditions({}, {name: value})) for name in sorted(SCALE) for value in values]
 
     # When this fails, what Chroma holds was made otherwise: give EMBEDDING its next name, and this its seal.
-    assert (chroma.EMBEDDING, sha256(repr(made).encode()).hexdigest()[:8]) == ("v3", "d03e35fe")
+    assert (records.EMBEDDING, sha256(repr(made).encode()).hexdigest()[:8]) == ("v3", "d03e35fe")
 
 
 async def test_a_rule_of_many_trades_is_fetched_only_while_it_stands(memory: ChromaMemory) -> None:
@@ -274,7 +273,7 @@ async def test_another_container_goes_on_where_one_stopped(memory: ChromaMemory,
 async def test_a_follower_that_breaks_off_keeps_what_it_took(
     memory: ChromaMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chroma, "PAGE", 2)
+    monkeypatch.setattr(store, "PAGE", 2)
     ledger = await filled(*some(7))
     ledger.readable = 4
 
@@ -289,7 +288,7 @@ async def test_a_follower_that_breaks_off_keeps_what_it_took(
 async def test_followers_at_the_same_time_do_no_harm(
     memory: ChromaMemory, server: ChromaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chroma, "PAGE", 10)
+    monkeypatch.setattr(store, "PAGE", 10)
     ledger = await filled(*some(60))
     for number in range(20):
         await ledger.record(formed(edition(number + 1, number)))
@@ -316,7 +315,7 @@ async def test_an_emptied_server_is_filled_from_the_ledger(memory: ChromaMemory,
     assert await memory.rules(until=EVER) == (edition(4),)
 
 
-OURS = [f"{chroma.LIVED}_BTC-USDC", chroma.RULES]
+OURS = [f"{records.LIVED}_BTC-USDC", records.RULES]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -338,7 +337,7 @@ async def test_lost_records_are_filled_from_the_ledger(name: str, memory: Chroma
     await ledger.record(formed(edition(4)))
     await memory.follow(ledger)
 
-    await memory._on(name, "delete", {"ids": [chroma._row(some(4)[3]).id, "p#4"]})
+    await memory._on(name, "delete", {"ids": [records.row(some(4)[3]).id, "p#4"]})
 
     assert await memory.follow(ledger) == 6
     assert await memory.count(until=EVER) == 5
@@ -418,7 +417,7 @@ async def test_what_an_older_version_kept_stays(memory: ChromaMemory, monkeypatc
 
     with monkeypatch.context() as patch:
         for name, value in new.items():
-            patch.setattr(chroma, name, value)
+            patch.setattr(records, name, value)
         newer = ChromaMemory(memory._url)
         assert await newer.follow(ledger) == 3
         assert await newer.rebuild(ledger) == 3
@@ -498,12 +497,12 @@ async def test_what_somebody_else_wrote_into_the_server_is_no_memory(
     await memory.mend()
     before = await memory.similar(Conditions({}, {"rsi": 60.0}), until=EVER, limit=9)
     async with httpx.AsyncClient(base_url=server.url) as stranger:
-        for collection in (await stranger.get(chroma.COLLECTIONS)).json():
-            held = (await stranger.post(f"{chroma.COLLECTIONS}/{collection['id']}/get", json={})).json()
+        for collection in (await stranger.get(store.COLLECTIONS)).json():
+            held = (await stranger.post(f"{store.COLLECTIONS}/{collection['id']}/get", json={})).json()
             forged = [told.replace('"is_win":true', '"is_win":false') for told in held["documents"] if told]
             if forged:
                 body = {"ids": held["ids"], "documents": forged}
-                (await stranger.post(f"{chroma.COLLECTIONS}/{collection['id']}/update", json=body)).raise_for_status()
+                (await stranger.post(f"{store.COLLECTIONS}/{collection['id']}/update", json=body)).raise_for_status()
 
     after = await memory.similar(Conditions({}, {"rsi": 60.0}), until=EVER, limit=9)
 
@@ -587,7 +586,7 @@ async def test_what_was_recalled_once_is_not_fetched_again(
     assert answers[0] == answers[1] == answers[2] and len(answers[0]) == 2
     assert asked.count("get") == 1
 
-    monkeypatch.setattr(chroma, "AT_HAND", 3)
+    monkeypatch.setattr(store, "AT_HAND", 3)
     assert len(await memory.similar(now, until=EVER, limit=9)) == 9
     assert len(memory._seen) == 3
 
@@ -598,7 +597,7 @@ async def test_a_drift_is_found_and_mended(following: tuple[FollowingMemory, Rea
     await memory.mend()
     store = memory.memory
     if what == "lost":
-        await store._on(f"{chroma.LIVED}_BTC-USDC", "delete", {"ids": [chroma._row(some(3)[1]).id]})
+        await store._on(f"{records.LIVED}_BTC-USDC", "delete", {"ids": [records.row(some(3)[1]).id]})
     else:
         await store.remember(lived("stray"))
 
@@ -665,7 +664,7 @@ async def test_a_server_that_is_down_is_said_at_once() -> None:
 
 
 async def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chroma, "READ_S", 0.05)
+    monkeypatch.setattr(store, "READ_S", 0.05)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -733,8 +732,8 @@ async def test_whatever_else_a_server_answers_is_said(what: str) -> None:
 
 
 async def test_a_memory_of_nonsense_is_said(memory: ChromaMemory) -> None:
-    row = chroma.Row('[1,"long","","a"]', (1.0,) * len(SCALE), {"closed_us": 1}, "{}")
-    await memory._add(await memory._id(f"{chroma.LIVED}_BTC-USDC"), [row])
+    row = records.Row('[1,"long","","a"]', (1.0,) * len(SCALE), {"closed_us": 1}, "{}")
+    await memory._add(await memory._id(f"{records.LIVED}_BTC-USDC"), [row])
 
     with pytest.raises(MemoryUnavailable, match=r"nonsense.*not a Experience"):
         await memory.similar(Conditions({}, {}), until=EVER, limit=5)

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ async def test_it_listens_to_this_machine_alone_and_knows_none_of_our_secrets(
     assert {each.laddr.ip for each in child.net_connections() if each.status == "LISTEN"} == {"127.0.0.1"}
     told = child.environ()
     assert told["ANONYMIZED_TELEMETRY"] == "False" and "OPENROUTER_API_KEY" not in told
-    assert b"listening" in server.log.read_bytes()
+    assert b"Connect to Chroma" in server.log.read_bytes()
 
 
 async def test_a_child_that_died_is_seen(server: ChromaServer) -> None:
@@ -111,15 +112,29 @@ async def test_what_cannot_be_read_is_said_and_can_be_set_aside(server: ChromaSe
     await server.stop()
     broken(server.folder)
 
-    with pytest.raises(MemoryUnavailable, match=f"did not start on {server.folder}: .*[a-z]{{3}}"):
+    with pytest.raises(MemoryUnavailable, match=f"did not start on {server.folder}: .*[a-z]{{3}}.*says") as said:
         await server.start()
     assert not server.is_up
+    assert "Traceback" not in str(said.value) and "pyo3" not in str(said.value)
 
     assert await server.set_aside() == server.folder.with_name("chroma.broken-1")
     await server.start()
     assert server.is_up
     assert await server.set_aside() == server.folder.with_name("chroma.broken-2")
     assert await server.set_aside() is None
+
+
+async def test_what_it_is_asked_leaves_no_line_in_its_log(server: ChromaServer) -> None:
+    await server.start()
+    began = server.log.stat().st_size
+    memory = ChromaMemory(server.url)
+
+    for _ in range(50):
+        await memory.heartbeat()
+        await memory.rules(until=datetime.max.replace(tzinfo=UTC))
+    await memory.close()
+
+    assert server.log.stat().st_size == began
 
 
 async def test_of_what_was_set_aside_the_last_three_are_kept(server: ChromaServer) -> None:

@@ -227,7 +227,7 @@ async def test_an_hour_without_a_server_is_an_hour_of_trading_that_is_remembered
 async def test_a_server_that_hangs_is_started_anew(
     kept: Kept, ledger: InMemoryLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("semanticsignal.adapters.chroma.READ_S", 0.2)
+    monkeypatch.setattr("semanticsignal.adapters.chroma.store.READ_S", 0.2)
     await kept.well(0)
     await reflect(ledger, kept, *some(3))
     hung = kept.room.server.pid

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -28,10 +29,12 @@ chromadb_rust_bindings.cli(["chroma", "run", *sys.argv[1:]])
 """
 PACKAGE = "chromadb_rust_bindings"
 # None of our secrets are its.
-ENVIRONMENT = {"ANONYMIZED_TELEMETRY": "False"}
+# Of every question three lines would be kept.
+ENVIRONMENT = {"ANONYMIZED_TELEMETRY": "False", "RUST_LOG": "warn"}
 HOST, DATABASE = "127.0.0.1", "chroma.sqlite3"
 STARTS_WITHIN_S, ENDS_WITHIN_S, LOOK_S = 20.0, 3.0, 0.02
 LONGEST_LOG, LAST_WORDS, KEPT = 1_000_000, 300, 3
+RAISED = re.compile(r"^[\w.]+: ")
 
 
 def is_installed() -> bool:
@@ -120,16 +123,18 @@ class ChromaServer:
                     pass  # not yet
                 await asyncio.sleep(LOOK_S)
         await self.stop()
-        raise MemoryUnavailable(f"Chroma did not start on {self.folder}: {self._last_words()}")
+        raise MemoryUnavailable(f"Chroma did not start on {self.folder}: {self._last_words()}; {self.log} says more")
 
     def _last_words(self) -> str:
+        """Its last line, without the name of what was raised."""
         try:
             with self.log.open("rb") as words:
                 words.seek(max(0, os.fstat(words.fileno()).st_size - LAST_WORDS))
                 said = words.read().decode(errors="replace")
         except OSError as wrong:
             return str(wrong)
-        return " ".join("".join(each for each in said if each.isprintable() or each.isspace()).split())
+        last = said.strip().rpartition("\n")[2]
+        return RAISED.sub("", "".join(filter(str.isprintable, last)))
 
     def _database(self) -> int | None:
         try:

@@ -202,6 +202,11 @@ class PostMortem:
     why: str = ""
     attempts: tuple[Attempt, ...] = ()
 
+    @staticmethod
+    def id_of(trade_id: str) -> str:
+        """One a trade."""
+        return f"{trade_id}#post-mortem"
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:

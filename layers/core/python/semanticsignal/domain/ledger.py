@@ -63,6 +63,10 @@ class Learned:
     lesson: Lesson
 
 
+# What memory takes in, and the kinds of entry that hold it.
+Memorable = Experience | Hindsight | PostMortem | SemanticRule
+MEMORABLE = ("LessonLearned", "RuleFormed", "RefusalJudged", "PostMortemWritten")
+
 LedgerFact = (
     CandleMissed | DecisionMade | OrderPlaced | OrderExpired | PositionOpened | PositionUpdated | PositionClosed
     | EquityMarked | LessonLearned | RuleFormed | Reflected | PostMortemWritten | EntryRefused | RefusalJudged
@@ -89,3 +93,12 @@ class Entry:
     @property
     def kind(self) -> str:
         return type(self.fact).__name__
+
+    @property
+    def memorable(self) -> Memorable | None:
+        match self.subject:
+            case Learned(experience=lived):
+                return lived
+            case Hindsight() | PostMortem() | SemanticRule() as one:
+                return one
+        return None

@@ -96,7 +96,7 @@ class Function(Container):
             elif isinstance(fact, MarketAnalysed):
                 await self._decided(await on.ledger.entry(f"DecisionMade:{fact.id}"), on)
             elif isinstance(fact, LessonLearned) and self.stage.name == "review":
-                written = await on.ledger.entry(f"PostMortemWritten:{fact.id}#post-mortem")
+                written = await on.ledger.entry(f"PostMortemWritten:{PostMortem.id_of(fact.id)}")
                 told = written.subject if written else None
                 if isinstance(told, PostMortem) and on.clock.now() - told.written_at <= JUST_MADE:
                     self._spent(told.attempts)

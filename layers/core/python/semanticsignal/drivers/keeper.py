@@ -48,6 +48,8 @@ class Keeper:
     async def _mended(self) -> None:
         room = self._room
         if not room.server.is_up:
+            if room.server.pid is not None:
+                log.warning("memory: Chroma has ended, or its folder is gone; it starts again")
             await room.server.start()
             room.memory.memory.move(room.server.url)
         came = await room.memory.mend()

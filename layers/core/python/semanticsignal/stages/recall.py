@@ -55,7 +55,7 @@ async def _reflection(briefing: Briefing, on: Sockets) -> Reflection | None:
 async def _post_mortems(briefing: Briefing, on: Sockets) -> tuple[PostMortem, ...]:
     """Of the trades that are recalled, in their order, then the newest of the pair."""
     seen = briefing.snapshot
-    ids = [f"PostMortemWritten:{one.experience.trade_id}#post-mortem" for one in briefing.recalled]
+    ids = [f"PostMortemWritten:{PostMortem.id_of(one.experience.trade_id)}" for one in briefing.recalled]
     entries = [await on.ledger.entry(id) for id in ids]
     newest = await on.ledger.entries(
         kinds=("PostMortemWritten",), symbol=seen.symbol, until=seen.seen_at, limit=1, newest_first=True

@@ -46,7 +46,7 @@ async def unreviewed(until: datetime, on: Sockets) -> tuple[PositionClosed, ...]
 
 
 def _written(trade_id: str) -> str:
-    return f"PostMortemWritten:{trade_id}#post-mortem"
+    return f"PostMortemWritten:{PostMortem.id_of(trade_id)}"
 
 
 async def _case(fact: LessonLearned, on: Sockets) -> Case:
@@ -91,7 +91,7 @@ def _instead(case: Case, asked: Prompt, why: str, on: Sockets) -> PostMortem:
 
 def _post_mortem(case: Case, said: Words, by: str, on: Sockets) -> PostMortem:
     return PostMortem(
-        id=f"{case.trade.id}#post-mortem",
+        id=PostMortem.id_of(case.trade.id),
         trade_id=case.trade.id,
         symbol=case.trade.symbol,
         written_at=on.clock.now(),

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from ..domain.decision import Refusal
 from ..domain.errors import BadInput, LedgerConflict, MarketUnavailable, MemoryUnavailable, Unavailable
 from ..domain.events import EquityMarked, Fact, MinutePassed, OrderExpired, PositionClosed, PositionOpened
+from ..domain.learning import PostMortem
 from ..domain.ledger import Closing, Entry, Expiry, Learned, Opening
 from ..domain.market import Candles, MarketKind, Symbol, TradingRules, epoch_ms, exact
 from ..domain.trading import ExitReason, Fill, Order, Portfolio, Position, Purpose, Touch
@@ -263,7 +264,7 @@ async def _taught(missing: int, at: datetime, on: Sockets) -> Facts:
         elif isinstance(lesson.subject, Learned):
             with suppress(MemoryUnavailable):  # tried again at the next look; the others are told all the same
                 await on.memory.remember(lesson.subject.experience)
-            if not await on.ledger.entry(f"PostMortemWritten:{entry.fact.id}#post-mortem"):
+            if not await on.ledger.entry(f"PostMortemWritten:{PostMortem.id_of(entry.fact.id)}"):
                 facts.append(lesson.fact)  # whoever learned it could not remember it, and told nobody
     return tuple(facts)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..domain.errors import AlreadyRunning, BadInput, InvalidSetting
-from ..domain.learning import Hindsight, PostMortem, SemanticRule
-from ..domain.ledger import Learned
+from ..domain.learning import Experience, Hindsight, PostMortem, SemanticRule
+from ..domain.ledger import MEMORABLE
 from ..domain.market import MarketKind, Symbol, Timeframe
 from ..domain.policy import Settings
 from ..ports import (
@@ -376,22 +376,17 @@ async def backfilled(
     return Tape(series, rules=rules, is_simulated=market.is_simulated)
 
 
-LEARNED = ("LessonLearned", "RuleFormed", "RefusalJudged", "PostMortemWritten")
-
-
 async def remember(ledger: Ledger, memory: MemoryStore) -> int:
     """Rebuilds the memory index from the ledger; returns how many experiences there are."""
     after, count = 0, 0
-    while page := await ledger.entries(kinds=LEARNED, after=after, limit=PAGE):
+    while page := await ledger.entries(kinds=MEMORABLE, after=after, limit=PAGE):
         for entry in page:
-            match entry.subject:
-                case Learned() as learned:
-                    await memory.remember(learned.experience)
-                    count += 1
-                case Hindsight() | PostMortem() as one:
-                    await memory.remember(one)
+            match entry.memorable:
                 case SemanticRule() as rule:
                     await memory.learn(rule)
+                case Experience() | Hindsight() | PostMortem() as one:
+                    await memory.remember(one)
+                    count += isinstance(one, Experience)
         after = page[-1].seq
     return count
 

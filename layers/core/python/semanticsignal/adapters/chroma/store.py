@@ -5,48 +5,32 @@ other filters would make the server compare everything it holds, so they are in 
 than was asked for."""
 
 import asyncio
-import re
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from math import isfinite
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
 import orjson
 
-from ..codec import dumps, loads
-from ..domain.errors import BadInput, InvalidSetting, MemoryUnavailable
-from ..domain.learning import (
-    ANY,
-    Conditions,
-    Experience,
-    Hindsight,
-    PostMortem,
-    RefusedEntry,
-    SemanticRule,
-    Which,
-)
-from ..domain.ledger import Entry, Learned
-from ..domain.market import Symbol, epoch_us
-from ..logic.decide.recall import SCALE, Lived, most_like, vector
-from ..ports import Ledger, MemoryStore
+from ...codec import loads
+from ...domain.errors import BadInput, InvalidSetting, MemoryUnavailable
+from ...domain.learning import ANY, Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
+from ...domain.ledger import MEMORABLE, Memorable
+from ...domain.market import Symbol, epoch_us
+from ...logic.decide.recall import SCALE, Lived, most_like, vector
+from ...ports import Ledger
+from . import records
 
-# Names what `logic.decide.recall.vector` makes and how it is kept. Another one is another name: its collections fill
-# from the ledger beside the old ones, which stay.
-EMBEDDING = "v3"
-LIVED, REFUSED = f"experiences_{EMBEDDING}", f"refusals_{EMBEDDING}"
-RULES, WRITTEN = f"rules_{EMBEDDING}", f"postmortems_{EMBEDDING}"
-KINDS = ("LessonLearned", "RuleFormed", "RefusalJudged", "PostMortemWritten")
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 # Finds the same 50 of 100,000 as comparing them all does, where the server's defaults miss one in 1 % of questions.
 HNSW = {"space": "cosine", "ef_construction": 400, "ef_search": 800, "max_neighbors": 64}
 CONNECT_S, READ_S, ADD_S = 1.0, 3.0, 15.0
-# A page of the ledger, and what one request to the server may hold: it refuses more than 40 MB.
-PAGE, MOST, MOST_BYTES = 500, 200, 4_000_000
+# A page of the ledger.
+PAGE = 500
 # Asked for beyond the limit, so that what float32 puts in another order is among them; and how far float32 is off.
 SPARE, ROUNDING = 20, 1e-5
 # Ids are cheap to ask for: 2000 of 100,000 take 10 ms, where the server's own filter takes 200.
@@ -55,9 +39,7 @@ FILTERED, WIDE = 10, 2000
 AT_HAND = 10_000
 # A kept connection that the server has closed meanwhile says so only when it is used.
 DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
-Memorable = Experience | Hindsight | PostMortem | SemanticRule
 T = TypeVar("T")
-K = TypeVar("K", Experience, Hindsight, SemanticRule)
 
 
 class Collection(NamedTuple):
@@ -65,24 +47,6 @@ class Collection(NamedTuple):
 
     id: str
     told: dict[str, Any]
-
-
-class Row(NamedTuple):
-    """One record: what is compared, what is asked for, and the noun itself."""
-
-    id: str
-    point: Sequence[float]
-    metadata: dict[str, Any]
-    document: str
-
-
-class Key(NamedTuple):
-    """What the filters ask of a record, read from its id."""
-
-    closed_us: int
-    side: str
-    regime: str
-    id: str
 
 
 class Near(NamedTuple):
@@ -115,7 +79,7 @@ class Bounds(NamedTuple):
     def is_plain(self) -> bool:
         return self.which == Which(symbol=self.which.symbol)
 
-    def holds(self, key: Key) -> bool:
+    def holds(self, key: records.Key) -> bool:
         """The pair was chosen with the collection."""
         return (
             key.closed_us <= epoch_us(self.until)
@@ -173,16 +137,16 @@ class ChromaMemory:
     async def similar(
         self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
     ) -> tuple[tuple[Experience, float], ...]:
-        return await self._nearest((LIVED, Experience), conditions, Bounds(until, limit, which))
+        return await self._nearest((records.LIVED, Experience), conditions, Bounds(until, limit, which))
 
     async def refused(
         self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
     ) -> tuple[tuple[Hindsight, float], ...]:
-        return await self._nearest((REFUSED, Hindsight), conditions, Bounds(until, limit, which))
+        return await self._nearest((records.REFUSED, Hindsight), conditions, Bounds(until, limit, which))
 
     async def count(self, *, until: datetime, which: Which = ANY) -> int:
         bounds = Bounds(until, 0, which)
-        ids = await self._of(LIVED, which.symbol)
+        ids = await self._of(records.LIVED, which.symbol)
         if not bounds.is_plain:
             return sum(map(len, await asyncio.gather(*(self._where(id, bounds.where()) for id in ids))))
         # What came since is little, and counted at once; what came before is everything.
@@ -193,7 +157,7 @@ class ChromaMemory:
     async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
         """A rule that names its trades is long: only those that stand are fetched."""
         told = await self._on(
-            RULES, "get", {"where": {"formed_us": {"$lte": epoch_us(until)}}, "include": ["metadatas"]}
+            records.RULES, "get", {"where": {"formed_us": {"$lte": epoch_us(until)}}, "include": ["metadatas"]}
         )
         newest: dict[str, tuple[int, int, str]] = {}
         with self._sense():
@@ -204,7 +168,7 @@ class ChromaMemory:
         if not newest:
             return ()
         ids = [id for *_, id in newest.values()]
-        found = await self._on(RULES, "get", {"ids": ids, "include": ["documents"]})
+        found = await self._on(records.RULES, "get", {"ids": ids, "include": ["documents"]})
         with self._sense():
             standing = [loads(SemanticRule, document) for document in found["documents"]]
         return tuple(sorted(standing, key=lambda rule: rule.pattern))
@@ -220,7 +184,7 @@ class ChromaMemory:
         if is_sure and self._cursor:
             return await self._followed(ledger, self._cursor, is_noted=False)
         standing = await self._listed()
-        cursor = _cursor(standing.get(RULES))
+        cursor = _cursor(standing.get(records.RULES))
         if cursor.seq and not await _is_of(ledger, cursor):
             await self._drop()
             standing, cursor = {}, Cursor()
@@ -243,7 +207,7 @@ class ChromaMemory:
         held = await self._counted(standing)
         if {name: count for name, count in held.items() if count} != dict(self._cursor.counts):
             return True
-        if _cursor(standing.get(RULES)) != self._cursor:
+        if _cursor(standing.get(records.RULES)) != self._cursor:
             await self._note(self._cursor)
         return False
 
@@ -257,14 +221,16 @@ class ChromaMemory:
         """From nothing; returns how many experiences there are. Broken off, the next `follow` goes on with it."""
         await self._drop()
         await self.follow(ledger)
-        return sum(await asyncio.gather(*map(self._held, await self._of(LIVED, None))))
+        return sum(await asyncio.gather(*map(self._held, await self._of(records.LIVED, None))))
 
     async def holds(self, kind: type[Memorable], id: str) -> bool:
         if kind is SemanticRule or kind is PostMortem:
-            found = await self._on(RULES if kind is SemanticRule else WRITTEN, "get", {"ids": [id], "include": []})
+            found = await self._on(
+                records.RULES if kind is SemanticRule else records.WRITTEN, "get", {"ids": [id], "include": []}
+            )
             with self._sense():
                 return bool(found["ids"] == [id])
-        ids = await self._of(LIVED if kind is Experience else REFUSED, None)
+        ids = await self._of(records.LIVED if kind is Experience else records.REFUSED, None)
         return any(await asyncio.gather(*(self._where(each, {"id": id}) for each in ids)))
 
     async def heartbeat(self) -> int:
@@ -275,7 +241,7 @@ class ChromaMemory:
 
     async def probe(self) -> None:
         """Each index is asked something: one may be broken where nothing is missing."""
-        ids = [*await self._of(LIVED, None), *await self._of(REFUSED, None)]
+        ids = [*await self._of(records.LIVED, None), *await self._of(records.REFUSED, None)]
         await _all(self._near(id, [1.0] * len(SCALE), 1, None) for id in ids)
 
     async def close(self) -> None:
@@ -283,13 +249,13 @@ class ChromaMemory:
 
     async def _followed(self, ledger: Ledger, cursor: Cursor, *, is_noted: bool = True) -> int:
         came = 0
-        while page := await ledger.entries(kinds=KINDS, after=cursor.seq, limit=PAGE):
-            subjects = [_memorable(entry) for entry in page]
+        while page := await ledger.entries(kinds=MEMORABLE, after=cursor.seq, limit=PAGE):
+            subjects = [entry.memorable for entry in page]
             known = [one for one in subjects if one is not None]
             await self._put(known)
             counts = Counter(cursor.counts)
-            counts.update(map(_place, known))
-            newest_us = max([cursor.newest_us, *map(_since_us, known)])
+            counts.update(map(records.place, known))
+            newest_us = max([cursor.newest_us, *map(records.since_us, known)])
             cursor = Cursor(page[-1].seq, page[-1].id, counts, newest_us)
             if is_noted:
                 await self._note(cursor)
@@ -301,7 +267,7 @@ class ChromaMemory:
 
     async def _note(self, cursor: Cursor) -> None:
         """The cursor moves when all before it is in, and never back, unless what is before it was lost."""
-        standing = await self._opened(RULES)
+        standing = await self._opened(records.RULES)
         before = _cursor(standing)
         if before.seq >= cursor.seq:
             held = await self._counted(await self._listed())
@@ -354,7 +320,7 @@ class ChromaMemory:
         """Where nothing is known of now, everything is as much alike."""
         pages = await _all(self._where(id, bounds.where()) for id in ids)
         with self._sense():
-            known = [(_key(row).id, id, row) for id, rows in zip(ids, pages, strict=True) for row in rows]
+            known = [(records.key(row).id, id, row) for id, rows in zip(ids, pages, strict=True) for row in rows]
         chosen: dict[str, list[str]] = {}
         for _, id, row in sorted(known)[: bounds.limit]:
             chosen.setdefault(id, []).append(row)
@@ -405,14 +371,14 @@ class ChromaMemory:
 
     async def _put(self, nouns: Iterable[Memorable]) -> None:
         """What has an id that is there changes nothing: so the server adds."""
-        rows: dict[str, list[Row]] = {}
+        rows: dict[str, list[records.Row]] = {}
         for noun in nouns:
-            rows.setdefault(_place(noun), []).append(_row(noun))
+            rows.setdefault(records.place(noun), []).append(records.row(noun))
         for name, some in rows.items():
             await self._add(await self._id(name), some)
 
-    async def _add(self, collection: str, rows: Sequence[Row]) -> None:
-        for some in _batches(rows):
+    async def _add(self, collection: str, rows: Sequence[records.Row]) -> None:
+        for some in records.batches(rows):
             body = {
                 "ids": [row.id for row in some],
                 "embeddings": [row.point for row in some],
@@ -440,7 +406,7 @@ class ChromaMemory:
 
     async def _of(self, kind: str, symbol: Symbol | None) -> list[str]:
         """The collections of that kind, of one pair or of all."""
-        wanted = None if symbol is None else _pair(kind, symbol)
+        wanted = None if symbol is None else records.pair(kind, symbol)
         known = await self._known()
         return [id for name, id in known.items() if name.startswith(f"{kind}_") and wanted in (None, name)]
 
@@ -459,7 +425,7 @@ class ChromaMemory:
             ours = {
                 str(each["name"]): Collection(str(each["id"]), dict(each["metadata"] or {}))
                 for each in answer
-                if _is_ours(str(each["name"]))
+                if records.is_ours(str(each["name"]))
             }
         self._ids = {name: each.id for name, each in ours.items()}
         return ours
@@ -482,7 +448,7 @@ class ChromaMemory:
 
     async def _drop(self) -> None:
         """What is of this version. The cursor goes first: broken off, all is filled anew."""
-        for name in sorted(await self._listed(), key=lambda name: name != RULES):
+        for name in sorted(await self._listed(), key=lambda name: name != records.RULES):
             try:
                 await self._ask("DELETE", f"{COLLECTIONS}/{name}")
             except Lost:
@@ -531,129 +497,13 @@ class ChromaMemory:
             raise MemoryUnavailable(f"Chroma at {self._url} answered nonsense: {wrong!r:.300}") from wrong
 
 
-class FollowingMemory:
-    """A MemoryStore that has taken in all of its ledger before it answers. Raises MemoryUnavailable while it fills.
-
-    The server finds; what it found is read from the ledger: its port has no key, and whatever else runs on this machine
-    may write there.
-
-    Whoever tells it something has written that into the ledger before: when the server is away nothing is lost, and
-    nobody is held up. `instead`: where it is asked once its server was given up."""
-
-    def __init__(self, memory: ChromaMemory, ledger: Ledger) -> None:
-        self.memory, self._ledger = memory, ledger
-        self._lock = asyncio.Lock()
-        self.is_whole = False
-        self.instead: MemoryStore | None = None
-        # After how many editions, which rules stand.
-        self._standing: tuple[int, tuple[SemanticRule, ...]] | None = None
-
-    async def mend(self) -> int:
-        """Looks whether anything is missing and takes it in; how many entries that were. Whether it can be asked is
-        tried: an index may be broken where nothing is missing."""
-        if self.is_whole:
-            async with self._lock:
-                self.is_whole = not await self._heard(self.memory.has_drifted())
-        if self.is_whole:
-            came = 0
-        else:
-            self._standing = None
-            came = await self.memory.follow(self._ledger)
-        await self._heard(self.memory.probe())
-        self.is_whole = True
-        return came
-
-    async def remember(self, one: Experience | Hindsight | PostMortem) -> None:
-        await self._told(lambda memory: memory.remember(one))
-
-    async def learn(self, rule: SemanticRule) -> None:
-        await self._told(lambda memory: memory.learn(rule))
-
-    async def similar(
-        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
-    ) -> tuple[tuple[Experience, float], ...]:
-        found = await self._asked(lambda memory: memory.similar(conditions, until=until, limit=limit, which=which))
-        true = [await self._true(Experience, f"LessonLearned:{one.trade_id}", one.id) for one, _ in found]
-        return _nearest(conditions, [one for one in true if one and one.closed_at <= until], limit)
-
-    async def refused(
-        self, conditions: Conditions, *, until: datetime, limit: int, which: Which = ANY
-    ) -> tuple[tuple[Hindsight, float], ...]:
-        found = await self._asked(lambda memory: memory.refused(conditions, until=until, limit=limit, which=which))
-        true = [await self._true(Hindsight, f"RefusalJudged:{one.id}", one.id) for one, _ in found]
-        return _nearest(conditions, [one for one in true if one and one.closed_at <= until], limit)
-
-    async def count(self, *, until: datetime, which: Which = ANY) -> int:
-        """Asked every second: the server is not, as long as it is clear what it would say."""
-        if self.instead:
-            return await self.instead.count(until=until, which=which)
-        await self._caught_up()
-        known = self.memory.taken_in(until)
-        if known is not None and which == Which(symbol=which.symbol):
-            if which.symbol is not None:
-                return known.get(_pair(LIVED, which.symbol), 0)
-            return sum(count for name, count in known.items() if name.startswith(f"{LIVED}_"))
-        return await self._heard(self.memory.count(until=until, which=which))
-
-    async def rules(self, *, until: datetime) -> tuple[SemanticRule, ...]:
-        """Those that stand are found among all editions there ever were: once for each new one."""
-        if self.instead:
-            return await self.instead.rules(until=until)
-        await self._caught_up()
-        known = self.memory.taken_in(until)
-        if known is None:
-            return await self._rules(until)
-        if self._standing is None or self._standing[0] != known.get(RULES, 0):
-            self._standing = known.get(RULES, 0), await self._rules(until)
-        return self._standing[1]
-
-    async def _rules(self, until: datetime) -> tuple[SemanticRule, ...]:
-        found = await self._heard(self.memory.rules(until=until))
-        true = [await self._true(SemanticRule, f"RuleFormed:{one.id}", one.id) for one in found]
-        return tuple(one for one in true if one and one.formed_at <= until)
-
-    async def _true(self, kind: type[K], entry_id: str, id: str) -> K | None:
-        """As the ledger has it; None for what it has not."""
-        entry = await self._ledger.entry(entry_id)
-        subject = entry.subject if entry else None
-        noun = subject.experience if isinstance(subject, Learned) else subject
-        return noun if isinstance(noun, kind) and noun.id == id else None
-
-    async def _told(self, tell: Callable[[MemoryStore], Awaitable[None]]) -> None:
-        if self.instead:
-            return await tell(self.instead)
-        try:
-            await self._caught_up()
-        except MemoryUnavailable:
-            return None  # it is in the ledger, and taken in when the server is there
-
-    async def _asked(self, ask: Callable[[MemoryStore], Awaitable[T]]) -> T:
-        if self.instead:
-            return await ask(self.instead)
-        await self._caught_up()
-        return await self._heard(ask(self.memory))
-
-    async def _caught_up(self) -> None:
-        if not self.is_whole:
-            raise MemoryUnavailable("memory is being filled from the ledger")
-        async with self._lock:
-            await self._heard(self.memory.follow(self._ledger, is_sure=True))
-
-    async def _heard(self, answer: Awaitable[T]) -> T:
-        try:
-            return await answer
-        except MemoryUnavailable:
-            self.is_whole = False
-            raise
-
-
 async def _all(asked: Iterable[Awaitable[T]]) -> list[T]:
     return list(await asyncio.gather(*asked))
 
 
 async def _is_of(ledger: Ledger, cursor: Cursor) -> bool:
     """The entry it came to is read once more: it is there, unless this is another ledger."""
-    last = await ledger.entries(kinds=KINDS, after=cursor.seq - 1, before=cursor.seq + 1, limit=1)
+    last = await ledger.entries(kinds=MEMORABLE, after=cursor.seq - 1, before=cursor.seq + 1, limit=1)
     return [entry.id for entry in last] == [cursor.entry]
 
 
@@ -667,11 +517,6 @@ def _cursor(rules: Collection | None) -> Cursor:
         return Cursor()
 
 
-def _nearest(conditions: Conditions, nouns: Iterable[Lived], limit: int) -> tuple[tuple[Lived, float], ...]:
-    once = {one.id: (one, vector(one.conditions)) for one in nouns}
-    return most_like(vector(conditions), once.values(), limit)
-
-
 def _chosen(answers: Sequence[Near], bounds: Bounds) -> tuple[dict[str, list[str]], list[str]]:
     """Of what is meant, all that may be among the most alike, by collection; and the collections that left out some
     which may be too."""
@@ -679,7 +524,7 @@ def _chosen(answers: Sequence[Near], bounds: Bounds) -> tuple[dict[str, list[str
         (like, near.collection, id)
         for near in answers
         for id, like in near.found
-        if bounds.holds(_key(id))
+        if bounds.holds(records.key(id))
     ]  # fmt: skip
     meant.sort(reverse=True)
     least = meant[bounds.limit - 1][0] - ROUNDING if len(meant) >= bounds.limit else -1.0
@@ -688,146 +533,3 @@ def _chosen(answers: Sequence[Near], bounds: Bounds) -> tuple[dict[str, list[str
         if like >= least:
             chosen.setdefault(collection, []).append(id)
     return chosen, [near.collection for near in answers if near.edge is not None and near.edge >= least]
-
-
-def _key(id: str) -> Key:
-    closed_us, side, regime, name = orjson.loads(id)
-    return Key(int(closed_us), side, regime, name)
-
-
-# --- How nouns are kept -----------------------------------------------------------------------------------------------
-
-
-def _memorable(entry: Entry) -> Memorable | None:
-    match entry.subject:
-        case Learned() as learned:
-            return learned.experience
-        case Hindsight() | PostMortem() | SemanticRule() as one:
-            return one
-    return None
-
-
-def _place(one: Memorable) -> str:
-    """The name of its collection."""
-    match one:
-        case Experience():
-            return _pair(LIVED, one.symbol)
-        case Hindsight():
-            return _pair(REFUSED, one.symbol)
-        case PostMortem():
-            return WRITTEN
-        case SemanticRule():
-            return RULES
-
-
-def _since_us(one: Memorable) -> int:
-    """When it was known."""
-    match one:
-        case Experience() | Hindsight():
-            return epoch_us(one.closed_at)
-        case PostMortem():
-            return epoch_us(one.written_at)
-        case SemanticRule():
-            return epoch_us(one.formed_at)
-
-
-def _pair(kind: str, symbol: Symbol) -> str:
-    """A name may hold letters, digits and a few signs: what else a pair holds is written as its number."""
-    return f"{kind}_{_spelled(symbol.base)}-{_spelled(symbol.quote)}"
-
-
-def _spelled(coin: str) -> str:
-    return re.sub(r"[^A-Z0-9]", lambda found: f"x{ord(found[0]):x}z", coin)
-
-
-def _is_ours(name: str) -> bool:
-    return name in (RULES, WRITTEN) or name.startswith((f"{LIVED}_", f"{REFUSED}_"))
-
-
-def _row(one: Memorable) -> Row:
-    """Rules and post-mortems are found by name, never by likeness: their point says nothing."""
-    document = dumps(one).decode()
-    match one:
-        case Experience() | Hindsight():
-            key = Key(epoch_us(one.closed_at), str(one.side), one.regime, one.id)
-            return Row(orjson.dumps([*key]).decode(), vector(one.conditions), _scalars(_of_lived(one)), document)
-        case PostMortem():
-            told = {"written_us": epoch_us(one.written_at), "trade_id": one.trade_id, "symbol": str(one.symbol)}
-            return Row(one.id, (1.0,), told | {"verdict": one.verdict, "by": one.by}, document)
-        case SemanticRule():
-            told = {"formed_us": epoch_us(one.formed_at), "pattern": one.pattern, "trades": one.wins + one.losses}
-            return Row(one.id, (1.0,), told | {"kind": str(one.kind), "status": str(one.status)}, document)
-
-
-def _of_lived(one: Experience | Hindsight) -> dict[str, Any]:
-    """All that is known of it, for whoever asks the server himself; the filters above need only the first few."""
-    told: dict[str, Any] = {
-        "id": one.id,
-        "closed_us": epoch_us(one.closed_at),
-        "symbol": str(one.symbol),
-        "side": str(one.side),
-        "regime": one.regime,
-        "is_win": one.is_win,
-        "return_ratio": one.return_ratio,
-        "r_multiple": one.r_multiple,
-    }
-    words, numbers = one.conditions.labels, one.conditions.numbers
-    told |= {name: numbers[name] for name in numbers}
-    told |= {f"{name}_word": words[name] for name in words}
-    return told | (_of_refused(one.refused, one) if isinstance(one, Hindsight) else _of_experience(one))
-
-
-def _of_refused(one: RefusedEntry, known: Hindsight) -> dict[str, Any]:
-    return {
-        "refused_us": epoch_us(one.refused_at),
-        "timeframe": str(one.timeframe),
-        "confidence_ratio": one.confidence_ratio,
-        "guards": ", ".join(one.guards),
-        "end": str(known.end),
-        "bars": known.bars,
-    }
-
-
-def _of_experience(one: Experience) -> dict[str, Any]:
-    return {
-        "opened_us": epoch_us(one.opened_at),
-        "trade_id": one.trade_id,
-        "decision_id": one.decision_id,
-        "timeframe": None if one.timeframe is None else str(one.timeframe),
-        "confidence_ratio": one.confidence_ratio,
-        "exit_reason": str(one.exit_reason),
-        "stop_ratio": one.stop_ratio,
-        "target_ratio": one.target_ratio,
-        "reward_risk": one.reward_risk,
-        "size_ratio": one.size_ratio,
-        "mae_ratio": one.mae_ratio,
-        "mfe_ratio": one.mfe_ratio,
-        "confluences": sum(score > 50 for score in one.factors.values()),
-        "changes": len(one.changes),
-        "model": one.model,
-        "prompt_version": one.prompt_version,
-        "is_simulated": one.is_simulated,
-    } | {f"factor_{name}": score for name, score in one.factors.items()}
-
-
-def _scalars(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is not known, and what no JSON number can say."""
-    return {
-        name: value
-        for name, value in told.items()
-        if value is not None and not (isinstance(value, float) and not isfinite(value))
-    }
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    filled = 0
-    for row in rows:
-        size = len(row.document.encode())
-        if batch and (filled + size > MOST_BYTES or len(batch) == MOST):
-            yield batch
-            batch, filled = [], 0
-        batch.append(row)
-        filled += size
-    if batch:
-        yield batch
