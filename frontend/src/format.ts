@@ -174,6 +174,13 @@ export function instant(at: string | number | null | undefined): string {
   return `${date.toISOString().slice(0, 10)} ${date.toISOString().slice(11, 19)} UTC`;
 }
 
+/** "14 Sep 2025": the day, where the hour says nothing. */
+export function day(at: string): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return NONE;
+  return `${date.getUTCDate()}${NBSP}${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
+}
+
 export function clock(at: string | null): string {
   return at === null ? NONE : instant(at).slice(11, 19);
 }

@@ -1034,7 +1034,7 @@ export interface components {
         };
         /**
          * GroupView
-         * @description `win_low`, `win_high`: 95 % interval of the share that won (Wilson 1927); a handful of trades says little.
+         * @description `win_low`, `win_high`: 90 % interval of the share that won (Wilson 1927); a handful of trades says little.
          */
         GroupView: {
             /** By */

@@ -298,7 +298,7 @@ def test_a_place_without_a_ledger_is_named_and_nothing_is_made_there(tmp_path: P
 
     done = here("costs", "--home", tmp_path / name, folder=tmp_path)
 
-    assert f"no ledger is there, was {tmp_path / name}" in refusal(done)
+    assert f"nothing was lived in this home yet, was {tmp_path / name}" in refusal(done)
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -1,8 +1,10 @@
 /** What worked: closed trades of a time and a side, by what they had in common, with how little a handful says. */
 import { html, nothing, type TemplateResult } from "lit";
-import { multiple, ratio } from "../format";
+import { day, fixed, multiple, ratio } from "../format";
 import type { WorkedView } from "../shapes";
 import { empty, select, signed } from "./parts";
+
+type Group = WorkedView["groups"][number];
 
 export interface Asked {
   readonly during: string;
@@ -32,14 +34,41 @@ export function worked({ asked, told, failed, ask }: WorkedProps): TemplateResul
       </div>
     </div>
     ${failed ? empty("Nothing of that", failed) : !told ? html`<p class="muted">Counting…</p>`
-      : !told.trades ? empty("No closed trade is all of that", "Choose another time or side.")
+      : !told.trades ? empty("No closed trade is all of that", `${told.since ? `Looked at: ${day(told.since)} to ${day(told.until)}. ` : ""}Choose another time or side.`)
       : html`<div class="table-place" tabindex="0" role="region" aria-label="What worked, by what trades had in common"><table>
-          <thead><tr><th scope="col">In common</th><th scope="col">Won</th><th scope="col">95 %</th><th scope="col">Mean</th><th scope="col">R</th></tr></thead>
-          <tbody>${groups.map((one) => html`<tr>
-            <th scope="row">${one.by === "all" ? one.name : html`<span class="muted">${one.by}</span> <bdi>${one.name}</bdi>`}</th>
-            <td>${one.wins} of ${one.trades}</td><td>${ratio(one.win_low, 0)} – ${ratio(one.win_high, 0)}</td>
-            <td>${signed(ratio(one.mean_return_ratio, 2, true))}</td><td>${one.mean_r === null ? nothing : multiple(one.mean_r, "R", true)}</td>
-          </tr>`)}</tbody></table></div>
-          <p class="muted">Precedents, not predictions.</p>`}
+          <thead><tr>
+            <th scope="col">In common</th><th scope="col" class="number">Won</th>
+            <th scope="col" class="number" title="Where the true share of wins lies at 90 % (Wilson): a handful of trades says little">Likely share</th>
+            <th scope="col" class="number" title="Mean return of a trade, after costs">Mean</th>
+            <th scope="col" class="number is-r" title="Mean result in multiples of what was risked">Mean R</th>
+          </tr></thead>
+          ${families(groups).map(([by, some]) => html`<tbody>
+            ${by === "all" ? nothing : html`<tr><th scope="rowgroup" colspan="5" class="family">${title(by)}</th></tr>`}
+            ${some.map(row)}
+          </tbody>`)}
+        </table></div>
+        <p class="muted under-table">${told.since ? `Trades closed ${day(told.since)} to ${day(told.until)}. ` : ""}Precedents, not predictions. Groups of fewer than ${FEWEST} trades are left out; shares at 90 %.</p>`}
   </section>`;
+}
+
+/** Neighbours that have in common the same kind of thing. */
+function families(groups: readonly Group[]): [string, Group[]][] {
+  const found = new Map<string, Group[]>();
+  for (const one of groups) found.set(one.by, [...(found.get(one.by) ?? []), one]);
+  return [...found];
+}
+
+function title(by: string): string {
+  return by === "adx" || by === "rsi" ? by.toUpperCase() : `${by.charAt(0).toUpperCase()}${by.slice(1)}`;
+}
+
+function row(one: Group): TemplateResult {
+  const [low, high] = [one.win_low * 100, one.win_high * 100];
+  return html`<tr>
+    <th scope="row"><bdi>${one.name}</bdi></th>
+    <td class="number">${one.wins} of ${one.trades}</td>
+    <td class="number"><span class="band" aria-hidden="true"><span .style=${`margin-left:${low}%;width:${high - low}%`}></span></span><span class="share">${fixed(low, 0)}–${ratio(one.win_high, 0)}</span></td>
+    <td class="number">${signed(ratio(one.mean_return_ratio, 2, true))}</td>
+    <td class="number is-r">${one.mean_r === null ? "–" : multiple(one.mean_r, "R", true)}</td>
+  </tr>`;
 }

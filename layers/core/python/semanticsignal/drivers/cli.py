@@ -35,7 +35,6 @@ Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and 
 
 # Fewer bars are there before anybody looks.
 WORTH_A_BAR = 1_000
-FOREVER = "2100-01-01"
 # Columns, more than a table has.
 UNBOUNDED = 10_000
 # Without a terminal, of a long past, and of a replay.
@@ -282,9 +281,7 @@ def search(
 
     kinds = (kind,) if kind else tuple(PassageKind)
     settings = load({"home": home}).settings
-    told = asyncio.run(
-        questions.searched(settings, words, until=_instant("--to", None, FOREVER), limit=limit, kinds=kinds)
-    )
+    told = asyncio.run(questions.searched(settings, words, until=questions.FOREVER, limit=limit, kinds=kinds))
     if as_json:
         typer.echo(json.dumps(plain(told), indent=2))
         return
@@ -315,14 +312,16 @@ def worked(
     which = Which(
         Symbol.parse(symbol) if symbol else None, side, regime, _instant("--from", since, "") if since else None
     )
-    question = questions.Question(which, _instant("--to", until, FOREVER), during)
+    question = questions.Question(which, _instant("--to", until, "") if until else questions.FOREVER, during)
     told = asyncio.run(questions.read(load({"home": home}).settings, question))
     if as_json:
         typer.echo(json.dumps(plain(told), indent=2))
         return
     if not told.trades:
-        typer.echo("no closed trade is all of that")
+        typer.echo(f"no trade {questions.time(told)} is all of that")
         return
+    if during or since or until:
+        typer.echo(f"trades {questions.time(told)}")
     _print_table(questions.HEAD, questions.rows(told))
 
 

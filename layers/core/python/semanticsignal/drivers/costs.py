@@ -9,7 +9,6 @@ from pathlib import Path
 from .. import wiring
 from ..domain.asking import Attempt
 from ..domain.decision import Decision
-from ..domain.errors import BadInput
 from ..domain.learning import PostMortem
 from ..domain.policy import Budget, Settings
 from ..logic.decide import purse
@@ -44,8 +43,6 @@ async def budget(kept: Purse | None, caps: Caps) -> tuple[AccountView, ...] | No
 async def read(settings: Settings, days: int | None) -> CostsView:
     """Of the ledger of a home, whoever holds it. Raises BadInput where there is none, LedgerUnavailable."""
     home = Path(settings.home)
-    if not (home / wiring.LEDGER).is_file():
-        raise BadInput(f"no ledger is there, was {home}; --home is that of a run")
     with closing(wiring.read_ledger(home, settings)) as ledger:
         return await Figures(ledger, settings.timeframe).costs(days, await _budget_of(home, settings))
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +21,11 @@ from ..ports import Ledger
 from .library import Library
 
 KINDS = ("DecisionMade", "LessonLearned")
+# Said by nobody who means an end: a simulated market runs ahead of the clock.
+FOREVER = datetime(2100, 1, 1, tzinfo=UTC)
 # As many as are read in a few hundredths of a second.
 PAGE = 100
-HEAD = ("", "trades", "won", "95 %", "mean return", "mean R")
+HEAD = ("", "trades", "won", "likely share, 90 %", "mean return", "mean R")
 
 
 class Question(NamedTuple):
@@ -75,22 +78,24 @@ class Past:
 
 
 async def read(settings: Settings, question: Question) -> WorkedView:
-    ledger = wiring.read_ledger(Path(settings.home), settings)
-    try:
+    """Of the ledger of a home, whoever holds it. Raises BadInput where there is none, LedgerUnavailable."""
+    with closing(wiring.read_ledger(Path(settings.home), settings)) as ledger:
         return await Past(ledger).what_worked(question)
-    finally:
-        ledger.close()
 
 
 async def searched(
     settings: Settings, words: str, *, until: datetime, limit: int, kinds: Sequence[PassageKind]
 ) -> tuple[FoundView, ...]:
-    ledger = wiring.read_ledger(Path(settings.home), settings)
-    try:
+    """As above."""
+    with closing(wiring.read_ledger(Path(settings.home), settings)) as ledger:
         shelf = Library(ledger, wiring.meanings())
         return tuple(found(*one) for one in await shelf.search(words, until=until, limit=limit, kinds=kinds))
-    finally:
-        ledger.close()
+
+
+def time(view: WorkedView) -> str:
+    """Which trades are meant, in words."""
+    since = "" if view.since is None else f" from {view.since:%Y-%m-%d %H:%M} UTC"
+    return f"closed{since}" + ("" if view.until >= FOREVER else f" until {view.until:%Y-%m-%d %H:%M} UTC")
 
 
 def rows(view: WorkedView) -> list[list[list[str]]]:

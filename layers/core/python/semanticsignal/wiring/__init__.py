@@ -240,9 +240,12 @@ def cloud_purse() -> Purse:
 
 
 def read_ledger(path: Path, settings: Settings) -> "SqliteLedger":
-    """The ledger of a home, whoever holds it: nothing is written. Raises LedgerUnavailable."""
+    """The ledger of a home, whoever holds it: nothing is written. Raises BadInput where nobody has lived yet,
+    LedgerUnavailable."""
     from ..adapters.sqlite import SqliteLedger
 
+    if not (path / LEDGER).is_file():
+        raise BadInput(f"nothing was lived in this home yet, was {path}; semsig run, or choose another --home")
     return SqliteLedger(path / LEDGER, settings.paper.start_quote, only_reads=True)
 
 
@@ -486,14 +489,14 @@ def resting(path: Path, settings: Settings) -> Home:
     """A home that nobody runs, to be looked after: its ledger is only read. Raises AlreadyRunning, BadInput."""
     from filelock import FileLock, Timeout
 
-    if not (path / LEDGER).exists():
-        raise BadInput(f"nothing was lived in this home yet, was {path}; semsig run, or choose another --home")
+    ledger = read_ledger(path, settings)
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
+        ledger.close()
         raise AlreadyRunning(f"another semsig runs on this home, was {path}; stop it first") from None
-    return Home(path, read_ledger(path, settings), lock)
+    return Home(path, ledger, lock)
 
 
 def memory_function(name: str) -> MemoryStore:

@@ -6,17 +6,17 @@ from datetime import datetime, timedelta
 from math import fsum, sqrt
 
 from ...domain.learning import Experience
+from ...domain.odds import Z
 
 # Shorter interruptions do not end a run; what lasted less is none.
 INTERRUPTED, LEAST = timedelta(days=3), timedelta(days=7)
 # What trades are grouped by, in the order shown.
 GROUPS = ("side", "regime", "adx", "volatility", "rsi", "weekend", "sentiment", "confidence", "exit")
-Z_95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """`win_low`, `win_high`: 95 % interval of the share that won (Wilson 1927); a handful of trades says little."""
+    """`win_low`, `win_high`: 90 % interval of the share that won (Wilson 1927); a handful of trades says little."""
 
     by: str
     name: str
@@ -66,10 +66,10 @@ def run(regimes: Iterable[tuple[datetime, str]], word: str) -> tuple[datetime, d
 
 
 def wilson(wins: int, trades: int) -> tuple[float, float]:
-    """95 % interval of a share."""
-    share, square = wins / trades, Z_95**2
+    """90 % interval of a share."""
+    share, square = wins / trades, Z**2
     middle = (share + square / (2 * trades)) / (1 + square / trades)
-    half = Z_95 * sqrt(share * (1 - share) / trades + square / (4 * trades**2)) / (1 + square / trades)
+    half = Z * sqrt(share * (1 - share) / trades + square / (4 * trades**2)) / (1 + square / trades)
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
