@@ -182,7 +182,7 @@ class Aside:
 
 def slow_and_quick(on: Sockets, ledger: InMemoryLedger, slow: Ear, quick: Ear) -> tuple[Loop, Aside]:
     aside = Aside()
-    stages = (Stage("review", (EquityMarked,), slow), Stage("watch", (EquityMarked, MinutePassed), quick))
+    stages = (Stage("review", (EquityMarked,), slow, is_slow=True), Stage("watch", (EquityMarked, MinutePassed), quick))
     return Loop(on, ledger, stages, aside), aside
 
 

@@ -23,6 +23,11 @@ def writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def line(words: str, most: int) -> str:
+    """On one line, so that it begins none where figures stand, and of at most so many characters."""
+    return "".join(filter(str.isprintable, " ".join(words.split())))[:most]
+
+
 def marked(what: str, lines: Iterable[str], code: str) -> Iterator[str]:
     """No line of theirs begins where figures stand."""
     yield f"--- {what} begins {code} ---"

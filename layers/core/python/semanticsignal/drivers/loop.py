@@ -14,8 +14,6 @@ from ..stages.review import unreviewed
 
 log = logging.getLogger(__name__)
 
-# What may wait for a model for minutes, and nothing waits for.
-SLOW = frozenset({"review"})
 Work = Callable[[], Awaitable[None]]
 
 
@@ -43,7 +41,7 @@ class Loop:
             for kind in stage.hears:
                 self._hearers.setdefault(kind, []).append(stage)
         # A past that this process did not live through itself may have broken off between lesson and post-mortem.
-        self._is_new = aside is None and any(stage.name in SLOW for stage in stages)
+        self._is_new = aside is None and any(stage.is_slow for stage in stages)
 
     async def run(self, fact: Fact) -> tuple[Fact, ...]:
         """Everything that came of it, in order. Raises what a stage raises; what was written stands."""
@@ -56,7 +54,7 @@ class Loop:
                 heard = queue.popleft()
                 told.append(heard)
                 for stage in self._hearers.get(type(heard), ()):
-                    if self._aside is not None and stage.name in SLOW:
+                    if self._aside is not None and stage.is_slow:
                         self._later(stage, heard, self._aside)
                     else:
                         queue.extend(await stage.run(heard, self._on))

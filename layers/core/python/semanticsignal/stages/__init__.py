@@ -18,11 +18,13 @@ from .watch import watch
 
 
 class Stage(NamedTuple):
-    """One step: the facts it hears, and what it does with each. `run` returns the facts it tells in turn."""
+    """One step: the facts it hears, and what it does with each. `run` returns the facts it tells in turn. `is_slow`: it
+    may wait for a model for minutes, and nothing waits for it."""
 
     name: str
     hears: tuple[type, ...]
     run: Callable[[Any, Sockets], Awaitable[Facts]]
+    is_slow: bool = False
 
 
 STAGES = (
@@ -32,7 +34,7 @@ STAGES = (
     Stage("execute", (events.DecisionMade,), execute),
     Stage("watch", (events.MinutePassed,), watch),
     Stage("reflect", (events.PositionClosed, events.LessonLearned, events.MarketAnalysed), reflect),
-    Stage("review", (events.LessonLearned,), review),
+    Stage("review", (events.LessonLearned,), review, is_slow=True),
     Stage("context", (events.QuarterPassed,), context),
     Stage("news", (events.HourPassed,), news),
     Stage("show", get_args(events.Fact), show),

@@ -9,7 +9,7 @@ from ..domain.errors import InvalidReply, MemoryUnavailable, Missing, ModelUnava
 from ..domain.events import LessonLearned, PositionClosed, PostMortemWritten
 from ..domain.learning import PostMortem
 from ..domain.ledger import Closing, Entry, Learned
-from ..domain.untrusted import writable
+from ..domain.untrusted import line, writable
 from ..logic.review import analyst
 from ..logic.review.prompt import Case, prompt
 from ..logic.review.reply import Words, words
@@ -86,7 +86,7 @@ async def _reviewed(case: Case, on: Sockets) -> PostMortem:
 
 
 def _instead(case: Case, asked: Prompt, why: str, on: Sockets) -> PostMortem:
-    return replace(_post_mortem(case, analyst.reviewed(asked.user), STOOD_IN, on), why=_line(why))
+    return replace(_post_mortem(case, analyst.reviewed(asked.user), STOOD_IN, on), why=line(why, WHY_LENGTH))
 
 
 def _post_mortem(case: Case, said: Words, by: str, on: Sockets) -> PostMortem:
@@ -95,7 +95,7 @@ def _post_mortem(case: Case, said: Words, by: str, on: Sockets) -> PostMortem:
         trade_id=case.trade.id,
         symbol=case.trade.symbol,
         written_at=on.clock.now(),
-        by=_line(by),
+        by=line(by, WHY_LENGTH),
         **said._asdict(),
     )
 
@@ -108,7 +108,3 @@ async def _answered(words: Prompt, on: Sockets) -> Reply:
         answer = await on.model.complete(kept)
         reply = await on.archive.put(f"review-reply/{words.id}", replace(answer, text=writable(answer.text)))
     return reply
-
-
-def _line(words: str) -> str:
-    return "".join(each for each in " ".join(words.split()) if each.isprintable())[:WHY_LENGTH]

@@ -9,7 +9,7 @@ from ...domain.decision import Briefing, Mismatch, Signal
 from ...domain.learning import Conditions, Experience, Recalled, RuleStatus
 from ...domain.policy import Memory
 from ...domain.trading import Position, Side
-from ...domain.untrusted import code, marked
+from ...domain.untrusted import code, line, marked
 
 INSIGHT_LENGTH, REASON_LENGTH, REASONING_LENGTH, NAME_LENGTH = 160, 300, 600, 60
 # A word describes a neighborhood when this share of it agrees; so many of them are named.
@@ -120,7 +120,7 @@ def refusals(briefing: Briefing) -> Iterator[str]:
         f"{mean * 100:+.2f} %"
     )
     named = Counter(guard for one in found for guard in one.refused.guards)
-    yield f"refused by: {', '.join(f'{_line(guard, NAME_LENGTH)} {count}' for guard, count in sorted(named.items()))}"
+    yield f"refused by: {', '.join(f'{line(guard, NAME_LENGTH)} {count}' for guard, count in sorted(named.items()))}"
 
 
 def post_mortems(briefing: Briefing) -> Iterator[str]:
@@ -130,8 +130,8 @@ def post_mortems(briefing: Briefing) -> Iterator[str]:
     yield "[post-mortems]"
     for one in briefing.post_mortems:
         yield (
-            f"- {one.written_at:%Y-%m-%d} {one.symbol}, by {_line(one.by, NAME_LENGTH)}: "
-            f"{_line(one.verdict, INSIGHT_LENGTH)}; lesson: {_line(one.lesson, REASON_LENGTH)}"
+            f"- {one.written_at:%Y-%m-%d} {one.symbol}, by {line(one.by, NAME_LENGTH)}: "
+            f"{line(one.verdict, INSIGHT_LENGTH)}; lesson: {line(one.lesson, REASON_LENGTH)}"
         )
 
 
@@ -140,9 +140,9 @@ def _precedent(recalled: Recalled) -> str:
     r = "" if lived.r_multiple is None else f" ({lived.r_multiple:+.2f} R)"
     return (
         f"- {recalled.similarity_ratio:.2f} similar, {lived.opened_at:%Y-%m-%d} {lived.symbol} {lived.side}, "
-        f"{_line(lived.regime, NAME_LENGTH)}: "
+        f"{line(lived.regime, NAME_LENGTH)}: "
         f"{'won' if lived.is_win else 'lost'} {lived.return_ratio * 100:+.2f} %{r} by {lived.exit_reason}; "
-        f"it was thought: {_line(lived.insight, INSIGHT_LENGTH)}"
+        f"it was thought: {line(lived.insight, INSIGHT_LENGTH)}"
     )
 
 
@@ -158,7 +158,7 @@ def rules(briefing: Briefing, settings: Memory) -> Iterator[str]:
         yield "none yet"
     for rule in briefing.rules:
         word = rule.kind.upper() if rule.status is RuleStatus.ACTIVE else "ON PROBATION"
-        yield f"- {word} {_line(rule.pattern, INSIGHT_LENGTH)}: {_line(rule.text, REASONING_LENGTH)}"
+        yield f"- {word} {line(rule.pattern, INSIGHT_LENGTH)}: {line(rule.text, REASONING_LENGTH)}"
 
 
 def last(briefing: Briefing) -> Iterator[str]:
@@ -176,7 +176,7 @@ def last(briefing: Briefing) -> Iterator[str]:
         stated = wanted.confidence_ratio if wanted.stated_ratio is None else wanted.stated_ratio
         yield f"stated_confidence: {stated:.0%}"
     for refusal in before.refusals:
-        yield f"refused: {refusal.guard}: {_line(refusal.reason, REASON_LENGTH)}"
+        yield f"refused: {refusal.guard}: {line(refusal.reason, REASON_LENGTH)}"
     for wrong in before.mismatches:
         yield f"misstated: {_misstated(wrong)}"
     if before.signal is not None:
@@ -184,22 +184,17 @@ def last(briefing: Briefing) -> Iterator[str]:
 
 
 def _thought(said: Signal, id: str) -> Iterator[str]:
-    told = {
-        "what was thought": _line(said.reasoning, REASONING_LENGTH),
-        "what would prove it wrong": _line(said.invalidation or "", REASON_LENGTH),
+    thoughts = {
+        "what was thought": line(said.reasoning, REASONING_LENGTH),
+        "what would prove it wrong": line(said.invalidation or "", REASON_LENGTH),
     }
-    words = {what: line for what, line in told.items() if line}
+    words = {what: thought for what, thought in thoughts.items() if thought}
     seal = code(id, words.values())
-    for what, line in words.items():
-        yield from marked(what, (line,), seal)
+    for what, thought in words.items():
+        yield from marked(what, (thought,), seal)
 
 
 def _misstated(wrong: Mismatch) -> str:
-    name = _line(wrong.name, 60)
+    name = line(wrong.name, 60)
     was = "there is no such figure" if wrong.computed is None else f"it was {wrong.computed:.6g}"
     return f"{name} as {wrong.stated:.6g}, {was}"
-
-
-def _line(words: str, most: int) -> str:
-    """On one line: words of others may not begin a line, where figures stand."""
-    return "".join(each for each in " ".join(words.split()) if each.isprintable())[:most]
