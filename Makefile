@@ -37,7 +37,7 @@ run: setup ## set up, then everything in one process on the simulated market (AR
 
 test: setup browser java worn $(DYNAMODB_READY) ## set up, then all tests: Python, front end, browser (ARGS="-k replay" for pytest)
 	@failed=0; [ -t 1 ] || export NO_COLOR=1; \
-	echo "test: Python and browser"; $(PY) -m pytest -n auto $(ARGS) || failed=1; \
+	echo "test: Python and browser"; $(PY) -m pytest -n auto --dist worksteal $(ARGS) || failed=1; \
 	echo "test: front end"; (cd frontend && npm run --silent test) || failed=1; \
 	exit $$failed
 

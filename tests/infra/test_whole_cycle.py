@@ -21,6 +21,9 @@ from semanticsignal.domain.events import CandleClosed, MinutePassed
 from semanticsignal.drivers import remote
 from tests.functions.lambdas import scheduled
 
+# An entry, its levels moved, its exit, the lesson; in the longer one two more, and what was learned of them.
+BUSY, LONGER = INSTANTS[:11], INSTANTS[:18]
+
 
 @pytest.fixture(scope="module")
 def venue() -> Iterator[Venue]:
@@ -41,9 +44,9 @@ def shown(here: Deployed, connection: str = "page") -> list[str]:
 def test_the_ledger_of_the_deployment_is_that_of_the_laptop_fact_for_fact(
     here: Deployed, venue: Venue, tmp_path: Path
 ) -> None:
-    expected = of_the_loop(venue, tmp_path, INSTANTS)
+    expected = of_the_loop(venue, tmp_path, LONGER)
 
-    for at in INSTANTS:
+    for at in LONGER:
         # A connection lasts two hours; the page comes back with a new ticket.
         here.clock.set(at)
         assert here.connect("page") == "Allow"
@@ -51,7 +54,7 @@ def test_the_ledger_of_the_deployment_is_that_of_the_laptop_fact_for_fact(
 
     assert here.dead == []
     kinds = Counter(entry.kind for entry in entries(here))
-    assert (kinds["DecisionMade"], kinds["EquityMarked"]) == (2 * len(INSTANTS), len(INSTANTS))
+    assert (kinds["DecisionMade"], kinds["EquityMarked"]) == (2 * len(LONGER), len(LONGER))
     assert kinds["PositionClosed"] >= 3 and kinds["Reflected"] >= 1 and kinds["PositionUpdated"] >= 1
     assert asyncio.run(written(ledger_of(here))) == expected
     assert shown(here) == [entry.id for entry in entries(here)]
@@ -59,8 +62,6 @@ def test_the_ledger_of_the_deployment_is_that_of_the_laptop_fact_for_fact(
 
 # --- Faults ----------------------------------------------------------------------------------------------------------
 
-# An entry, its levels moved, its exit, the lesson; in the longer one two more, and rules.
-BUSY, LONGER = INSTANTS[:11], INSTANTS[:18]
 # The pair that trades in it.
 BUSIER = replace(SETTINGS, symbols=("BTC/USDC",))
 
