@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import uvicorn
 
 from bench.analysing import complete
-from bench.measures import ROOT, TERMS, Figure, lived, precedents, timed
+from bench.measures import ROOT, TERMS, Figure, lived, precedents, reflected, timed
 from semanticsignal import wiring
 from semanticsignal.adapters.candle_files import Tape
 from semanticsignal.adapters.inmemory import InMemoryArchive, InMemoryMemory, InMemoryNotifier
@@ -25,24 +25,25 @@ from semanticsignal.domain.collected import Around, Market
 from semanticsignal.domain.context import Reading, Unit
 from semanticsignal.domain.decision import Action, Briefing, Decision, Forecast, Mismatch, Refusal, Signal
 from semanticsignal.domain.events import DecisionMade, MarketAnalysed, MarketCollected
+from semanticsignal.domain.learning import End, Hindsight, PostMortem, RefusedEntry, RuleStatus
 from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrade, PublicTrades
 from semanticsignal.domain.news import Excerpt
-from semanticsignal.domain.policy import Budget, Memory, Model, OpenRouter, Settings
+from semanticsignal.domain.policy import Budget, Model, OpenRouter, Settings
 from semanticsignal.domain.tokens import tokens
-from semanticsignal.domain.trading import Record
+from semanticsignal.domain.trading import Record, Side
 from semanticsignal.logic.analyse.conditions import conditions
 from semanticsignal.logic.analyse.snapshot import snapshot
 from semanticsignal.logic.decide.prompt import prompt, sections, system
 from semanticsignal.logic.execute.position import empty
-from semanticsignal.logic.reflect import rules
 from semanticsignal.ports import Sockets
 from semanticsignal.simulate import model as simulated
 from semanticsignal.stages.analyse import analyse
 from semanticsignal.stages.decide import STATED, decide, worth
 
-DECISIONS = 60
+# As many as hold at a time in the real years of docs/learning.md, and more.
+DECISIONS, MOST_RULES = 60, 12
 WORDS = "Bitcoin rose as exchange traded funds took in more money than in any week since spring, analysts said. "
 
 
@@ -86,7 +87,7 @@ def surrounded() -> Market:
 
 
 def briefed(seen: Snapshot) -> Briefing:
-    """With memories, rules and a last decision, as long as they come."""
+    """With all that an account has lived through, as long as it comes: no section is empty."""
     wanted = Signal(
         Action.BUY, 0.6, "why " * 200, Forecast(0.5, 0.5), Decimal(29_000), Decimal(33_000), invalidation="x " * 99
     )
@@ -98,11 +99,27 @@ def briefed(seen: Snapshot) -> Briefing:
         regime="bull trending", conditions=conditions(seen), is_simulated=True,
         mismatches=tuple(Mismatch(f"sma_{n}", 1.0, 2.0) for n in range(10)),
     )  # fmt: skip
-    learned = rules.formed(lived(60), (), seen.seen_at, Memory())
+    trades, reflection = lived(300), None
+    for began in range(0, len(trades), 10):
+        reflection = reflected(reflection, trades[began : began + 10], began)
+    assert reflection and reflection.rules
+    # as if they had held, and more like them had
+    held = [replace(reflection.rules[n % len(reflection.rules)], status=RuleStatus.ACTIVE) for n in range(MOST_RULES)]
+    refused = RefusedEntry(
+        "refused", seen.symbol, seen.timeframe, Side.LONG, seen.seen_at - timedelta(days=3), seen.price,
+        seen.price * 97 / 100, seen.price * 106 / 100, 0.6, ("reward_risk", "confidence"), conditions(seen),
+        "bull trending",
+    )  # fmt: skip
+    hindsights = [
+        (Hindsight(replace(refused, id=f"refused{n}"), seen.seen_at, End.STOP, 9, -0.03, -1.0), 0.9) for n in range(10)
+    ]
+    words = ("verdict " * 9, "expected " * 12, "actual " * 14, "lesson " * 14)
+    reviews = [PostMortem(f"p{n}", f"t{n}", seen.symbol, seen.seen_at, *words, "m") for n in range(6)]
     record = Record(50, 21, Decimal("-12.5"), 0.9, Decimal("-0.25"), -0.05)
     return Briefing(
         seen, empty(Decimal(10_000)), MarketKind.SPOT, Decimal("0.01"), recalled=precedents(5), stored=200,
-        rules=learned, last=last, record=record,
+        rules=tuple(held), last=last, record=record, conditions=conditions(seen), neighbors=precedents(10),
+        refused=tuple(hindsights), post_mortems=tuple(reviews), reflection=reflection,
     )  # fmt: skip
 
 
