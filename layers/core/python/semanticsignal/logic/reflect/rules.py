@@ -179,7 +179,8 @@ def _weight(rule: SemanticRule) -> float:
 
 
 def _passing(rules: Iterable[SemanticRule]) -> float:
-    """The weighted e-value from which a rule holds: e-BH over every pattern that was ever found, given up or not."""
+    """The weighted e-value from which a rule holds: e-BH over every pattern that was found, given up or not,
+    as long as it is remembered."""
     every = list(rules)
     asked = sum(map(_weight, every)) / LEVEL
     living = (_weight(rule) * rule.e_value for rule in every if rule.status is not RuleStatus.RETIRED)
@@ -298,7 +299,8 @@ def _text(rule: SemanticRule) -> str:
         RuleStatus.RETIRED: "given up: ",
     }[rule.status]
     since = f"since it was found {_record(rule.tested)}" if rule.tested.trades else "not one since it was found"
-    others = f"the {rule.others.trades} other {rule.traits['side']}s since: {_record(rule.others)}"
+    side, count = rule.traits["side"], rule.others.trades
+    others = f"the {count} other {side}s since: {_record(rule.others)}" if count else f"no other {side} yet"
     return f"{said}{since}, held against {others}; found in {_record(rule.found)}"
 
 
