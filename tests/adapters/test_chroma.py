@@ -635,6 +635,29 @@ async def test_a_server_that_went_away_is_said_until_it_is_mended(
 # --- When the server is not there -------------------------------------------------------------------------------------
 
 
+async def test_an_answer_that_never_ends_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then keeps a connection alive for ever; decisions wait for no such server."""
+    monkeypatch.setattr(store, "READ_S", 0.3)
+
+    async def dripping(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        async def gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        leaving = asyncio.ensure_future(gone())
+        while not (await asyncio.wait({leaving}, timeout=0.05))[0]:
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+
+    async with serve(dripping) as url:
+        began = monotonic()
+        memory = ChromaMemory(url)
+        with pytest.raises(MemoryUnavailable, match=r"did not answer GET .*TimeoutError"):
+            await memory.heartbeat()
+        await memory.close()
+        assert monotonic() - began < 5
+
+
 async def every_question(memory: ChromaMemory) -> Iterable[str]:
     """What each question is answered with."""
     questions = (

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, symbol TEXT, at_us INTEGER NOT NULL,
     fact BLOB NOT NULL, subject BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_by_kind ON entries (kind, symbol, seq);
+CREATE INDEX IF NOT EXISTS entries_in_kind ON entries (kind, seq);
 CREATE TABLE IF NOT EXISTS portfolio (
     one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -35,8 +35,8 @@ SILENCE_S = 300.0
 PATIENCE_S = 2.0
 RECOVER_S = 10.0
 HISTORY_FINE = Timeframe.M1
-# Longer without a word is too long where each candle waits for a model.
-SILENCE_S = 10.0
+# Longer without a word is too long where each candle of the past waits for a model.
+HISTORY_SILENCE_S = 10.0
 ABOUT = {QuarterPassed: "context", HourPassed: "news"}
 
 
@@ -155,7 +155,7 @@ class Host:
             await asyncio.sleep(TICK_S)
 
     async def _progressed(self, done: int, of: int) -> None:
-        if int(4 * done / of) > int(4 * self._history_done) or time.monotonic() - self._told_s > SILENCE_S:
+        if int(4 * done / of) > int(4 * self._history_done) or time.monotonic() - self._told_s > HISTORY_SILENCE_S:
             log.info("history: %.0f %%, %d of %d candles", 100 * done / of, done, of)
             self._told_s = time.monotonic()
         self._history_done = done / of

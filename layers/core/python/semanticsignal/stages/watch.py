@@ -26,6 +26,8 @@ from .witness import first_price, watched_bars
 T = TypeVar("T")
 
 UNTAUGHT = 20
+# Stops are looked at again after that, whatever memory does.
+COUNTED_WITHIN_S = 5.0
 # For all that is asked of one pair, as many answers of one venue each: one that hangs, the next, and a witness. At the
 # longest that one may take all is over within the minute; a pair that needs longer holds up nobody else.
 PATIENCE_ANSWERS = 3
@@ -247,10 +249,12 @@ async def _funded(position: Position, until: datetime, on: Sockets) -> Position:
 async def untaught(at: datetime, on: Sockets) -> Facts:
     """Trades closed by `at` that nobody learned from yet: told again, in case a crash swallowed the first telling. What
     was learned while memory was away is remembered now."""
+    closed = (await on.ledger.portfolio()).closed_trades
     try:
-        missing = (await on.ledger.portfolio()).closed_trades - await on.memory.count(until=at)
+        async with asyncio.timeout(COUNTED_WITHIN_S):
+            missing = closed - await on.memory.count(until=at)
         return await _taught(missing, at, on) if missing > 0 else ()
-    except MemoryUnavailable:
+    except (MemoryUnavailable, TimeoutError):
         return ()  # stops do not wait for memory; once it answers again it is behind, and then they are told
 
 

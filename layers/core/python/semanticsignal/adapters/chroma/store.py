@@ -473,15 +473,17 @@ class ChromaMemory:
             return orjson.loads(response.content)
 
     async def _response(self, method: str, path: str, content: bytes | None, wait_s: float) -> httpx.Response:
+        """In time as a whole: whoever holds the port may tell a byte a second, and decisions wait for it."""
         asked: dict[str, Any] = {"content": content, "headers": {"content-type": "application/json"}}
         asked["timeout"] = httpx.Timeout(wait_s, connect=CONNECT_S)
         try:
-            try:
-                return await self._client.request(method, f"{self._url}{path}", **asked)
-            except DROPPED:
-                # Everything asked here may be asked twice.
-                return await self._client.request(method, f"{self._url}{path}", **asked)
-        except httpx.RequestError as wrong:
+            async with asyncio.timeout(wait_s):
+                try:
+                    return await self._client.request(method, f"{self._url}{path}", **asked)
+                except DROPPED:
+                    # Everything asked here may be asked twice.
+                    return await self._client.request(method, f"{self._url}{path}", **asked)
+        except (TimeoutError, httpx.RequestError) as wrong:
             why = f"{type(wrong).__name__} {wrong}".strip()
             raise MemoryUnavailable(f"Chroma at {self._url} did not answer {method} {path}: {why}") from wrong
 

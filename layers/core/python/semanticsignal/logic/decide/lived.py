@@ -1,17 +1,19 @@
 """What this account lived through, as sections of the prompt: position, money, record, memories, last decision."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import fsum
 
-from ...domain.decision import Briefing, Mismatch, Signal
+from ...domain.decision import Briefing, Mismatch
 from ...domain.learning import Conditions, Experience, Recalled, RuleStatus
 from ...domain.policy import Memory
 from ...domain.trading import Position, Side
 from ...domain.untrusted import code, line, marked
 
 INSIGHT_LENGTH, REASON_LENGTH, REASONING_LENGTH, NAME_LENGTH = 160, 300, 600, 60
+# Guards that tell what a model, or a server that stands for one, said.
+ANSWERED = ("model", "reply")
 # A word describes a neighborhood when this share of it agrees; so many of them are named.
 MOSTLY, WORDS = 0.6, 4
 
@@ -78,8 +80,10 @@ def memory(briefing: Briefing, settings: Memory) -> Iterator[str]:
         f"chosen: the nearest {of} by {settings.similarity_weight:g} similarity and "
         f"{1 - settings.similarity_weight:.2g} recency, half-life {settings.half_life_days:g} days, whatever their end"
     )
-    for one in recalled:
-        yield _precedent(one)
+    yield from (_precedent(number, one) for number, one in enumerate(recalled, 1))
+    thought = [line(one.experience.insight, INSIGHT_LENGTH) for one in recalled]
+    words = [f"{number}. {said}" for number, said in enumerate(thought, 1) if said]
+    yield from _opinions(briefing, {"what was thought at each": words})
 
 
 def alike(briefing: Briefing) -> str:
@@ -128,21 +132,29 @@ def post_mortems(briefing: Briefing) -> Iterator[str]:
     if not briefing.post_mortems:
         return
     yield "[post-mortems]"
-    for one in briefing.post_mortems:
-        yield (
-            f"- {one.written_at:%Y-%m-%d} {one.symbol}, by {line(one.by, NAME_LENGTH)}: "
-            f"{line(one.verdict, INSIGHT_LENGTH)}; lesson: {line(one.lesson, REASON_LENGTH)}"
-        )
+    words = [
+        f"{one.written_at:%Y-%m-%d} {one.symbol}, by {line(one.by, NAME_LENGTH)}: "
+        f"{line(one.verdict, INSIGHT_LENGTH)}; lesson: {line(one.lesson, REASON_LENGTH)}"
+        for one in briefing.post_mortems
+    ]
+    yield from _opinions(briefing, {"what was written": words})
 
 
-def _precedent(recalled: Recalled) -> str:
+def _opinions(briefing: Briefing, told: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Of whoever decided, reviewed or did not answer: they may repeat what the press had them say."""
+    words = {what: lines for what, lines in told.items() if lines}
+    seal = code(briefing.snapshot.id, (each for lines in words.values() for each in lines))
+    for what, lines in words.items():
+        yield from marked(what, lines, seal)
+
+
+def _precedent(number: int, recalled: Recalled) -> str:
     lived = recalled.experience
     r = "" if lived.r_multiple is None else f" ({lived.r_multiple:+.2f} R)"
     return (
-        f"- {recalled.similarity_ratio:.2f} similar, {lived.opened_at:%Y-%m-%d} {lived.symbol} {lived.side}, "
+        f"- {number}. {recalled.similarity_ratio:.2f} similar, {lived.opened_at:%Y-%m-%d} {lived.symbol} {lived.side}, "
         f"{line(lived.regime, NAME_LENGTH)}: "
-        f"{'won' if lived.is_win else 'lost'} {lived.return_ratio * 100:+.2f} %{r} by {lived.exit_reason}; "
-        f"it was thought: {line(lived.insight, INSIGHT_LENGTH)}"
+        f"{'won' if lived.is_win else 'lost'} {lived.return_ratio * 100:+.2f} %{r} by {lived.exit_reason}"
     )
 
 
@@ -162,7 +174,7 @@ def rules(briefing: Briefing, settings: Memory) -> Iterator[str]:
 
 
 def last(briefing: Briefing) -> Iterator[str]:
-    """The words of whoever decided come last, each line marked: they may repeat what the press had them say."""
+    """The words of whoever decided, or did not, come last."""
     before = briefing.last
     yield "[last decision]"
     if before is None:
@@ -176,22 +188,20 @@ def last(briefing: Briefing) -> Iterator[str]:
         stated = wanted.confidence_ratio if wanted.stated_ratio is None else wanted.stated_ratio
         yield f"stated_confidence: {stated:.0%}"
     for refusal in before.refusals:
-        yield f"refused: {refusal.guard}: {line(refusal.reason, REASON_LENGTH)}"
+        why = "in their own words below" if refusal.guard in ANSWERED else line(refusal.reason, REASON_LENGTH)
+        yield f"refused: {refusal.guard}: {why}"
     for wrong in before.mismatches:
         yield f"misstated: {_misstated(wrong)}"
-    if before.signal is not None:
-        yield from _thought(before.signal, briefing.snapshot.id)
-
-
-def _thought(said: Signal, id: str) -> Iterator[str]:
-    thoughts = {
-        "what was thought": line(said.reasoning, REASONING_LENGTH),
-        "what would prove it wrong": line(said.invalidation or "", REASON_LENGTH),
+    said = before.signal
+    told = {
+        "what was thought": line(said.reasoning if said else "", REASONING_LENGTH),
+        "what would prove it wrong": line((said.invalidation if said else "") or "", REASON_LENGTH),
+    } | {
+        f"why {refusal.guard} was refused": line(refusal.reason, REASON_LENGTH)
+        for refusal in before.refusals
+        if refusal.guard in ANSWERED
     }
-    words = {what: thought for what, thought in thoughts.items() if thought}
-    seal = code(id, words.values())
-    for what, thought in words.items():
-        yield from marked(what, (thought,), seal)
+    yield from _opinions(briefing, {what: (each,) for what, each in told.items() if each})
 
 
 def _misstated(wrong: Mismatch) -> str:

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import NamedTuple
@@ -16,6 +16,8 @@ from ...domain.tokens import tokens
 from . import around, envelope, learned, lived, measured
 
 PROMPTS = files(__package__) / "prompts"
+# What experience moves makes new standing words; only the newest are asked for again.
+KEPT = 8
 # What is left out first where there is no room for all; what is not named here never is.
 EXPENDABLE = (
     "news", "whole market", "periods", "record", "microstructure", "macro", "shapes", "refusals",
@@ -71,7 +73,7 @@ def prompt_sha256(words: Prompt) -> str:
     return seal.hexdigest()
 
 
-@cache
+@lru_cache(KEPT)
 def system(version: str, risk: Risk, memory: Memory) -> str:
     """The standing instructions, with the very constants that the guards enforce."""
     asked = _methods()[version]
@@ -123,7 +125,7 @@ def sections(briefing: Briefing, settings: Settings) -> tuple[Section, ...]:
     return _fitted(whole, settings.model.prompt_tokens - _standing(version, settings.risk, settings.memory))
 
 
-@cache
+@lru_cache(KEPT)
 def _standing(version: str, risk: Risk, memory: Memory) -> int:
     return tokens(system(version, risk, memory))
 
