@@ -231,11 +231,15 @@ export class SemsigApp extends LitElement implements Listener {
   /** Asked anew by choice, and when another trade has taught something. */
   async #loadWorked(): Promise<void> {
     const { during, side } = this.choices.worked;
+    // A slower answer to an earlier choice would stand under the words of this one.
+    const isStale = (): boolean => this.choices.worked.during !== during || this.choices.worked.side !== side;
     try {
-      this.worked = await this.api.worked(during || null, side || null);
+      const told = await this.api.worked(during || null, side || null);
+      if (isStale()) return;
+      this.worked = told;
       this.workedFailed = null;
     } catch (error) {
-      this.workedFailed = words(error);
+      if (!isStale()) this.workedFailed = words(error);
     }
   }
 

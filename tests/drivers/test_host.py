@@ -131,7 +131,7 @@ def test_a_decision_is_told_with_all_that_led_to_it_and_came_of_it(simulated: In
     assert sha256(why["snapshot"].encode()).hexdigest() == why["snapshot_sha256"]
     assert json.loads(why["reply"])["action"] == why["decision"]["wanted"] == "BUY"
     kinds = [event["kind"] for event in why["events"]]
-    assert kinds == ["OrderPlaced", "PositionOpened", "PositionClosed", "LessonLearned"]
+    assert kinds == ["OrderPlaced", "PositionOpened", "PositionClosed", "LessonLearned", "PostMortemWritten"]
     assert why["events"][2]["trade"] == trade
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from chroma_server import lesson
 from drivers.instance import here, refusal
-from world import BTC, MONDAY, d, decision, lived
+from world import BTC, ETH, MONDAY, d, decision, lived
 
 from semanticsignal.adapters.sqlite import SqliteLedger
 from semanticsignal.domain.events import DecisionMade
@@ -37,6 +37,25 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+def test_each_pair_is_asked_about_its_own_bull_market(home: Path, worked: Callable[..., str]) -> None:
+    """ETH rises while BTC falls: a trade of BTC of that time is none of a bull market."""
+
+    async def more() -> None:
+        for n in range(15, 30):
+            at = MONDAY + n * DAY
+            made = replace(decision(), id=f"e{n}", symbol=ETH, closed_at=at, regime="bull ranging")
+            await ledger.record(Entry(DecisionMade(made.id, ETH, at), made))
+        await ledger.record(lesson(lived("eth", symbol=ETH, closed_at=MONDAY + 20 * DAY)))
+
+    with closing(SqliteLedger(home / "ledger.db", d(10_000))) as ledger:
+        asyncio.run(more())
+
+    told = json.loads(worked("--during", "bull", "--json"))
+
+    assert told["trades"] == 2  # "in" of BTC and "eth", not "after", which closed while only ETH rose
+    assert (told["since"], told["until"]) == (BULL[0].isoformat(), (MONDAY + 29 * DAY).isoformat())
+
+
 @pytest.fixture
 def worked(home: Path) -> Callable[..., str]:
     return lambda *options: here("memory", "worked", "--home", home, *options, folder=home.parent).stdout
@@ -57,9 +76,9 @@ def test_what_worked_in_the_last_bull_market_names_its_time_and_counts_no_trade_
 
 def test_where_no_trade_is_meant_it_says_of_which_time(worked: Callable[..., str]) -> None:
     assert worked("--during", "bull", "--side", "short") == (
-        f"no trade closed from {BULL[0]:%Y-%m-%d %H:%M} UTC until {BULL[-1]:%Y-%m-%d %H:%M} UTC is all of that\n"
+        f"no trade closed from {BULL[0]:%Y-%m-%d %H:%M} UTC until {BULL[-1]:%Y-%m-%d %H:%M} UTC matches\n"
     )
-    assert worked("--from", "2099-01-01") == "no trade closed from 2099-01-01 00:00 UTC is all of that\n"
+    assert worked("--from", "2099-01-01") == "no trade closed from 2099-01-01 00:00 UTC matches\n"
 
 
 @pytest.mark.parametrize(
@@ -68,6 +87,8 @@ def test_where_no_trade_is_meant_it_says_of_which_time(worked: Callable[..., str
         (("--during", "zebra"), "no week of a regime with that word in it was lived through, was 'zebra'"),
         (("--from", "yesterday"), "--from is a date or an instant"),
         (("--symbol", "BTC"), "BASE/QUOTE"),
+        (("--regime", "bull"), "no trade was entered in such a regime, was 'bull'; there are bull trending"),
+        (("--from", "2026-05-01", "--to", "2025-01-01"), "nothing lies between, was from 2026-05-01"),
     ],
 )
 def test_what_nobody_can_mean_is_refused(home: Path, options: tuple[str, ...], why: str) -> None:

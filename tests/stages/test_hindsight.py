@@ -1,19 +1,41 @@
 """Refused entries are followed: what would have come of them is told, once, when it is known."""
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from world import BTC, H4, MONDAY, CycleModel, bars, close, cycle, path, says, story, subjects, told, world
 
+from semanticsignal.adapters.inmemory import InMemoryArchive
 from semanticsignal.domain.decision import Action, Decision, Refusal
-from semanticsignal.domain.events import MarketAnalysed
+from semanticsignal.domain.errors import LedgerUnavailable
+from semanticsignal.domain.events import DecisionMade
 from semanticsignal.domain.learning import End, Hindsight, RefusedEntry
-from semanticsignal.domain.market import Timeframe
+from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.trading import Side
 from semanticsignal.logic.decide.judge import refused_entry
 from semanticsignal.ports import Sockets
 from semanticsignal.stages.reflect import reflect
 
 RISE = path([100, 100, 102, 104, 107, 108, 108, 108])
+
+
+class Unwritable:
+    """A ledger that takes everything but what became of refused entries."""
+
+    def __init__(self, ledger: Any) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def record(self, entry: Entry, *more: Any) -> Entry:
+        if entry.kind == "RefusalJudged":
+            raise LedgerUnavailable("no room")
+        found: Entry = await self._ledger.record(entry, *more)
+        return found
+
+
 TIMID = CycleModel({cycle(BTC, MONDAY + H4): says("BUY", 98, 106, confidence=10)})
 
 
@@ -44,10 +66,38 @@ async def test_it_is_not_told_before_its_bar_has_closed() -> None:
 
 async def test_it_is_told_once_however_often_one_looks() -> None:
     on = await lived(7)
-    again = await reflect(MarketAnalysed(cycle(BTC, MONDAY + 7 * H4), BTC, Timeframe.H4, MONDAY + 7 * H4), on)
+    again = await reflect(DecisionMade(cycle(BTC, MONDAY + 7 * H4), BTC, MONDAY + 7 * H4), on)
 
     assert again == ()
     assert len(await told(on, "RefusalJudged")) == 1
+
+
+async def test_what_was_not_collected_any_more_is_judged_by_the_next_bars() -> None:
+    on = await lived(3)
+    lost = replace(on, archive=InMemoryArchive())
+
+    assert await reflect(DecisionMade(cycle(BTC, MONDAY + 4 * H4), BTC, MONDAY + 4 * H4), lost) == ()
+    await close(on, MONDAY + 5 * H4)
+
+    assert len(await subjects(on, "RefusalJudged")) == 1
+
+
+async def test_an_order_is_placed_though_what_was_refused_before_cannot_be_judged() -> None:
+    both = CycleModel(
+        {
+            cycle(BTC, MONDAY + H4): says("BUY", 98, 106, confidence=10),
+            cycle(BTC, MONDAY + 4 * H4): says("BUY", 101, 118, confidence=80),
+        }
+    )
+    on = world(bars(RISE), model=both)
+    for n in range(1, 4):
+        await close(on, MONDAY + n * H4)
+    broken = replace(on, ledger=Unwritable(on.ledger))
+
+    with pytest.raises(LedgerUnavailable, match="no room"):
+        await close(broken, MONDAY + 4 * H4)
+
+    assert [entry.kind for entry in await told(on)][-3:] == ["DecisionMade", "OrderPlaced", "PositionOpened"]
 
 
 async def test_nothing_was_bought() -> None:

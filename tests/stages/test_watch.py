@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -330,6 +331,24 @@ async def test_all_pairs_are_asked_at_once_so_many_that_hang_cost_one_patience()
     await watch(MinutePassed(MONDAY + 3 * H4), away)
 
     assert {trade.trade.symbol for trade in await subjects(on, "PositionClosed")} == set(symbols)
+
+
+class Hanging:
+    """A memory that takes every question and answers none."""
+
+    async def count(self, **_: Any) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+
+async def test_a_memory_that_never_answers_stops_no_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("semanticsignal.stages.watch"), "COUNTED_WITHIN_S", 0.05)
+    on = replace(await held(BTC), memory=Hanging())
+    on.clock.set(MONDAY + 3 * H4)  # type: ignore[attr-defined]
+
+    await asyncio.wait_for(watch(MinutePassed(MONDAY + 3 * H4), on), 5)
+
+    assert {trade.trade.symbol for trade in await subjects(on, "PositionClosed")} == {BTC}
 
 
 async def test_a_pair_has_the_time_of_three_answers_and_then_it_is_silent() -> None:

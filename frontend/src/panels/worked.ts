@@ -18,7 +18,7 @@ export interface WorkedProps {
   ask(asked: Asked): void;
 }
 
-const TIMES = [["All time", ""], ["Last bull run", "bull"], ["Last bear market", "bear"], ["Last sideways time", "ranging"]] as const;
+const TIMES = [["All time", ""], ["Last bull market", "bull"], ["Last bear market", "bear"], ["Last ranging market", "ranging"]] as const;
 const SIDES = [["Both sides", ""], ["Longs", "long"], ["Shorts", "short"]] as const;
 /** Groups of fewer trades are noise on a page. */
 const FEWEST = 3;
@@ -34,7 +34,7 @@ export function worked({ asked, told, failed, ask }: WorkedProps): TemplateResul
       </div>
     </div>
     ${failed ? empty("Nothing of that", failed) : !told ? html`<p class="muted">Counting…</p>`
-      : !told.trades ? empty("No closed trade is all of that", `${told.since ? `Looked at: ${day(told.since)} to ${day(told.until)}. ` : ""}Choose another time or side.`)
+      : !told.trades ? empty("No closed trade matches", `${told.since ? `Looked at: ${day(told.since)} to ${day(told.until)}. ` : ""}Choose another time or side.`)
       : html`<div class="table-place" tabindex="0" role="region" aria-label="What worked, by what trades had in common"><table>
           <thead><tr>
             <th scope="col">In common</th><th scope="col" class="number">Won</th>
@@ -47,7 +47,7 @@ export function worked({ asked, told, failed, ask }: WorkedProps): TemplateResul
             ${some.map(row)}
           </tbody>`)}
         </table></div>
-        <p class="muted under-table">${told.since ? `Trades closed ${day(told.since)} to ${day(told.until)}. ` : ""}Precedents, not predictions. Groups of fewer than ${FEWEST} trades are left out; shares at 90 %.</p>`}
+        <p class="muted under-table">${told.since ? `Trades closed ${day(told.since)} to ${day(told.until)}${asked.during ? ", each pair in its own such time" : ""}. ` : ""}Precedents, not predictions. Groups of fewer than ${FEWEST} trades are left out; shares at 90 %.</p>`}
   </section>`;
 }
 

@@ -103,8 +103,8 @@ def test_the_lesson_says_what_happened_in_a_sentence() -> None:
 
     assert lesson.learned_at - MONDAY == timedelta(hours=12)
     assert lesson.text == (
-        "Long BTC/USDC in a bull trending market ended by target after 12 h: +5.00 % (+1.00 R), at best +6.00 %, "
-        "at worst -1.00 %. At entry: trend bull, adx high."
+        "Long BTC/USDC in a bull trending market ended by target after 12 h: +5.00 % (+1.00 R) net, "
+        "before costs +6.00 % at best, -1.00 % at worst. At entry: trend bull, adx high."
     )
 
 

@@ -31,7 +31,8 @@ def test_it_tells_what_was_expected_and_what_came() -> None:
         "confidence 70%, target first 0.40."
     )
     assert told.actual == (
-        "Closed by stop at 98 after 3.0 bars of 4h: -2.15 % net, -1.07 R; at worst -2.00 %, at best +0.40 %."
+        "Closed by stop at 98 after 3.0 bars of 4h: -2.15 % net, -1.07 R; "
+        "before costs -2.00 % at worst, +0.40 % at best."
     )
 
 

@@ -136,9 +136,14 @@ class Hindsight:
     return_ratio: float
     r_multiple: float
 
+    @staticmethod
+    def id_of(refused_id: str) -> str:
+        """One a refused entry."""
+        return f"{refused_id}#hindsight"
+
     @property
     def id(self) -> str:
-        return f"{self.refused.id}#hindsight"
+        return self.id_of(self.refused.id)
 
     @property
     def symbol(self) -> Symbol:

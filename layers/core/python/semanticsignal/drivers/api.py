@@ -448,8 +448,12 @@ async def _newest(room: Room, keys: Sequence[str], kind: type[T]) -> T | None:
 async def _came_of(room: Room, decision: Decision) -> tuple[views.EventView, ...]:
     """What the decision led to, found by the ids that are made from its own."""
     order = f"{decision.id}#order"
-    ids = (f"OrderPlaced:{order}", f"OrderExpired:{order}", f"PositionOpened:{order}", f"PositionUpdated:{order}",
-           f"PositionClosed:{order}#closed", f"LessonLearned:{order}#closed")  # fmt: skip
+    trade = f"{order}#closed"
+    ids = (
+        f"OrderPlaced:{order}", f"OrderExpired:{order}", f"PositionOpened:{order}", f"PositionUpdated:{order}",
+        f"PositionClosed:{trade}", f"LessonLearned:{trade}", f"PostMortemWritten:{PostMortem.id_of(trade)}",
+        f"EntryRefused:{decision.id}", f"RefusalJudged:{Hindsight.id_of(decision.id)}",
+    )  # fmt: skip
     found = [await room.on.ledger.entry(id) for id in ids]
     return tuple(views.event(entry) for entry in found if entry)
 
@@ -523,7 +527,7 @@ async def _hindsights(ledger: Ledger, limit: int) -> tuple[learned.HindsightView
     refused = await ledger.entries(kinds=("EntryRefused",), limit=limit, newest_first=True)
     found = []
     for entry in refused:
-        known = await ledger.entry(f"RefusalJudged:{entry.fact.id}#hindsight")
+        known = await ledger.entry(f"RefusalJudged:{Hindsight.id_of(entry.fact.id)}")
         subject = known.subject if known else entry.subject
         if isinstance(subject, RefusedEntry | Hindsight):
             found.append(learned.hindsight(subject))

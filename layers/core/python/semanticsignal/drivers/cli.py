@@ -318,7 +318,7 @@ def worked(
         typer.echo(json.dumps(plain(told), indent=2))
         return
     if not told.trades:
-        typer.echo(f"no trade {questions.time(told)} is all of that")
+        typer.echo(f"no trade {questions.time(told)} matches")
         return
     if during or since or until:
         typer.echo(f"trades {questions.time(told)}")

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal
 
 from .. import __version__, wiring
@@ -37,6 +38,8 @@ RECOVER_S = 10.0
 HISTORY_FINE = Timeframe.M1
 # Longer without a word is too long where each candle of the past waits for a model.
 HISTORY_SILENCE_S = 10.0
+# Of a reason, on a terminal.
+LINE = 200
 ABOUT = {QuarterPassed: "context", HourPassed: "news"}
 
 
@@ -261,7 +264,8 @@ class Host:
             match entry.subject if entry else None:
                 case Decision() as made:
                     why = made.refusals[0].reason if made.refusals else made.signal.reasoning if made.signal else ""
-                    log.info("%s %s at %s: %s", made.symbol, made.action, made.price, why[:100])
+                    reason = shorten(why, LINE, placeholder=" …")
+                    log.info("%s %s at %s: %s", made.symbol, made.action, made.price, reason)
                 case Opening(position=opened):
                     log.info("%s opened: %s %s at %s", opened.symbol, opened.side, opened.quantity, opened.entry_price)
                 case Closing(trade=done):

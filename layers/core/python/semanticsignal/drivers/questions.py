@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +28,7 @@ HEAD = ("", "trades", "won", "likely share, 90 %", "mean return", "mean R")
 
 
 class Question(NamedTuple):
-    """`during`: a word of a regime; the newest time of it is meant, of any pair unless `which` names one."""
+    """`during`: a word of a regime; the newest time of it is meant, of each pair its own."""
 
     which: Which
     until: datetime
@@ -55,15 +54,30 @@ class Past:
 
     def _worked(self, question: Question) -> WorkedView:
         which, until = question.which, question.until
-        if question.during:
-            told = [(at, word) for at, pair, word in self._regimes if at <= until and which.symbol in (None, pair)]
-            stretch = run(told, question.during)
-            if stretch is None:
-                raise BadInput(f"no week of a regime with that word in it was lived through, was {question.during!r}")
-            which = replace(which, since=max(filter(None, (which.since, stretch[0]))))
-            until = min(until, stretch[1])
+        if which.since is not None and which.since > until:
+            raise BadInput(f"nothing lies between, was from {which.since.isoformat()} to {until.isoformat()}")
+        known = sorted({one.regime for one in self._lived})
+        if which.regime is not None and known and which.regime not in known:
+            raise BadInput(f"no trade was entered in such a regime, was {which.regime!r}; there are {', '.join(known)}")
         lived = [one for one in self._lived if which.is_met(one) and one.closed_at <= until]
-        return worked(lived, which.since, until)
+        if not question.during:
+            return worked(lived, which.since, until)
+        times = self._times(question.during, which.symbol, until)
+        since = max(filter(None, (which.since, min(began for began, _ in times.values()))))
+        lived = [one for one in lived if one.symbol in times and since <= one.closed_at]
+        lived = [one for one in lived if times[one.symbol][0] <= one.closed_at <= times[one.symbol][1]]
+        return worked(lived, since, max(ended for _, ended in times.values()))
+
+    def _times(self, word: str, symbol: Symbol | None, until: datetime) -> dict[Symbol, tuple[datetime, datetime]]:
+        """Of each pair that had such a time, the newest of its own: pairs rise and fall apart."""
+        told: dict[Symbol, list[tuple[datetime, str]]] = {}
+        for at, pair, regime in self._regimes:
+            if at <= until and symbol in (None, pair):
+                told.setdefault(pair, []).append((at, regime))
+        found = {pair: stretch for pair, regimes in told.items() if (stretch := run(regimes, word))}
+        if not found:
+            raise BadInput(f"no week of a regime with that word in it was lived through, was {word!r}")
+        return found
 
     async def _follow(self) -> None:
         while page := await self._ledger.entries(kinds=KINDS, after=self._after, limit=PAGE):

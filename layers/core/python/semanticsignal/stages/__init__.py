@@ -33,7 +33,7 @@ STAGES = (
     Stage("decide", (events.MarketAnalysed,), decide),
     Stage("execute", (events.DecisionMade,), execute),
     Stage("watch", (events.MinutePassed,), watch),
-    Stage("reflect", (events.PositionClosed, events.LessonLearned, events.MarketAnalysed), reflect),
+    Stage("reflect", (events.PositionClosed, events.LessonLearned, events.DecisionMade), reflect),
     Stage("review", (events.LessonLearned,), review, is_slow=True),
     Stage("context", (events.QuarterPassed,), context),
     Stage("news", (events.HourPassed,), news),

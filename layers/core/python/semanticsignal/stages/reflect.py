@@ -1,4 +1,4 @@
-"""PositionClosed → LessonLearned → RuleFormed | Reflected; MarketAnalysed → RefusalJudged."""
+"""PositionClosed → LessonLearned → RuleFormed | Reflected; DecisionMade → RefusalJudged."""
 
 from contextlib import suppress
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 from ..domain.collected import Market
 from ..domain.decision import Decision
 from ..domain.errors import MemoryUnavailable, Missing
-from ..domain.events import LessonLearned, MarketAnalysed, PositionClosed, Reflected, RefusalJudged, RuleFormed
+from ..domain.events import DecisionMade, LessonLearned, PositionClosed, Reflected, RefusalJudged, RuleFormed
 from ..domain.learning import Experience, Hindsight, Reflection, RefusedEntry, SemanticRule, Statistics
 from ..domain.ledger import Amendment, Closing, Entry, Learned
 from ..domain.trading import EquityPoint, Position, Trade
@@ -19,11 +19,11 @@ PAGE = 1000
 MOVES = 100
 
 
-async def reflect(fact: PositionClosed | LessonLearned | MarketAnalysed, on: Sockets) -> Facts:
+async def reflect(fact: PositionClosed | LessonLearned | DecisionMade, on: Sockets) -> Facts:
     """The ledger first, then the memory: its index follows the ledger, so what it misses while it is away comes later
     and holds up nobody."""
     match fact:
-        case MarketAnalysed():
+        case DecisionMade():
             return await _judged(fact, on)
         case LessonLearned():
             return await _reflected(fact, on)
@@ -110,11 +110,12 @@ async def _lessons(after: int, until: int, on: Sockets) -> list[tuple[int, Exper
     return found
 
 
-async def _judged(fact: MarketAnalysed, on: Sockets) -> Facts:
-    """What refused entries of the pair would have come to, as far as the bars of this cycle tell it."""
+async def _judged(fact: DecisionMade, on: Sockets) -> Facts:
+    """What refused entries of the pair would have come to, as far as the bars of this cycle tell it; where these are
+    not kept any more, those of the next one reach as far back. Heard once it is decided: nothing is held up by it."""
     horizon = on.settings.memory.hindsight_bars
     told = await on.ledger.entries(
-        kinds=("EntryRefused", "RefusalJudged"), symbol=fact.symbol, until=fact.closed_at, limit=3 * horizon,
+        kinds=("EntryRefused", "RefusalJudged"), symbol=fact.symbol, until=fact.at, limit=3 * horizon,
         newest_first=True,
     )  # fmt: skip
     known = {one.refused.id for entry in told if isinstance(one := entry.subject, Hindsight)}
@@ -123,7 +124,7 @@ async def _judged(fact: MarketAnalysed, on: Sockets) -> Facts:
         return ()
     market: Market | None = await on.archive.get(f"market/{fact.id}", Market)
     if market is None:
-        raise Missing(f"nothing was collected under {fact.id}")
+        return ()
     found = []
     for one in waiting:
         came = hindsight(one, market.candles, (on.settings.paper, market.rules), horizon)

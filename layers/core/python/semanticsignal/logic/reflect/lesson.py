@@ -88,7 +88,7 @@ def _text(trade: Trade, entry: Decision) -> str:
     labels = ", ".join(f"{name} {word}" for name, word in entry.conditions.labels.items())
     return (
         f"{trade.side.capitalize()} {trade.symbol} in a {entry.regime} market ended by {trade.exit_reason} "
-        f"after {held:.0f} h: {trade.return_ratio * 100:+.2f} %{r}, "
-        f"at best {trade.mfe_ratio * 100:+.2f} %, at worst {trade.mae_ratio * 100:+.2f} %. "
+        f"after {held:.0f} h: {trade.return_ratio * 100:+.2f} %{r} net, "
+        f"before costs {trade.mfe_ratio * 100:+.2f} % at best, {trade.mae_ratio * 100:+.2f} % at worst. "
         f"At entry: {labels}."
     )

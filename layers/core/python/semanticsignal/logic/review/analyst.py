@@ -57,7 +57,7 @@ def _actual(facts: Mapping[str, str]) -> str:
     held = f"{facts['held_bars']} bars of {facts['timeframe']}{moves}"
     return (
         f"Closed by {facts['exit_reason']} at {facts['exit_price']} after {held}: {facts['return_percent']} % net, "
-        f"{facts['r_multiple']} R; at worst {facts['worst_percent']} %, at best {facts['best_percent']} %."
+        f"{facts['r_multiple']} R; before costs {facts['worst_percent']} % at worst, {facts['best_percent']} % at best."
     )
 
 
