@@ -13,7 +13,8 @@ export function rules(state: State): TemplateResult {
   const active = all.filter(({ status }) => status === "active").length;
   return html`<section class="panel rules" aria-labelledby="rules-title">
     <div class="panel-head"><h2 id="rules-title">Rules</h2><span class="count">${all.length}</span><span class="muted sum">${active} active</span></div>
-    ${all.length ? html`<ul class="lessons">${repeat(all.slice(0, 20), ({ id }) => id, (formed) => rule(formed))}</ul>`
+    ${all.length ? html`<ul class="lessons">${repeat(all.slice(0, 20), ({ id }) => id, (formed) => rule(formed))}</ul>
+        <p class="muted under-table">A candidate is on trial: no decision is told of it until trades that closed after it was found bear it out.</p>`
       : empty("No rule yet", "Rules form once enough lessons agree; the next decisions are shown them.")}
   </section>`;
 }

@@ -244,7 +244,7 @@ def analyze(
     typer.echo(json.dumps(answer, indent=2))
 
 
-memory = typer.Typer(no_args_is_help=True, help="The memory, an index of what the ledger says was learned.")
+memory = typer.Typer(help="The memory, an index of what the ledger says was learned.")
 cli.add_typer(memory, name="memory")
 
 
