@@ -652,7 +652,7 @@ async def test_an_answer_that_never_ends_is_given_up_in_time(monkeypatch: pytest
     async with serve(dripping) as url:
         began = monotonic()
         memory = ChromaMemory(url)
-        with pytest.raises(MemoryUnavailable, match=r"did not answer GET .*TimeoutError"):
+        with pytest.raises(MemoryUnavailable, match=r"did not answer GET .*not within 0\.3 s"):
             await memory.heartbeat()
         await memory.close()
         assert monotonic() - began < 5
@@ -698,7 +698,7 @@ async def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.Monke
         silent.listen()
         said = await every_question(ChromaMemory(f"http://127.0.0.1:{silent.getsockname()[1]}"))
 
-    assert all("ReadTimeout" in words for words in said)
+    assert all("not within 0.05 s" in words for words in said)
 
 
 async def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again() -> None:

@@ -475,7 +475,7 @@ class ChromaMemory:
     async def _response(self, method: str, path: str, content: bytes | None, wait_s: float) -> httpx.Response:
         """In time as a whole: whoever holds the port may tell a byte a second, and decisions wait for it."""
         asked: dict[str, Any] = {"content": content, "headers": {"content-type": "application/json"}}
-        asked["timeout"] = httpx.Timeout(wait_s, connect=CONNECT_S)
+        asked["timeout"] = httpx.Timeout(None, connect=CONNECT_S)
         try:
             async with asyncio.timeout(wait_s):
                 try:
@@ -484,7 +484,8 @@ class ChromaMemory:
                     # Everything asked here may be asked twice.
                     return await self._client.request(method, f"{self._url}{path}", **asked)
         except (TimeoutError, httpx.RequestError) as wrong:
-            why = f"{type(wrong).__name__} {wrong}".strip()
+            is_late = isinstance(wrong, TimeoutError)
+            why = f"not within {wait_s:g} s" if is_late else f"{type(wrong).__name__} {wrong}".strip()
             raise MemoryUnavailable(f"Chroma at {self._url} did not answer {method} {path}: {why}") from wrong
 
     @cached_property
