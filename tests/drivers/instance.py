@@ -18,7 +18,7 @@ import pytest
 
 SEMSIG = str(Path(sys.executable).with_name("semsig"))
 # Generous for a loaded machine; nothing waits this long unless it is broken.
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def surroundings(variables: dict[str, str]) -> dict[str, str]:
