@@ -332,6 +332,13 @@ async def test_what_was_thought_and_what_a_tool_brought_is_counted(there: Gemini
         ({"promptTokenCount": -1, "candidatesTokenCount": 10**30}, Usage()),
         ({"promptTokenCount": 5, "toolUsePromptTokenCount": -5, "candidatesTokenCount": 3}, Usage(output_tokens=3)),
         ({"candidatesTokenCount": 3, "thoughtsTokenCount": "x"}, Usage()),
+        # what was thought, told in the total alone
+        (
+            {"promptTokenCount": 9137, "candidatesTokenCount": 611, "totalTokenCount": 13_037},
+            Usage(input_tokens=9137, output_tokens=3900),
+        ),
+        ({"promptTokenCount": 9137, "totalTokenCount": 13_037}, Usage(input_tokens=9137, output_tokens=3900)),
+        ({"promptTokenCount": 6, "totalTokenCount": 5}, Usage(input_tokens=6)),
     ],
     ids=str,
 )

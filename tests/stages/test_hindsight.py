@@ -116,6 +116,7 @@ async def test_what_could_not_have_been_done_is_not_followed() -> None:
     assert refused_entry(replace(made, action=Action.BUY)) is None
     assert refused_entry(replace(made, refusals=())) is None
     assert refused_entry(replace(made, refusals=(Refusal("already_open", "it is open"),))) is None
+    assert refused_entry(replace(made, refusals=(Refusal("stale", "decided 0.9 bars after the close"),))) is None
     assert (
         refused_entry(
             replace(

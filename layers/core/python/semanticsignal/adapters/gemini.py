@@ -329,9 +329,14 @@ def _text(value: Any) -> str:
 def _usage(answer: dict[str, Any]) -> Usage:
     """What is cached counts among the prompt's tokens; what a tool brought in, and what was thought, comes on top."""
     told = _object(answer.get("usageMetadata"))
+    asked = _counted(told, "promptTokenCount", "toolUsePromptTokenCount")
+    said, whole = _counted(told, "candidatesTokenCount", "thoughtsTokenCount"), _counted(told, "totalTokenCount")
+    if asked is not None and whole is not None and whole > asked:
+        # thoughts that are told in the total alone are billed all the same
+        said = max(said or 0, whole - asked)
     return Usage(
-        input_tokens=_counted(told, "promptTokenCount", "toolUsePromptTokenCount"),
-        output_tokens=_counted(told, "candidatesTokenCount", "thoughtsTokenCount"),
+        input_tokens=asked,
+        output_tokens=said,
         thinking_tokens=_counted(told, "thoughtsTokenCount"),
     )
 

@@ -16,8 +16,8 @@ LOSING_BELOW = 0.5
 CLIP = 0.01
 FORGETFUL = "decided without memory: it did not answer"
 PRECEDENTS_NEEDED = 4
-# Nothing would have come of these: it is open already, or the venue knows no such thing.
-IMPOSSIBLE = {"order_waiting", "already_open", "no_position", "short_on_spot"}
+# Nothing would have come of these: it is open already, the venue knows no such thing, or the price was gone.
+IMPOSSIBLE = {"order_waiting", "already_open", "no_position", "short_on_spot", "stale"}
 
 
 def penalized(signal: Signal, neighbors: Sequence[Recalled], memory: Memory) -> tuple[Signal, tuple[str, ...]]:
