@@ -108,3 +108,8 @@ def test_a_hole_in_the_bars_does_not_lengthen_the_time() -> None:
 
     assert found is not None
     assert (found.end, found.closed_at, found.return_ratio) == (End.TIME, MONDAY + timedelta(hours=24), 0.0)
+
+
+@pytest.mark.parametrize("first", [112, 93, 110, 95])
+def test_an_order_whose_first_price_has_jumped_a_level_would_have_expired_and_is_no_hindsight(first: int) -> None:
+    assert came((first, first + 1, first - 1, first), horizon=1) is None

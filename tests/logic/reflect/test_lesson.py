@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from world import BTC, H4, MONDAY, d, decision, signal
 
+from semanticsignal.domain.decision import Action
 from semanticsignal.domain.learning import Conditions
 from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.trading import ExitReason, Side, Trade
@@ -110,3 +111,14 @@ def test_the_lesson_says_what_happened_in_a_sentence() -> None:
 
 def test_without_a_first_risk_there_is_no_multiple_of_it() -> None:
     assert "R)" not in learned(trade(r=None), decision(signal())).lesson.text
+
+
+def test_what_was_stated_and_what_the_guards_saw_is_kept_beside_what_was_paid() -> None:
+    """Decided at 100, filled at 100.5: the limits were held against the price of the decision."""
+    wanted = replace(signal(Action.BUY, "98", "104", confidence=0.55), stated_ratio=0.72)
+    slipped = replace(trade(), entry_price=d("100.5"), initial_stop_price=d(98))
+
+    told = learned(slipped, decision(wanted)).experience
+
+    assert (told.stop_ratio, told.target_ratio, told.reward_risk) == (0.02, 0.04, 2.0)
+    assert (told.confidence_ratio, told.stated_ratio, told.stated) == (0.55, 0.72, 0.72)

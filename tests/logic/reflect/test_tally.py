@@ -40,7 +40,7 @@ def test_everything_known_is_a_trait() -> None:
     assert sorted(tally.traits(whole)) == sorted([
         "side long", "symbol BTC/USDC", "timeframe 4h", "regime bull trending", "exit stop",
         "trend bull", "adx high", "weekend no", "alignment aligned",
-        "confidence medium", "stated 60%",
+        "confidence medium", "deserved 60%",
         "factor trend high", "factor momentum low", "factor levels medium", "confluences 2", "adx high confluences 2",
         "reward_risk 2.0", "trending reward_risk 2.0", "stop 2.25%", "size 5%", "mae 1.00%",
     ])  # fmt: skip
@@ -48,7 +48,7 @@ def test_everything_known_is_a_trait() -> None:
 
 def test_what_is_not_known_is_no_trait() -> None:
     assert sorted(tally.traits(lived(regime=""))) == [
-        "confidence medium", "exit stop", "side long", "stated 60%", "symbol BTC/USDC",
+        "confidence medium", "deserved 60%", "exit stop", "side long", "symbol BTC/USDC",
     ]  # fmt: skip
 
 
@@ -113,8 +113,10 @@ def test_a_trade_is_aligned_when_all_trends_are_for_its_side(side: Side, label: 
         ({"stop_ratio": 0.9}, "stop 10.00%"),
         ({"size_ratio": 0.0999}, "size 9%"),
         ({"size_ratio": 3.0}, "size 25%"),
-        ({"confidence_ratio": 0.55}, "stated 55%"),
-        ({"confidence_ratio": 1.0}, "stated 95%"),
+        ({"confidence_ratio": 0.55}, "deserved 55%"),
+        ({"confidence_ratio": 1.0}, "deserved 95%"),
+        ({"confidence_ratio": 0.56, "stated_ratio": 0.72}, "deserved 55%"),
+        ({"confidence_ratio": 0.56, "stated_ratio": 0.72}, "confidence high"),
         ({"regime": "neutral ranging", "reward_risk": 1.3}, "ranging reward_risk 1.3"),
     ],
 )

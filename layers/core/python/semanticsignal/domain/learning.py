@@ -44,9 +44,11 @@ class Change:
 class Experience:
     """One thing lived: what was known at entry, and what came of it at `closed_at`.
 
-    Nothing here was known before `closed_at`, so nobody may recall it earlier. Of the entry: `stop_ratio` and
-    `target_ratio`, distances from its price; `reward_risk`; `size_ratio`, notional as a share of equity; `factors`,
-    0…100 as the decider gave them; `model` and `prompt_version`, who decided. `changes`: of the levels since."""
+    Nothing here was known before `closed_at`, so nobody may recall it earlier. Of the entry: `confidence_ratio`, what
+    the guards went by, and `stated_ratio`, what the decider said, where that was lowered; `stop_ratio` and
+    `target_ratio`, distances from the price it was decided at; `reward_risk` of these; `size_ratio`, notional as a
+    share of equity; `factors`, 0…100 as the decider gave them; `model` and `prompt_version`, who decided. `changes`: of
+    the levels since."""
 
     id: str
     trade_id: str
@@ -75,6 +77,12 @@ class Experience:
     prompt_version: str | None = None
     changes: tuple[Change, ...] = ()
     is_simulated: bool = False
+    stated_ratio: float | None = None
+
+    @property
+    def stated(self) -> float:
+        """The confidence that the decider stated, whatever became of it."""
+        return self.confidence_ratio if self.stated_ratio is None else self.stated_ratio
 
 
 @dataclass(frozen=True, slots=True)

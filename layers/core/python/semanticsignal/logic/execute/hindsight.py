@@ -14,7 +14,8 @@ from . import position as fold
 def hindsight(
     refused: RefusedEntry, bars: Candles, terms: tuple[Paper, TradingRules], horizon: int
 ) -> Hindsight | None:
-    """None while it would still be open, or where `bars` no longer reach back to the refusal.
+    """None while it would still be open, where `bars` no longer reach back to the refusal, and for ever where the first
+    price had jumped a level: nothing would have been opened.
 
     One step of the venue's quantity, entered at the price it was decided at; slippage and fees as ever, funding left
     aside. The bars are the pair's own timeframe: where one of them holds both levels the stop counts. Whatever is open
@@ -25,7 +26,10 @@ def hindsight(
     if not rows or bars.opened_ms[0] > began:
         return None
     walked = bars[rows[0] : rows[-1] + 1]
-    held = _entered(refused, terms)
+    order = _ordered(refused, terms[1])
+    if paper.has_jumped(order, exact(walked.open[0])):
+        return None
+    held = _entered(order, terms)
     touch = exits.first_touch(held, walked, terms[0].price_band_ratio)
     end = End.TIME if touch is None else End(str(touch.reason))
     if touch is None:
@@ -49,9 +53,8 @@ def _known_at(at: datetime, bars: Candles) -> datetime:
     return at if floor == epoch_ms(at) and floor not in bars.opened_ms else instant(floor + bars.timeframe.ms)
 
 
-def _entered(refused: RefusedEntry, terms: tuple[Paper, TradingRules]) -> Position:
-    at, rules = refused.refused_at, terms[1]
-    order = Order(
+def _ordered(refused: RefusedEntry, rules: TradingRules) -> Order:
+    return Order(
         id=refused.id,
         decision_id=refused.id,
         symbol=refused.symbol,
@@ -59,14 +62,19 @@ def _entered(refused: RefusedEntry, terms: tuple[Paper, TradingRules]) -> Positi
         purpose=Purpose.OPEN,
         side=refused.side,
         quantity=rules.quantity_step,
-        created_at=at,
-        expires_at=at,
+        created_at=refused.refused_at,
+        expires_at=refused.refused_at,
         decided_price=refused.price,
         stop_price=paper.level(refused.stop_price, rules),
         target_price=paper.level(refused.target_price, rules),
     )
-    is_buy = paper.bought(refused.side, is_opening=True)
-    return fold.opened(order, paper.fill(order.id, order.quantity, at, refused.price, terms, is_buy=is_buy))
+
+
+def _entered(order: Order, terms: tuple[Paper, TradingRules]) -> Position:
+    is_buy = paper.bought(order.side, is_opening=True)
+    return fold.opened(
+        order, paper.fill(order.id, order.quantity, order.created_at, order.decided_price, terms, is_buy=is_buy)
+    )
 
 
 def _left(held: Position, touch: Touch, terms: tuple[Paper, TradingRules]) -> Fill:

@@ -54,6 +54,12 @@ def level(price: Decimal | None, rules: TradingRules) -> Decimal | None:
     return max((price / rules.price_tick).to_integral_value(ROUND_HALF_EVEN), Decimal(1)) * rules.price_tick
 
 
+def has_jumped(order: Order, price: Decimal) -> bool:
+    """Whether the first price lies beyond a level: then nothing is opened."""
+    stop, target, sign = order.stop_price, order.target_price, order.side.sign
+    return stop is None or (price - stop) * sign <= 0 or (target is not None and (target - price) * sign <= 0)
+
+
 def refusal(order: Order, got: Fill, portfolio: Portfolio, paper: Paper) -> Refusal | None:
     """What the first price after the decision can still forbid: a wild print, levels it jumped over, or no cash."""
     band = 1 + exact(paper.price_band_ratio)
@@ -62,10 +68,9 @@ def refusal(order: Order, got: Fill, portfolio: Portfolio, paper: Paper) -> Refu
         return Refusal("price_band", f"the price is not believed so far from {seen}, was {got.price}")
     if order.purpose is Purpose.CLOSE:
         return None
-    stop, target = order.stop_price, order.target_price
-    sign = order.side.sign
-    if stop is None or (got.price - stop) * sign <= 0 or (target is not None and (target - got.price) * sign <= 0):
-        return Refusal("gapped", f"the first price jumped a level: stop {stop} target {target}, was {got.price}")
+    if has_jumped(order, got.price):
+        levels = f"stop {order.stop_price} target {order.target_price}"
+        return Refusal("gapped", f"the first price jumped a level: {levels}, was {got.price}")
     cost, cash = got.price * got.quantity + got.fee_quote, portfolio.cash_quote + order.notional_quote
     if order.kind is MarketKind.SPOT and cost > cash:
         return Refusal("cash", f"it costs {cost}, there is {cash}")

@@ -19,9 +19,10 @@ def learned(
     `amended`: the position as it stood after each change of its levels, oldest first. `equity_quote`: of the account at
     entry, None where no mark tells it."""
     signal = entry.signal
-    target = signal.target_price if signal else None
-    stop_ratio = _distance(trade.initial_stop_price, trade.entry_price)
-    target_ratio = None if target is None else _distance(target, trade.entry_price)
+    stop, target = (signal.stop_price, signal.target_price) if signal else (None, None)
+    # as the guards saw them: what is learned of a limit is held against that very figure, not against the fill
+    stop_ratio = None if stop is None else _distance(stop, entry.price)
+    target_ratio = None if target is None else _distance(target, entry.price)
     insight = " ".join((signal.reasoning if signal else "").split())[:INSIGHT_LENGTH]
     experience = Experience(
         id=f"{trade.id}#experience",
@@ -33,6 +34,7 @@ def learned(
         conditions=entry.conditions,
         regime=entry.regime,
         confidence_ratio=signal.confidence_ratio if signal else 0.0,
+        stated_ratio=signal.stated_ratio if signal else None,
         insight=insight,
         return_ratio=trade.return_ratio,
         r_multiple=trade.r_multiple,

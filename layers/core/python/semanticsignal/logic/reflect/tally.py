@@ -43,7 +43,7 @@ def _scale(name: str, step: float, bands: int, form: str) -> Scale:
 
 
 REWARD_RISK = _scale("reward_risk", 0.1, 51, ".1f")
-STATED = _scale("stated", 0.05, 20, ".0%")
+DESERVED = _scale("deserved", 0.05, 20, ".0%")
 STOP = _scale("stop", 0.0025, 41, ".2%")
 MAE = _scale("mae", 0.0025, 41, ".2%")
 SIZE = _scale("size", 0.01, 26, ".0%")
@@ -53,16 +53,16 @@ def traits(experience: Experience) -> tuple[str, ...]:
     """What it had in common with others, each as "dimension band"; what is not known is no trait.
 
     Known when it was entered: side, pair, timeframe, regime, the words of the conditions (trend, adx, volatility, rsi,
-    macd, volume, bollinger, weekend, sentiment, pressure), alignment, confidence and what exactly was stated, factors
-    and how many of them speak for it (confluences), reward_risk, stop, size. Known when it had closed: exit, and the
-    mae of what was won."""
+    macd, volume, bollinger, weekend, sentiment, pressure), alignment, confidence as stated and what was left of it
+    (deserved), factors and how many of them speak for it (confluences), reward_risk, stop, size. Known when it had
+    closed: exit, and the mae of what was won."""
     labels = experience.conditions.labels
     found = [
         f"side {experience.side}",
         f"symbol {experience.symbol}",
         f"exit {experience.exit_reason}",
-        f"confidence {_confidence(experience.confidence_ratio)}",
-        STATED.band(experience.confidence_ratio),
+        f"confidence {_confidence(experience.stated)}",
+        DESERVED.band(experience.confidence_ratio),
     ]
     found += [f"{name} {word}" for name, word in labels.items() if name != "alignment"]
     if experience.regime:

@@ -10,7 +10,7 @@ from math import sqrt
 from ...domain.learning import Statistics, Tally, Threshold
 from ...domain.odds import SURE, Interval, difference_interval, mean_interval, spread, student_quantile, win_interval
 from ...domain.policy import Settings
-from .tally import FACTORS, MAE, REWARD_RISK, SIZE, STATED, STOP, Scale
+from .tally import DESERVED, FACTORS, MAE, REWARD_RISK, SIZE, STOP, Scale
 
 # Fewer say nothing; with so many more, half of the way is gone.
 FEWEST, HALFWAY = 10, 20
@@ -49,7 +49,7 @@ def learned(statistics: Statistics, settings: Settings) -> tuple[Threshold, ...]
     return (
         _bar("min_reward_risk", required, mostly, REWARD_RISK_RISE, variance),
         _bar("min_reward_risk_chop", chop, ranging, REWARD_RISK_RISE, variance),
-        _bar("min_confidence_ratio", stated, _scaled(by, STATED), CONFIDENCE_RISE, variance),
+        _bar("min_confidence_ratio", stated, _scaled(by, DESERVED), CONFIDENCE_RISE, variance),
         _stepped(_bar("min_confluences", CONFLUENCES, firm, CONFLUENCES_RISE, variance), 1),
         _stepped(_bar("min_confluences_weak", CONFLUENCES_WEAK, weakly, CONFLUENCES_RISE, variance), 1),
         _stepped(_edge("adx_strong", ADX_STRONG, (adx[1], adx[2]), ADX_STRONG_REACH, variance), 0.5),

@@ -74,7 +74,8 @@ def _went(case: Case) -> Iterator[str]:
     yield f"r_multiple: {_known(trade.r_multiple, '+.2f')}"
     yield f"gross: {trade.gross_pnl_quote:+.2f} {trade.symbol.quote}"
     yield f"net: {trade.realized_pnl_quote:+.2f}, fees {trade.fees_quote:.2f}, funding {trade.funding_quote:.2f}"
-    risk = case.experience.stop_ratio
+    # as R is: from where it was entered
+    risk = float(abs(trade.entry_price - trade.initial_stop_price) / trade.entry_price)
     for name, ratio in (("worst", trade.mae_ratio), ("best", trade.mfe_ratio)):
         yield f"{name}_percent: {ratio * 100:+.2f}"
         yield f"{name}_r: {_known(ratio / risk if risk else None, '+.2f')}"

@@ -77,7 +77,7 @@ def _traits(one: Experience) -> Iterator[tuple[str, str]]:
     yield "side", str(one.side)
     yield "regime", one.regime
     yield "exit", str(one.exit_reason)
-    stated = one.confidence_ratio
+    stated = one.stated
     yield "confidence", "70 % and more" if stated >= 0.7 else "50 to 70 %" if stated >= 0.5 else "below 50 %"
     for name in ("adx", "volatility", "rsi", "weekend", "sentiment"):
         if word := one.conditions.labels.get(name):
