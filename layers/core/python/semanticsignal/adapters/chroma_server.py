@@ -28,8 +28,7 @@ import chromadb_rust_bindings
 chromadb_rust_bindings.cli(["chroma", "run", *sys.argv[1:]])
 """
 PACKAGE = "chromadb_rust_bindings"
-# None of our secrets are its.
-# Of every question three lines would be kept.
+# None of our secrets are its; and its log would hold three lines of every question.
 ENVIRONMENT = {"ANONYMIZED_TELEMETRY": "False", "RUST_LOG": "warn"}
 HOST, DATABASE = "127.0.0.1", "chroma.sqlite3"
 STARTS_WITHIN_S, ENDS_WITHIN_S, LOOK_S = 20.0, 3.0, 0.02
@@ -122,8 +121,10 @@ class ChromaServer:
                 except httpx.RequestError:
                     pass  # not yet
                 await asyncio.sleep(LOOK_S)
+        is_silent = self._child is not None and self._child.poll() is None
         await self.stop()
-        raise MemoryUnavailable(f"Chroma did not start on {self.folder}: {self._last_words()}; {self.log} says more")
+        why = f"no answer within {STARTS_WITHIN_S:g} s" if is_silent else self._last_words()
+        raise MemoryUnavailable(f"Chroma did not start on {self.folder}: {why}; {self.log} says more")
 
     def _last_words(self) -> str:
         """Its last line, without the name of what was raised."""
