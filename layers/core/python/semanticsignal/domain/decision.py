@@ -98,6 +98,11 @@ class Signal:
     figures: dict[str, float] = field(default_factory=dict)
     stated_ratio: float | None = None
 
+    @property
+    def stated(self) -> float:
+        """The confidence that was stated, whatever became of it."""
+        return self.confidence_ratio if self.stated_ratio is None else self.stated_ratio
+
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:

@@ -36,8 +36,7 @@ def penalized(signal: Signal, neighbors: Sequence[Recalled], memory: Memory) -> 
 
 def _lowered(signal: Signal, confidence: float) -> Signal:
     """With what was stated kept beside it."""
-    stated = signal.confidence_ratio if signal.stated_ratio is None else signal.stated_ratio
-    return replace(signal, confidence_ratio=confidence, stated_ratio=stated)
+    return replace(signal, confidence_ratio=confidence, stated_ratio=signal.stated)
 
 
 def recalibrated(verdict: Verdict, known: Calibration | None, risk: Risk) -> Verdict:

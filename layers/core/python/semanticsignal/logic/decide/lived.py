@@ -185,8 +185,7 @@ def last(briefing: Briefing) -> Iterator[str]:
         wanted = before.signal
         if wanted.action is not before.action:
             yield f"wanted: {wanted.action}"
-        stated = wanted.confidence_ratio if wanted.stated_ratio is None else wanted.stated_ratio
-        yield f"stated_confidence: {stated:.0%}"
+        yield f"stated_confidence: {wanted.stated:.0%}"
     for refusal in before.refusals:
         why = "in their own words below" if refusal.guard in ANSWERED else line(refusal.reason, REASON_LENGTH)
         yield f"refused: {refusal.guard}: {why}"
