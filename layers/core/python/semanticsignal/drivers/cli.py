@@ -310,9 +310,9 @@ def worked(
     from . import questions
 
     which = Which(
-        Symbol.parse(symbol) if symbol else None, side, regime, _instant("--from", since, "") if since else None
+        Symbol.parse(symbol) if symbol else None, side, regime, _instant("--from", since) if since else None
     )
-    question = questions.Question(which, _instant("--to", until, "") if until else questions.FOREVER, during)
+    question = questions.Question(which, _instant("--to", until) if until else questions.FOREVER, during)
     told = asyncio.run(questions.read(load({"home": home}).settings, question))
     if as_json:
         typer.echo(json.dumps(plain(told), indent=2))
@@ -354,8 +354,8 @@ def replay(
     elif model is not None and not recorded:
         flags |= {"model.provider": "local", "model.name": model}
     settings = load(flags).settings
-    start = _instant("--from", since, "2000-01-01")
-    end = _instant("--to", until, "2100-01-01")
+    start = _instant("--from", since or "2000-01-01")
+    end = _instant("--to", until or "2100-01-01")
     if start >= end:
         raise BadInput(f"--from must lie before --to, was {start.isoformat()} and {end.isoformat()}")
     if out is not None:
@@ -384,9 +384,9 @@ def _listed(symbols: str | None) -> list[str] | None:
     return None if symbols is None else [part.strip() for part in symbols.split(",") if part.strip()]
 
 
-def _instant(option: str, text: str | None, default: str) -> datetime:
+def _instant(option: str, text: str) -> datetime:
     try:
-        at = datetime.fromisoformat(text or default)
+        at = datetime.fromisoformat(text)
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise BadInput(f"{option} is a date or an instant, like 2023-01-31 or 2023-01-31T12:00, was {text}") from None
@@ -556,7 +556,7 @@ def record(
     settings = _pairs(sourced, market, symbols)
     from . import record as tapes
 
-    begin = None if since is None else _instant("--since", since, since)
+    begin = None if since is None else _instant("--since", since)
     take = tapes.Take(Path(folder), settings, _timeframes(timeframes, settings), begin, only_backfill, min_free)
     tapes.check(take, market)
     _logged()
