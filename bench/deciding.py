@@ -42,7 +42,7 @@ from semanticsignal.simulate import model as simulated
 from semanticsignal.stages.analyse import analyse
 from semanticsignal.stages.decide import STATED, decide, worth
 
-# As many as hold at a time in the real years of docs/learning.md, and more.
+# Of a prompt as long as it comes: a dozen rules that hold at a time.
 DECISIONS, MOST_RULES = 60, 12
 WORDS = "Bitcoin rose as exchange traded funds took in more money than in any week since spring, analysts said. "
 
