@@ -161,7 +161,7 @@ async def test_whatever_is_meant_the_same_is_recalled_as_by_comparing_all_that_i
 async def test_what_is_told_of_an_experience_is_there_to_be_asked_for(memory: ChromaMemory) -> None:
     one = replace(
         lived("a", rsi=63.0, adx=31.0, sentiment=None), factors={"trend": 80.0, "news": 20.0}, stop_ratio=0.02,
-        reward_risk=2.5, model="m", prompt_version="v",
+        reward_risk=2.5, model="m", prompt_version="v", stated_ratio=0.8,
     )  # fmt: skip
 
     told = records.row(one).metadata
@@ -171,6 +171,7 @@ async def test_what_is_told_of_an_experience_is_there_to_be_asked_for(memory: Ch
         "closed_us": 1767571200000000, "side": "long", "symbol": "BTC/USDC", "is_win": True, "rsi": 63.0, "adx": 31.0,
         "factor_trend": 80.0, "factor_news": 20.0, "confluences": 1, "stop_ratio": 0.02, "reward_risk": 2.5,
         "exit_reason": "stop", "model": "m", "prompt_version": "v", "confidence_ratio": 0.7,
+        "stated_ratio": 0.8,
     }  # fmt: skip
     assert expected.items() <= told.items() and len(told) >= 24
     assert not {"sentiment", "target_ratio"} & set(told)

@@ -93,7 +93,7 @@ def row(one: Memorable) -> Row:
 
 
 def _of_lived(one: Experience | Hindsight) -> dict[str, Any]:
-    """All that is known of it, for whoever asks the server himself; the filters above need only the first few."""
+    """All that is known of it, for whoever asks the server himself; filters ask for no more than the first few."""
     told: dict[str, Any] = {
         "id": one.id,
         "closed_us": epoch_us(one.closed_at),
@@ -128,6 +128,7 @@ def _of_experience(one: Experience) -> dict[str, Any]:
         "decision_id": one.decision_id,
         "timeframe": None if one.timeframe is None else str(one.timeframe),
         "confidence_ratio": one.confidence_ratio,
+        "stated_ratio": one.stated_ratio,
         "exit_reason": str(one.exit_reason),
         "stop_ratio": one.stop_ratio,
         "target_ratio": one.target_ratio,
