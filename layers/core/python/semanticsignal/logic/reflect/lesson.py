@@ -7,6 +7,7 @@ from ...domain.decision import Decision
 from ...domain.learning import Change, Experience, Lesson
 from ...domain.ledger import Learned
 from ...domain.trading import ExitReason, Position, Trade
+from ...domain.untrusted import line
 
 INSIGHT_LENGTH = 500
 
@@ -23,7 +24,7 @@ def learned(
     # as the guards saw them: what is learned of a limit is held against that very figure, not against the fill
     stop_ratio = None if stop is None else _distance(stop, entry.price)
     target_ratio = None if target is None else _distance(target, entry.price)
-    insight = " ".join((signal.reasoning if signal else "").split())[:INSIGHT_LENGTH]
+    insight = line(signal.reasoning if signal else "", INSIGHT_LENGTH)
     experience = Experience(
         id=f"{trade.id}#experience",
         trade_id=trade.id,
