@@ -88,6 +88,7 @@ def test_where_no_trade_is_meant_it_says_of_which_time(worked: Callable[..., str
         (("--from", "yesterday"), "--from is a date or an instant"),
         (("--symbol", "BTC"), "BASE/QUOTE"),
         (("--regime", "bull"), "no trade was entered in such a regime, was 'bull'; there are bull trending"),
+        (("--during", "bull", "--from", "2026-02-01"), "the newest such time ended at 2026-01-14"),
         (("--from", "2026-05-01", "--to", "2025-01-01"), "nothing lies between, was from 2026-05-01"),
     ],
 )

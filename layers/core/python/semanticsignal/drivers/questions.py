@@ -63,10 +63,12 @@ class Past:
         if not question.during:
             return worked(lived, which.since, until)
         times = self._times(question.during, which.symbol, until)
-        since = max(filter(None, (which.since, min(began for began, _ in times.values()))))
-        lived = [one for one in lived if one.symbol in times and since <= one.closed_at]
+        began, ended = min(first for first, _ in times.values()), max(last for _, last in times.values())
+        if which.since is not None and which.since > ended:
+            raise BadInput(f"the newest such time ended at {ended.isoformat()}, was from {which.since.isoformat()}")
+        lived = [one for one in lived if one.symbol in times]
         lived = [one for one in lived if times[one.symbol][0] <= one.closed_at <= times[one.symbol][1]]
-        return worked(lived, since, max(ended for _, ended in times.values()))
+        return worked(lived, max(began, which.since or began), ended)
 
     def _times(self, word: str, symbol: Symbol | None, until: datetime) -> dict[Symbol, tuple[datetime, datetime]]:
         """Of each pair that had such a time, the newest of its own: pairs rise and fall apart."""
