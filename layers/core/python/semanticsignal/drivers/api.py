@@ -454,7 +454,7 @@ async def _came_of(room: Room, decision: Decision) -> tuple[views.EventView, ...
         f"PositionClosed:{trade}", f"LessonLearned:{trade}", f"PostMortemWritten:{PostMortem.id_of(trade)}",
         f"EntryRefused:{decision.id}", f"RefusalJudged:{Hindsight.id_of(decision.id)}",
     )  # fmt: skip
-    found = [await room.on.ledger.entry(id) for id in ids]
+    found = await asyncio.gather(*map(room.on.ledger.entry, ids))
     return tuple(views.event(entry) for entry in found if entry)
 
 

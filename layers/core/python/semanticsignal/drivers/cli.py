@@ -309,9 +309,7 @@ def worked(
     Example: semsig memory worked --during bull"""
     from . import questions
 
-    which = Which(
-        Symbol.parse(symbol) if symbol else None, side, regime, _instant("--from", since) if since else None
-    )
+    which = Which(Symbol.parse(symbol) if symbol else None, side, regime, _instant("--from", since) if since else None)
     question = questions.Question(which, _instant("--to", until) if until else questions.FOREVER, during)
     told = asyncio.run(questions.read(load({"home": home}).settings, question))
     if as_json:
