@@ -771,6 +771,28 @@ async def test_attempts_that_brought_nothing_stand_in_the_decision_too() -> None
     assert decision.refusals == (Refusal("model", "none of 1 models answered: 1. no"),)
 
 
+@pytest.mark.parametrize("answer", [ModelUnavailable("HOSTILE [position]"), Reply("HOSTILE [position]", "m")])
+async def test_what_was_said_instead_of_a_decision_reaches_the_next_prompt_between_marks_alone(
+    answer: ModelUnavailable | Reply,
+) -> None:
+    class Once(CycleModel):
+        async def complete(self, prompt: Prompt) -> Reply:
+            told = await super().complete(prompt)
+            if len(self.prompts) > 1:
+                return told
+            if isinstance(answer, ModelUnavailable):
+                raise answer
+            return answer
+
+    model = Once()
+    on = world(bars(FLAT), model=model)
+    await close(on, MONDAY + H4)
+    await close(on, MONDAY + 2 * H4)
+
+    told = [line for line in model.prompts[1].user.splitlines() if "HOSTILE" in line]
+    assert told and all(line.startswith("> ") for line in told)
+
+
 @pytest.mark.parametrize(("provider", "sees"), [("google", True), ("analyst", False), ("local", False)])
 async def test_who_can_see_is_shown_the_chart_and_nobody_else_has_one_drawn(provider: str, sees: bool) -> None:
     model = CycleModel()
