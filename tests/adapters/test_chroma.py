@@ -516,6 +516,22 @@ async def test_what_somebody_else_wrote_into_the_server_is_no_memory(
     assert {one.id: one for one, _ in found} == lived_through
 
 
+async def test_what_a_stranger_dates_back_is_not_seen_before_it_had_closed(
+    following: tuple[FollowingMemory, ReadLedger],
+) -> None:
+    memory, _ = following
+    await memory.mend()
+    early, _, late = some(3)
+    await memory.memory.remember(replace(late, closed_at=early.closed_at, regime="another"))
+    now = Conditions({}, {"rsi": 60.0})
+
+    before = await memory.similar(now, until=early.closed_at, limit=9)
+    another = await memory.similar(now, until=EVER, limit=9, which=Which(regime="another"))
+
+    assert [one.id for one, _ in before] == [early.id]
+    assert another == ()
+
+
 async def test_what_was_written_down_is_in_every_answer(following: tuple[FollowingMemory, ReadLedger]) -> None:
     memory, ledger = following
     await memory.mend()
