@@ -219,5 +219,7 @@ async def deployed(room: MemoryRoom) -> AsyncIterator[tuple[str, Lambda]]:
     desk = MemoryDesk(lambda: room)
     service = Lambda("memory", lambda event: json.loads(json.dumps(desk(event, None))))
     async with serve(service) as url:
-        yield url, service
-        await service.close(lambda: desk.runner.run(room.memory.close()), desk.runner.close)
+        try:
+            yield url, service
+        finally:
+            await service.close(lambda: desk.runner.run(room.memory.close()), desk.runner.close)

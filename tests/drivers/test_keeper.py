@@ -320,8 +320,14 @@ QUICK = {"SEMSIG_SIMULATION__HISTORY_DAYS": "15"}
 
 def children(instance: Instance) -> list[psutil.Process]:
     """Those that live: `platform` has a `uname` of its own for a moment."""
-    found = psutil.Process(instance.process.pid).children()
-    return [one for one in found if one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in psutil.Process(instance.process.pid).children() if is_alive(one)]
+
+
+def is_alive(one: psutil.Process) -> bool:
+    try:
+        return bool(one.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_an_instance_has_a_chroma_of_its_own_that_ends_with_it(tmp_path: Path) -> None:
