@@ -28,7 +28,7 @@ export function news({ state, around, symbol, shown, frame, show }: NewsProps): 
     <div class="panel-head">
       <h2 id="news-title">News</h2><span class="count">${around.news?.articles.length ?? 0}</span>
       ${read ? html`<span class="muted sum">read ${age(read, state.at)}</span>` : nothing}
-      ${tools("news", "News", frame)}
+      <div class="push">${tools("news", "News", frame)}</div>
     </div>
     ${frame.fold === "closed" ? nothing : html`
       ${failed(around, "news")}

@@ -67,10 +67,38 @@ export interface Frame {
 export function tools(name: string, title: string, { fold, set }: Frame): TemplateResult {
   const full = fold === "full";
   const open = fold !== "closed";
-  return html`<div class="tools push">
-    ${full ? nothing : html`<button type="button" aria-expanded=${open ? "true" : "false"} aria-label="${open ? "Collapse" : "Expand"} ${title}" data-fold=${name} @click=${() => set(open ? "closed" : "open")}>${open ? "Collapse" : "Expand"}</button>`}
-    <button type="button" aria-label="${full ? "Leave full screen of" : "Full screen of"} ${title}" data-full=${name} @click=${() => set(full ? "open" : "full")}>${full ? "Leave full screen" : "Full screen"}</button>
+  const [folding, filling] = [`${open ? "Collapse" : "Expand"} ${title}`, `${full ? "Leave full screen of" : "Full screen of"} ${title}`];
+  return html`<div class="tools">
+    ${full ? nothing : html`<button type="button" class="icon" aria-expanded=${open ? "true" : "false"} aria-label=${folding} title=${folding}
+      data-fold=${name} @click=${() => set(open ? "closed" : "open")}>${mark(open ? "M4 12.500l6-6 6 6" : "M4 7.500l6 6 6-6")}</button>`}
+    <button type="button" class="icon" aria-label=${filling} title=${filling} data-full=${name}
+      @click=${() => set(full ? "open" : "full")}>${mark(full ? "M8 3v5H3M17 8h-5V3M12 17v-5h5M3 12h5v5" : "M3 8V3h5M12 3h5v5M17 12v5h-5M8 17H3v-5")}</button>
   </div>`;
+}
+
+function mark(path: string): TemplateResult {
+  return html`<svg viewBox="0 0 20 20" width="14" height="14" aria-hidden="true"><path d=${path} fill="none" stroke="currentColor" stroke-width="1.800" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
+}
+
+/** `title` in plain words; `beside`: what follows it; `controls`: what is chosen in this panel, before its own buttons. */
+export interface Head {
+  readonly name: string;
+  readonly title: string;
+  readonly frame: Frame;
+  readonly beside?: unknown;
+  readonly controls?: unknown;
+}
+
+/** A panel as every panel is: a head that stays, and a body that is not made while it is closed. */
+export function panel({ name, title, frame, beside, controls }: Head, body: () => unknown): TemplateResult {
+  const closed = frame.fold === "closed";
+  return html`<section class="panel ${name} ${closed ? "closed" : ""}" aria-labelledby="${name}-title" data-panel=${name}>
+    <div class="panel-head">
+      <h2 id="${name}-title">${title}</h2>${beside ?? nothing}
+      <div class="push row">${closed ? nothing : (controls ?? nothing)}${tools(name, title, frame)}</div>
+    </div>
+    ${closed ? nothing : body()}
+  </section>`;
 }
 
 /** Who told nothing, or what is not there, each with its reason. */
