@@ -1,19 +1,24 @@
 /** The shell: holds the state, passes it to the panels and answers their buttons. */
 import { LitElement, html, nothing, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
+import { keyed } from "lit/directives/keyed.js";
 import { ApiError, type Api } from "./api";
-import { ratio } from "./format";
+import { duration, ratio } from "./format";
 import type { Link, Listener } from "./feed";
 import type { EventView, MarketView, StateView, WorkedView } from "./shapes";
 import { CAPS, fromView, reduce, type State } from "./state";
+import { struck, type Command } from "./commands";
+import { forget, keep, kept, keptAmong } from "./kept";
 import { banner } from "./panels/banner";
 import { equityChart, priceChart, type ChartProps } from "./panels/charts";
 import { lastDecision } from "./panels/decision";
 import { decisions, type DecisionFilter } from "./panels/decisions";
 import { gatePage, type Gate } from "./panels/gate";
 import { headline } from "./panels/headline";
+import { help } from "./panels/help";
 import { market as marketPanel } from "./panels/market";
 import { memory, type MemorySort } from "./panels/memory";
+import { nav } from "./panels/nav";
 import { news as newsPanel } from "./panels/news";
 import { worked, type Asked } from "./panels/worked";
 import type { Fold, Frame } from "./panels/parts";
@@ -21,11 +26,13 @@ import { positions } from "./panels/position";
 import { refusals } from "./panels/refusals";
 import { rules } from "./panels/rules";
 import { tickers } from "./panels/tickers";
-import { topbar, type Notice, type Visitor } from "./panels/topbar";
+import { THEMES, topbar, type Notice, type ThemeChoice, type Visitor } from "./panels/topbar";
 import { trades, type TradeSort } from "./panels/trades";
 import { whyDialog, type Why } from "./panels/why";
+import { OVERVIEW, PAGES, PANELS, asked, closedFrom, foldOf, growing, pageHref, pageOf, rowsOf, type Page, type PanelName, type Row } from "./places";
 import { NOTHING, heard, lastOn, type Answer, type Question, type Surroundings } from "./surroundings";
 
+const NARROW = "(max-width: 900px)";
 const MARKET_BARS = 300;
 const TAIL_BARS = 5;
 const REFRESH_MS = 30_000;
@@ -37,7 +44,10 @@ const AROUND_MS = 60_000;
 const AROUND_IDLE_MS = 180_000;
 
 type Theme = "dark" | "light";
-type Foldable = "market" | "news";
+type Sheet = "help" | "palette";
+
+/** What a page needs beyond what stands in the first load, asked for when somebody goes there. */
+const NEEDS: Partial<Record<Page["id"], () => Promise<unknown>>> = {};
 
 /** What the person at the page has chosen, beside the facts. */
 interface Choices {
@@ -49,7 +59,6 @@ interface Choices {
   readonly days: number;
   readonly articles: number;
   readonly worked: Asked;
-  readonly folds: Readonly<Record<Foldable, Fold>>;
 }
 
 export class SemsigApp extends LitElement implements Listener {
@@ -57,7 +66,8 @@ export class SemsigApp extends LitElement implements Listener {
     api: { attribute: false }, state: { state: true }, socket: { state: true }, symbol: { state: true }, theme: { state: true },
     choices: { state: true }, notice: { state: true }, asking: { state: true }, why: { state: true }, market: { state: true },
     marketFailed: { state: true }, quietMs: { state: true }, gate: { state: true }, visitor: { state: true },
-    around: { state: true }, worked: { state: true }, workedFailed: { state: true },
+    around: { state: true }, worked: { state: true }, workedFailed: { state: true }, chosenTheme: { state: true },
+    page: { state: true }, closed: { state: true }, full: { state: true }, sheet: { state: true }, keys: { state: true }, narrow: { state: true }, unloaded: { state: true },
   };
   declare api: Api;
   declare state: State | null;
@@ -76,6 +86,15 @@ export class SemsigApp extends LitElement implements Listener {
   declare around: Surroundings;
   declare worked: WorkedView | null;
   declare workedFailed: string | null;
+  declare chosenTheme: ThemeChoice;
+  declare page: Page;
+  declare closed: ReadonlySet<PanelName>;
+  declare full: PanelName | null;
+  declare sheet: Sheet | null;
+  declare keys: boolean;
+  declare narrow: boolean;
+  /** Pages whose code is not here: on its way, or why it did not come. */
+  declare unloaded: Readonly<Partial<Record<Page["id"], string>>>;
 
   #timers: ReturnType<typeof setInterval>[] = [];
   #noticeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -93,12 +112,19 @@ export class SemsigApp extends LitElement implements Listener {
     this.socket = { status: "connecting", heardAt: null };
     this.symbol = "";
     this.theme = themeNow();
+    this.chosenTheme = keptAmong("theme", THEMES) ?? "system";
+    this.page = OVERVIEW;
+    this.closed = closedFrom(kept("closed"));
+    this.full = this.sheet = null;
+    this.keys = kept("keys") !== "off";
+    this.unloaded = {};
+    this.narrow = matchMedia(NARROW).matches;
     const few = matchMedia("(max-width: 640px)").matches;
     this.choices = {
       filter: { symbol: "all", action: "all", shown: few ? 6 : 10 },
       sort: { by: "closed", descending: true, shown: few ? 6 : 14, scope: "all" },
       lessons: { by: "newest", shown: few ? 3 : 4 }, refusals: few ? 3 : 5, bars: few ? 60 : 120, days: 0,
-      articles: few ? 4 : 8, worked: { during: "", side: "" }, folds: { market: "open", news: "open" },
+      articles: few ? 4 : 8, worked: { during: "", side: "" },
     };
     this.notice = null;
     this.asking = false;
@@ -120,6 +146,8 @@ export class SemsigApp extends LitElement implements Listener {
   override connectedCallback(): void {
     super.connectedCallback();
     addEventListener("hashchange", this.#route);
+    addEventListener("keydown", this.#key);
+    matchMedia(NARROW).addEventListener("change", this.#width);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.#systemTheme);
     this.#timers = [setInterval(() => this.#tick(), 1000)];
   }
@@ -127,6 +155,8 @@ export class SemsigApp extends LitElement implements Listener {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     removeEventListener("hashchange", this.#route);
+    removeEventListener("keydown", this.#key);
+    matchMedia(NARROW).removeEventListener("change", this.#width);
     matchMedia("(prefers-color-scheme: dark)").removeEventListener("change", this.#systemTheme);
     this.#timers.forEach(clearInterval);
   }
@@ -139,7 +169,7 @@ export class SemsigApp extends LitElement implements Listener {
     this.state = fromView(view);
     if (known.length && !this.state.refusals.length) this.state = { ...this.state, refusals: known };
     this.#refreshedAt = this.#healthAt = performance.now();
-    if (!view.health.symbols.includes(this.symbol)) this.symbol = remembered("semsig-symbol", view.health.symbols) ?? view.health.symbols[0] ?? "";
+    if (!view.health.symbols.includes(this.symbol)) this.symbol = keptAmong("symbol", view.health.symbols) ?? view.health.symbols[0] ?? "";
     void this.#loadMarket();
     void this.#loadRefusals();
     void this.#loadWorked();
@@ -334,7 +364,7 @@ export class SemsigApp extends LitElement implements Listener {
   #pick = (symbol: string): void => {
     if (symbol === this.symbol) return;
     this.symbol = symbol;
-    store("semsig-symbol", symbol);
+    keep("symbol", symbol);
     void this.#loadMarket();
     void this.#loadSeen();
   };
@@ -343,27 +373,35 @@ export class SemsigApp extends LitElement implements Listener {
     this.choices = { ...this.choices, ...change };
   }
 
-  #frame(name: Foldable): Frame {
-    const { folds } = this.choices;
-    const set = (fold: Fold): void => {
-      this.#choose({ folds: { ...folds, [name]: fold } });
-      // The button that was pressed is drawn anew elsewhere; whoever pressed it finds it again.
-      const pressed = fold === "closed" || (fold === "open" && folds[name] === "closed") ? "fold" : "full";
-      void this.updateComplete.then(() => this.querySelector<HTMLElement>(`[data-${pressed}=${name}]`)?.focus());
-    };
-    return { fold: folds[name], set };
+  #frame(name: PanelName): Frame {
+    const fold = foldOf(name, this.closed, this.full);
+    return { fold, set: (to) => this.#fold(name, fold, to) };
   }
 
-  #foldable(name: Foldable, state: State): TemplateResult {
-    const { around, symbol, choices } = this;
-    const frame = this.#frame(name);
-    if (name === "market") return marketPanel({ state, around, symbol, frame });
-    return newsPanel({ state, around, symbol, frame, shown: choices.articles, show: (articles) => this.#choose({ articles }) });
+  #fold(name: PanelName, from: Fold, to: Fold): void {
+    const closed = new Set(this.closed);
+    if (to === "closed") closed.add(name);
+    else closed.delete(name);
+    if (closed.size) keep("closed", [...closed].join(" "));
+    else forget("closed");
+    this.closed = closed;
+    this.full = to === "full" ? name : null;
+    // The button that was pressed is drawn anew; whoever pressed it finds it again.
+    const pressed = to === "full" || from === "full" ? "full" : "fold";
+    void this.updateComplete.then(() => setTimeout(() => this.querySelector<HTMLElement>(`[data-${pressed}=${name}]`)?.focus()));
   }
 
-  #full(): Foldable | null {
-    const { folds } = this.choices;
-    return folds.market === "full" ? "market" : folds.news === "full" ? "news" : null;
+  #goTo(name: PanelName, fold: Fold = "open"): void {
+    location.hash = pageHref(pageOf(name).id);
+    this.#route();
+    this.#fold(name, foldOf(name, this.closed, this.full), fold);
+    void this.updateComplete.then(() => this.querySelector(`[data-slot=${name}]`)?.scrollIntoView({ block: "start" }));
+  }
+
+  #foldAll(names: readonly PanelName[]): void {
+    this.closed = new Set(names);
+    this.full = null;
+    keep("closed", names.join(" "));
   }
 
   #notify(notice: Notice | null): void {
@@ -372,25 +410,63 @@ export class SemsigApp extends LitElement implements Listener {
     if (notice) this.#noticeTimer = setTimeout(() => (this.notice = null), NOTICE_MS);
   }
 
+  /** To the other of light and dark, back again, and then as the system has it. */
   #toggleTheme = (): void => {
-    this.theme = this.theme === "dark" ? "light" : "dark";
-    document.documentElement.dataset["theme"] = this.theme;
-    store("semsig-theme", this.theme);
+    const other: Theme = this.theme === "dark" ? "light" : "dark";
+    const system = systemTheme();
+    this.#wear(this.chosenTheme !== "system" && other === system ? "system" : other);
   };
+
+  #wear(choice: ThemeChoice): void {
+    this.chosenTheme = choice;
+    const root = document.documentElement.dataset;
+    if (choice === "system") {
+      delete root["theme"];
+      forget("theme");
+    } else {
+      root["theme"] = choice;
+      keep("theme", choice);
+    }
+    this.theme = themeNow();
+  }
 
   #systemTheme = (): void => {
     this.theme = themeNow();
   };
 
-  #route = (): void => {
-    const match = /^#\/decision\/(.+)$/.exec(location.hash);
-    const id = match?.[1] === undefined ? null : decoded(match[1]);
-    if (id === null) this.why = null;
-    else if (id !== this.why?.id) {
-      this.why = { id, view: null, failed: null };
-      void this.#loadWhy(id);
-    }
+  #width = ({ matches }: MediaQueryListEvent): void => {
+    this.narrow = matches;
   };
+
+  #route = (): void => {
+    const to = asked(location.hash);
+    if ("decision" in to) {
+      if (to.decision === this.why?.id) return;
+      this.why = { id: to.decision, view: null, failed: null };
+      void this.#loadWhy(to.decision);
+      return;
+    }
+    this.why = null;
+    if (to.page === this.page) return;
+    this.page = to.page;
+    this.full = null;
+    scrollTo({ top: 0, behavior: "instant" });
+    void this.#loadPage(to.page);
+  };
+
+  async #loadPage({ id }: Page): Promise<void> {
+    const needed = NEEDS[id];
+    if (!needed) return;
+    this.unloaded = { ...this.unloaded, [id]: "" };
+    try {
+      await needed();
+      const { [id]: _, ...others } = this.unloaded;
+      this.unloaded = others;
+    } catch {
+      // A newer build may have taken the place of the one this page came from.
+      this.unloaded = { ...this.unloaded, [id]: "This part of the page did not come." };
+    }
+  }
 
   async #loadWhy(id: string): Promise<void> {
     const found = await this.api.why(id).then(
@@ -401,7 +477,7 @@ export class SemsigApp extends LitElement implements Listener {
   }
 
   #closeWhy = (): void => {
-    if (location.hash.startsWith("#/decision/")) location.hash = "#/";
+    if (location.hash.startsWith("#/decision/")) location.hash = pageHref(this.page.id);
   };
 
   #copy = (text: string): void => {
@@ -411,78 +487,202 @@ export class SemsigApp extends LitElement implements Listener {
     );
   };
 
+  // Keys and commands.
+
+  #commands(): readonly Command[] {
+    const symbols = this.state?.health.symbols ?? [];
+    const panels = (Object.keys(PANELS) as PanelName[]).map((name): Command => ({ group: "Panel", name: PANELS[name], run: () => this.#goTo(name) }));
+    return [
+      ...PAGES.map(({ id, name, says }, index): Command => ({ group: "Go to", name, also: says, key: String(index + 1), run: () => void (location.hash = pageHref(id)) })),
+      ...symbols.map((symbol): Command => ({ group: "Pair", name: symbol, run: () => this.#pick(symbol) })),
+      { group: "Pair", name: "Next pair", key: "]", run: () => this.#step(1) },
+      { group: "Pair", name: "Previous pair", key: "[", run: () => this.#step(-1) },
+      { group: "Do", name: `Analyse ${this.symbol} now`, also: "force ask", key: "a", run: () => this.#act() },
+      { group: "Do", name: "Why: the last decision", also: "explain", key: "w", run: () => this.#whyLast() },
+      { group: "Look", name: "Switch the theme", also: "dark light system", key: "t", run: this.#toggleTheme },
+      ...THEMES.map((theme): Command => ({ group: "Look", name: `Theme: ${theme}`, run: () => this.#wear(theme) })),
+      { group: "Look", name: "Full screen of the panel in use", also: "maximise", key: "f", run: () => this.#turn("full") },
+      { group: "Look", name: "Collapse or expand the panel in use", also: "fold", key: "c", run: () => this.#turn("closed") },
+      { group: "Look", name: "Collapse all panels", run: () => this.#foldAll(Object.keys(PANELS) as PanelName[]) },
+      { group: "Look", name: "Expand all panels", also: "reset layout", run: () => this.#foldAll([]) },
+      { group: "Do", name: "Keyboard help", also: "shortcuts keys", key: "?", run: () => void (this.sheet = "help") },
+      { group: "Do", name: "Find anything", also: "palette", key: "/", run: () => void (this.sheet = "palette") },
+      ...panels,
+    ];
+  }
+
+  #key = (event: KeyboardEvent): void => {
+    if (this.gate) return;
+    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
+      event.preventDefault();
+      this.sheet = this.sheet === "palette" ? null : "palette";
+      return;
+    }
+    if (event.key === "Escape" && this.full && !this.querySelector("dialog[open]")) return this.#fold(this.full, "full", "open");
+    const key = struck(event);
+    if (key === null || !this.keys || !this.state || this.querySelector("dialog[open]")) return;
+    const command = this.#commands().find((one) => one.key === key);
+    if (!command) return;
+    event.preventDefault();
+    command.run();
+  };
+
+  /** The panel that has the focus, else the one under the pointer. */
+  #turn(to: "full" | "closed"): void {
+    const slot = document.activeElement?.closest<HTMLElement>("[data-slot]") ?? [...this.querySelectorAll<HTMLElement>("[data-slot]:hover")].at(-1);
+    const name = this.full ?? (slot?.dataset["slot"] as PanelName | undefined);
+    if (name === undefined) return this.#notify({ tone: "flat", text: "Go to a panel first: with Tab, or with the pointer." });
+    const fold = foldOf(name, this.closed, this.full);
+    this.#fold(name, fold, fold === to ? "open" : to);
+  }
+
+  #step(by: 1 | -1): void {
+    const symbols = this.state?.health.symbols ?? [];
+    const to = symbols.at((symbols.indexOf(this.symbol) + by) % symbols.length);
+    if (to !== undefined) this.#pick(to);
+  }
+
+  #whyLast(): void {
+    const last = this.state && lastOn(this.state, this.symbol);
+    if (last) location.hash = `#/decision/${encodeURIComponent(last)}`;
+    else this.#notify({ tone: "flat", text: `Nothing was decided on ${this.symbol} yet.` });
+  }
+
+  #act(): void {
+    const forbidden = this.visitor?.forbidden ?? null;
+    if (forbidden !== null) this.#notify({ tone: "flat", text: forbidden });
+    else if (!this.asking) void this.#analyse();
+  }
+
+  #closeSheet = (): void => {
+    this.sheet = null;
+  };
+
+  protected override willUpdate(): void {
+    if (this.sheet === "palette") void import("./panels/palette");
+  }
+
   protected override updated(): void {
-    for (const [which, wanted] of [["why", this.why], ["full", this.state && this.#full()]] as const) {
+    for (const [which, wanted] of [["why", this.why], ["sheet-place", this.sheet]] as const) {
       const dialog = this.querySelector<HTMLDialogElement>(`dialog.${which}`);
       if (wanted && dialog && !dialog.open) dialog.showModal();
       if (!wanted && dialog?.open) dialog.close();
     }
-    document.title = this.gate ? "Semantic Signal · sign in" : this.state ? title(this.state, this.symbol) : "Semantic Signal · paper trading";
+    document.title = this.gate ? "Semantic Signal · sign in" : this.state ? title(this.state, this.symbol, this.page) : "Semantic Signal · paper trading";
   }
 
   protected override render(): TemplateResult {
-    const { state, socket, symbol, theme, notice, asking, why, gate, visitor } = this;
+    const { state, socket, symbol, theme, notice, asking, why, gate, visitor, page, full, chosenTheme } = this;
     if (gate) return gatePage(gate, theme, this.#toggleTheme);
     const dim = socket.status === "lost" || socket.status === "silent";
+    const aged = dim && this.quietMs !== null ? `--aged: " · ${duration(this.quietMs)} old"` : "";
     return html`
-      <a class="skip" href="#main">Skip to the figures</a>
-      ${topbar({
-        state, link: socket, symbol, theme, notice, asking, visitor,
-        toggleTheme: this.#toggleTheme, analyse: this.#analyse, dismiss: () => this.#notify(null),
-        forbid: (text) => this.#notify({ tone: "flat", text }),
-      })}
+      <a class="skip" href="#main" @click=${this.#skip}>Skip to the figures</a>
+      <div class="head" ?inert=${full !== null}>
+        ${topbar({
+          state, link: socket, symbol, theme, chosenTheme, notice, asking, visitor,
+          toggleTheme: this.#toggleTheme, analyse: this.#analyse, dismiss: () => this.#notify(null),
+          forbid: (text) => this.#notify({ tone: "flat", text }), find: () => void (this.sheet = "palette"),
+        })}
+        <div class="places">${nav(page.id)}${state ? tickers(state, symbol, this.#pick) : nothing}</div>
+      </div>
       ${banner(state, socket, this.quietMs)}
-      <main id="main" tabindex="-1" class=${dim ? "stale" : ""}>
-        <h1 class="sr-only">Paper trading dashboard</h1>
-        ${state ? this.#panels(state) : waiting(socket)}
+      <main id="main" tabindex="-1" class=${dim ? "stale" : ""} .style=${aged}>
+        <h1 class="sr-only">${page.name}: paper trading dashboard</h1>
+        ${state ? this.#rows(page, state) : waiting(socket)}
       </main>
-      ${this.#fullScreen(state, dim)}
-      <footer>
-        <p><strong>Educational, paper trading only. No real orders.</strong></p>
+      <footer ?inert=${full !== null}>
+        <p><strong>Educational, paper trading only. No real orders.</strong> <button type="button" class="quiet" @click=${() => (this.sheet = "help")}>Keyboard</button></p>
         <p class="muted">Charts by <a href="https://www.tradingview.com/" rel="noopener noreferrer" target="_blank">TradingView Lightweight Charts™</a>. ${state ? html`Model ${state.health.model}, market ${state.health.market_source}, version ${state.health.version}.` : nothing} All times UTC.</p>
       </footer>
-      ${guard([why], () => whyDialog({ why, chart: (id) => this.api.chart(id), close: this.#closeWhy, copy: this.#copy }))}`;
+      ${guard([why], () => whyDialog({ why, chart: (id) => this.api.chart(id), close: this.#closeWhy, copy: this.#copy }))}
+      ${this.#sheet()}`;
   }
 
-  /** One panel alone, above the page; Escape leads back. Before the why dialog, which opens above it. */
-  #fullScreen(state: State | null, dim: boolean): TemplateResult {
-    const name = this.#full();
-    return html`<dialog class="full ${dim ? "stale" : ""}" aria-label=${name ?? "Full screen"} @close=${() => name && this.#frame(name).set("open")}>
-      ${state && name ? this.#foldable(name, state) : nothing}</dialog>`;
+  /** Not by the address: that says which page this is. */
+  #skip = (event: Event): void => {
+    event.preventDefault();
+    this.querySelector<HTMLElement>("#main")?.focus();
+  };
+
+  #sheet(): TemplateResult {
+    const { sheet } = this;
+    const close = this.#closeSheet;
+    const backdrop = (event: MouseEvent): void => {
+      if (event.target === event.currentTarget) close();
+    };
+    return html`<dialog class="sheet-place" aria-label=${sheet === "palette" ? "Find anything" : "Keyboard help"} @close=${close} @click=${backdrop}>
+      ${sheet === "help" ? help({ commands: this.#commands(), keys: this.keys, setKeys: this.#setKeys, close })
+        : sheet === "palette" ? html`<command-palette .commands=${this.#commands()} @done=${close}></command-palette>` : nothing}
+    </dialog>`;
   }
 
-  #panels(state: State): TemplateResult {
+  #setKeys = (on: boolean): void => {
+    this.keys = on;
+    if (on) forget("keys");
+    else keep("keys", "off");
+  };
+
+  #rows(page: Page, state: State): unknown {
+    const { id } = page;
+    const why = this.unloaded[id];
+    if (why === "") return html`<div class="loading" aria-busy="true"><div class="skeleton tall"></div></div>`;
+    if (why !== undefined)
+      return html`<p class="refusal"><strong>${why}</strong> There may be a newer version: <button type="button" @click=${() => location.reload()}>Load the page anew</button></p>`;
+    return keyed(`${id} ${this.narrow}`, rowsOf(page, this.narrow).map((row) => this.#row(row, state)));
+  }
+
+  #row(row: Row, state: State): TemplateResult {
+    const isClosed = (name: PanelName): boolean => this.closed.has(name) && this.full !== name;
+    return html`<div class="row-place">${row.map(({ share, panels }) => {
+      const grows = growing(panels, isClosed);
+      return html`<div class="column ${grows === null ? "closed" : ""}" .style=${`--share: ${share}`}>${panels.map((name) => this.#slot(name, state, name === grows))}</div>`;
+    })}</div>`;
+  }
+
+  /** Full, a panel lies over the page; the rest is out of reach until it is put back. It is the same panel all the while. */
+  #slot(name: PanelName, state: State, grows: boolean): TemplateResult | typeof nothing {
+    const full = this.full === name;
+    const shown = this.#panel(name, state);
+    if (shown === null) return nothing;
+    return html`<div class="slot ${full ? "full" : grows ? "grows" : ""}" data-slot=${name} ?inert=${this.full !== null && !full}
+      role=${full ? "dialog" : nothing} aria-modal=${full ? "true" : nothing} aria-label=${full ? PANELS[name] : nothing}>${shown}</div>`;
+  }
+
+  #panel(name: PanelName, state: State): unknown {
+    const { symbol, choices, around } = this;
+    const frame = this.#frame(name);
+    const open = this.why?.id ?? null;
+    switch (name) {
+      case "headline": return headline(state, frame);
+      case "price": return priceChart(this.#charts(state));
+      case "equity": return equityChart(this.#charts(state));
+      case "positions": return positions(state, symbol, frame);
+      case "last": return lastDecision(state, symbol, frame);
+      case "market": return marketPanel({ state, around, symbol, frame });
+      case "news": return newsPanel({ state, around, symbol, frame, shown: choices.articles, show: (articles) => this.#choose({ articles }) });
+      case "decisions": return guard([state.decisions, state.health.symbols, choices.filter, open, frame.fold], () => decisions({
+        state, filter: choices.filter, open, setFilter: (filter) => this.#choose({ filter }), older: () => void this.#older(),
+      }));
+      case "trades": return guard([state.trades, symbol, choices.sort, frame.fold], () =>
+        trades({ state, symbol, sort: choices.sort, setSort: (sort) => this.#choose({ sort }), frame }));
+      case "memory": return guard([state.experiences, choices.lessons, frame.fold], () => memory(state, choices.lessons, (lessons) => this.#choose({ lessons })));
+      case "worked": return guard([this.worked, this.workedFailed, choices.worked, frame.fold], () => worked({
+        asked: choices.worked, told: this.worked, failed: this.workedFailed, frame,
+        ask: (asked) => { this.#choose({ worked: asked }); void this.#loadWorked(); },
+      }));
+      case "rules": return guard([state.rules, frame.fold], () => rules(state, frame));
+      case "refusals": return guard([state.refusals, choices.refusals, frame.fold], () => refusals(state, choices.refusals, (shown) => this.#choose({ refusals: shown })));
+      default: return null;
+    }
+  }
+
+  #charts(state: State): ChartProps {
     const { symbol, choices, market, marketFailed: failed, theme } = this;
-    const charts: ChartProps = {
+    return {
       state, symbol, market, failed, theme, bars: choices.bars, days: choices.days,
       setBars: (bars) => this.#choose({ bars }), setDays: (days) => this.#choose({ days }),
     };
-    const open = this.why?.id ?? null;
-    return html`
-      ${headline(state)}
-      ${tickers(state, symbol, this.#pick)}
-      <div class="grid">
-        <div class="column wide-column">${priceChart(charts)}${equityChart(charts)}</div>
-        <div class="column">${positions(state, symbol)}${lastDecision(state, symbol)}</div>
-      </div>
-      <div class="around">${(["market", "news"] as const).map((name) => (this.#full() === name ? nothing : this.#foldable(name, state)))}</div>
-      <div class="grid halves">
-        ${guard([state.decisions, state.health.symbols, choices.filter, open], () => decisions({
-          state, filter: choices.filter, open, setFilter: (filter) => this.#choose({ filter }), older: () => void this.#older(),
-        }))}
-        ${guard([state.trades, symbol, choices.sort], () => trades({ state, symbol, sort: choices.sort, setSort: (sort) => this.#choose({ sort }) }))}
-      </div>
-      <div class="grid halves">
-        ${guard([state.experiences, choices.lessons], () => memory(state, choices.lessons, (lessons) => this.#choose({ lessons })))}
-        ${guard([this.worked, this.workedFailed, choices.worked], () => worked({
-          asked: choices.worked, told: this.worked, failed: this.workedFailed,
-          ask: (asked) => { this.#choose({ worked: asked }); void this.#loadWorked(); },
-        }))}
-      </div>
-      <div class="grid halves">
-        ${guard([state.rules], () => rules(state))}
-        ${guard([state.refusals, choices.refusals], () => refusals(state, choices.refusals, (shown) => this.#choose({ refusals: shown })))}
-      </div>`;
   }
 }
 
@@ -493,9 +693,9 @@ function waiting(link: Link): TemplateResult {
   </div>`;
 }
 
-function title(state: State, symbol: string): string {
+function title(state: State, symbol: string, page: Page): string {
   const change = Number(state.equity_quote) / Number(state.statistics.start_quote) - 1;
-  return `${ratio(change, 2, true)} · ${symbol} · Semantic Signal (paper)`;
+  return `${ratio(change, 2, true)} · ${page === OVERVIEW ? symbol : page.name} · Semantic Signal (paper)`;
 }
 
 function words(error: unknown): string {
@@ -503,35 +703,13 @@ function words(error: unknown): string {
   return "the server did not answer.";
 }
 
-function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
-  }
+function systemTheme(): Theme {
+  return matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
 }
 
 function themeNow(): Theme {
   const chosen = document.documentElement.dataset["theme"];
-  if (chosen === "light" || chosen === "dark") return chosen;
-  return matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
-}
-
-function store(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // Storage refused: the choice holds until the page is left.
-  }
-}
-
-function remembered(key: string, among: readonly string[]): string | null {
-  try {
-    const value = localStorage.getItem(key);
-    return value !== null && among.includes(value) ? value : null;
-  } catch {
-    return null;
-  }
+  return chosen === "light" || chosen === "dark" ? chosen : systemTheme();
 }
 
 customElements.define("semsig-app", SemsigApp);

@@ -3,18 +3,14 @@ import { html, nothing, type TemplateResult } from "lit";
 import { age, price, ratio } from "../format";
 import type { DecisionView } from "../shapes";
 import type { State } from "../state";
-import { actionTag, empty, field, meter, whyHref } from "./parts";
+import { actionTag, empty, field, meter, panel, whyHref, type Frame } from "./parts";
 
-export function lastDecision(state: State, symbol: string): TemplateResult {
+export function lastDecision(state: State, symbol: string, frame: Frame): TemplateResult {
   const made = state.decisions.find((decision) => decision.symbol === symbol);
-  return html`<section class="panel last" aria-labelledby="last-title">
-    <div class="panel-head">
-      <h2 id="last-title">Last decision <span class="muted">${symbol}</span></h2>
-      ${made ? html`<span class="muted push">${age(made.closed_at, state.at)}</span>` : nothing}
-    </div>
-    ${made ? html`<div class="body">${synopsis(made)}<p class="more"><a class="button" href=${whyHref(made.id)}>Why: everything that led to it</a></p></div>`
-      : empty("No decision yet", `The first one for ${symbol} comes when its candle closes, or when you ask for it.`)}
-  </section>`;
+  const beside = html`<span class="muted">${symbol}${made ? html` · ${age(made.closed_at, state.at)}` : nothing}</span>`;
+  return panel({ name: "last", title: "Last decision", frame, beside }, () =>
+    made ? html`<div class="body">${synopsis(made)}<p class="more"><a class="button" href=${whyHref(made.id)}>Why: everything that led to it</a></p></div>`
+      : empty("No decision yet", `The first one for ${symbol} comes when its candle closes, or when you ask for it.`));
 }
 
 /** What was decided, at one glance; the why view begins with the same. */

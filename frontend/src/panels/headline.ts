@@ -3,9 +3,9 @@ import { html, nothing, type TemplateResult } from "lit";
 import { drawdown, openRisk } from "../figures";
 import { NONE, fixed, money, number, quoteOf, ratio } from "../format";
 import type { State } from "../state";
-import { signed, tone } from "./parts";
+import { signed, tone, tools, type Frame } from "./parts";
 
-export function headline(state: State): TemplateResult {
+export function headline(state: State, frame: Frame): TemplateResult {
   const { statistics: told, positions, equity_quote, balance_quote, health } = state;
   const currency = quoteOf(health.symbols[0] ?? "");
   const start = Number(told.start_quote);
@@ -15,8 +15,13 @@ export function headline(state: State): TemplateResult {
   const risk = openRisk(positions);
   const fall = drawdown(state);
   const closed = told.wins + told.losses;
-  return html`<section class="panel headline" aria-labelledby="headline-title">
+  if (frame.fold === "closed")
+    return html`<section class="panel headline closed" aria-labelledby="headline-title" data-panel="headline">
+      <div class="panel-head"><h2 id="headline-title">${fixed(equity_quote, 2)} ${currency}</h2>${signed(share)}<div class="push">${tools("headline", "Headline", frame)}</div></div>
+    </section>`;
+  return html`<section class="panel headline" aria-labelledby="headline-title" data-panel="headline">
     <h2 id="headline-title" class="sr-only">Headline</h2>
+    ${tools("headline", "Headline", frame)}
     <dl>
       ${cell("Equity", html`${fixed(equity_quote, 2)} <small>${currency}</small>`, `started with ${money(told.start_quote, currency)}`, "", "equity")}
       ${cell(

@@ -23,7 +23,7 @@ export interface MarketProps {
 export function market({ state, around, symbol, frame }: MarketProps): TemplateResult {
   const { context } = around;
   const gathered = context?.gathered_at ?? null;
-  return html`<section class="panel market ${frame.fold}" aria-labelledby="market-title">
+  return html`<section class="panel market ${frame.fold}" data-panel="market" aria-labelledby="market-title">
     <div class="panel-head">
       <h2 id="market-title">Market</h2>
       ${gathered ? html`<span class="muted sum">asked ${age(gathered, state.at)}</span>` : nothing}

@@ -24,7 +24,7 @@ export function news({ state, around, symbol, shown, frame, show }: NewsProps): 
   const more = rest.length - shown;
   // With nothing to list it is as tall as its words, not as the panel beside it.
   const height = used.length || rest.length ? "" : "margin-bottom: auto";
-  return html`<section class="panel news ${frame.fold}" .style=${height} aria-labelledby="news-title">
+  return html`<section class="panel news ${frame.fold}" data-panel="news" .style=${height} aria-labelledby="news-title">
     <div class="panel-head">
       <h2 id="news-title">News</h2><span class="count">${around.news?.articles.length ?? 0}</span>
       ${read ? html`<span class="muted sum">read ${age(read, state.at)}</span>` : nothing}

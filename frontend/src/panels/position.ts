@@ -4,17 +4,16 @@ import { positionRisk, scale, untilNextCandle } from "../figures";
 import { NONE, between, duration, money, multiple, price, quantity, quoteOf, ratio } from "../format";
 import type { PositionView } from "../shapes";
 import type { State } from "../state";
-import { actionTag, empty, field, signed, whyHref } from "./parts";
+import { actionTag, empty, field, panel, signed, whyHref, type Frame } from "./parts";
 
-export function positions(state: State, chosen: string): TemplateResult {
+export function positions(state: State, chosen: string, frame: Frame): TemplateResult {
   const sorted = [...state.positions].sort((one, other) => Number(other.symbol === chosen) - Number(one.symbol === chosen));
   const waiting = state.orders;
-  return html`<section class="panel positions" aria-labelledby="positions-title">
-    <div class="panel-head"><h2 id="positions-title">Open positions</h2><span class="count">${state.positions.length}</span></div>
+  const beside = html`<span class="count">${state.positions.length}</span>`;
+  return panel({ name: "positions", title: "Open positions", frame, beside }, () => html`
     ${waiting.map((order) => html`<p class="waiting">${actionTag(order.side)} <strong>${order.symbol}</strong>
       order to ${order.purpose} waits for the next price.</p>`)}
-    ${sorted.length ? sorted.map((held) => card(held, state)) : none(state)}
-  </section>`;
+    ${sorted.length ? sorted.map((held) => card(held, state)) : none(state)}`);
 }
 
 function none(state: State): TemplateResult {

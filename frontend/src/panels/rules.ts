@@ -4,19 +4,18 @@ import { repeat } from "lit/directives/repeat.js";
 import { ratio, time } from "../format";
 import type { RuleView } from "../shapes";
 import type { State } from "../state";
-import { empty, signed } from "./parts";
+import { empty, panel, signed, type Frame } from "./parts";
 
 const RANK: Readonly<Record<string, number>> = { active: 0, probation: 1, retired: 2 };
 
-export function rules(state: State): TemplateResult {
+export function rules(state: State, frame: Frame): TemplateResult {
   const all = [...state.rules].sort((one, other) => (RANK[one.status] ?? 3) - (RANK[other.status] ?? 3));
   const active = all.filter(({ status }) => status === "active").length;
-  return html`<section class="panel rules" aria-labelledby="rules-title">
-    <div class="panel-head"><h2 id="rules-title">Rules</h2><span class="count">${all.length}</span><span class="muted sum">${active} active</span></div>
+  const beside = html`<span class="count">${all.length}</span><span class="muted sum">${active} active</span>`;
+  return panel({ name: "rules", title: "Rules", frame, beside }, () => html`
     ${all.length ? html`<ul class="lessons">${repeat(all.slice(0, 20), ({ id }) => id, (formed) => rule(formed))}</ul>
         <p class="muted under-table">A candidate is on trial: no decision is told of it until trades that closed after it was found bear it out.</p>`
-      : empty("No rule yet", "Rules form once enough lessons agree; the next decisions are shown them.")}
-  </section>`;
+      : empty("No rule yet", "Rules form once enough lessons agree; the next decisions are shown them.")}`);
 }
 
 export function rule(formed: RuleView): TemplateResult {

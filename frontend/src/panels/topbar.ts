@@ -18,11 +18,15 @@ export interface Visitor {
   signOut(): void;
 }
 
+export const THEMES = ["dark", "light", "system"] as const;
+export type ThemeChoice = (typeof THEMES)[number];
+
 export interface TopbarProps {
   state: State | null;
   link: Link;
   symbol: string;
   theme: "dark" | "light";
+  chosenTheme: ThemeChoice;
   notice: Notice | null;
   asking: boolean;
   visitor: Visitor | null;
@@ -30,6 +34,7 @@ export interface TopbarProps {
   analyse(): void;
   forbid(reason: string): void;
   dismiss(): void;
+  find(): void;
 }
 
 export const LOGO = html`<svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true"><path d="M3 20.500h5.200l3.100-9 5 14 4-16.500 2.400 11.500H29" fill="none" stroke="var(--accent)" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
@@ -52,7 +57,10 @@ export function topbar(props: TopbarProps): TemplateResult {
     ${times(state)}
     <div class="actions">
       ${analyseButton(props)}
-      ${themeButton(theme, props.toggleTheme)}
+      <button type="button" class="icon" data-test="find" aria-label="Find anything (Ctrl K)" title="Find anything: pages, pairs, panels (Ctrl K)" @click=${props.find}>
+        <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true"><path d="M9 3.500a5.500 5.500 0 1 1 0 11 5.500 5.500 0 0 1 0-11zM13 13l4 4" fill="none" stroke="currentColor" stroke-width="1.600" stroke-linecap="round"/></svg>
+      </button>
+      ${themeButton(theme, props.toggleTheme, props.chosenTheme)}
       ${visitor ? signOutButton(visitor) : nothing}
     </div>
     <div class="notice-place" role="status">${notice ? noticeCard(notice, props.dismiss) : nothing}</div>
@@ -69,8 +77,8 @@ function analyseButton({ symbol, asking, visitor, analyse, forbid }: TopbarProps
   </button>`;
 }
 
-export function themeButton(theme: "dark" | "light", toggle: () => void): TemplateResult {
-  const words = `Switch to the ${theme === "dark" ? "light" : "dark"} theme`;
+export function themeButton(theme: "dark" | "light", toggle: () => void, chosen: ThemeChoice = theme): TemplateResult {
+  const words = `Switch the theme, now ${chosen === "system" ? `${theme}, as the system has it` : chosen}`;
   return html`<button type="button" class="icon" data-test="theme" aria-label=${words} title=${words} @click=${toggle}>
     <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true"><circle cx="10" cy="10" r="7" fill="none" stroke="currentColor" stroke-width="1.600"/><path d="M10 3a7 7 0 0 1 0 14z" fill="currentColor"/></svg>
   </button>`;

@@ -4,7 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { between, money, multiple, price, quantity, ratio, time } from "../format";
 import type { TradeView } from "../shapes";
 import type { State } from "../state";
-import { actionTag, empty, segment, select, signed, whyHref } from "./parts";
+import { actionTag, empty, panel, segment, select, signed, whyHref, type Frame } from "./parts";
 
 export interface TradeSort {
   readonly by: string;
@@ -46,6 +46,7 @@ export interface TradesProps {
   state: State;
   symbol: string;
   sort: TradeSort;
+  frame: Frame;
   setSort(sort: TradeSort): void;
 }
 
@@ -58,21 +59,17 @@ export function sorted(trades: readonly TradeView[], { by, descending }: Pick<Tr
   });
 }
 
-export function trades({ state, symbol, sort, setSort }: TradesProps): TemplateResult {
+export function trades({ state, symbol, sort, setSort, frame }: TradesProps): TemplateResult {
   const scope = sort.scope === "all" ? state.trades : state.trades.filter((trade) => trade.symbol === symbol);
   const found = sorted(scope, sort);
   const shown = found.slice(0, sort.shown);
   const net = scope.reduce((sum, trade) => sum + Number(trade.realized_pnl_quote), 0);
   const orders = COLUMNS.map(({ id, name }) => [name, id] as const);
-  return html`<section class="panel trades" aria-labelledby="trades-title">
-    <div class="panel-head">
-      <h2 id="trades-title">Trades</h2><span class="count">${found.length}</span>
-      ${found.length ? html`<span class="muted sum">net ${signed(money(net, "", true))}</span>` : nothing}
-      <div class="push row">
-        <span class="phone">${select("Sort the trades by", orders, sort.by, (by) => setSort({ ...sort, by }))}</span>
-        ${segment("Trades of", [["All", "all"], [symbol, "symbol"]] as const, sort.scope as "all", (scope) => setSort({ ...sort, scope }))}
-      </div>
-    </div>
+  const beside = html`<span class="count">${found.length}</span>
+    ${found.length ? html`<span class="muted sum">net ${signed(money(net, "", true))}</span>` : nothing}`;
+  const controls = html`<span class="phone">${select("Sort the trades by", orders, sort.by, (by) => setSort({ ...sort, by }))}</span>
+    ${segment("Trades of", [["All", "all"], [symbol, "symbol"]] as const, sort.scope as "all", (scope) => setSort({ ...sort, scope }))}`;
+  return panel({ name: "trades", title: "Trades", frame, beside, controls }, () => html`
     ${shown.length ? html`<div class="table-place" role="region" aria-label="Table of trades" tabindex="0">
       <table role="table">
         <thead role="rowgroup"><tr role="row">${COLUMNS.map((column) => heading(column, sort, setSort))}</tr></thead>
@@ -80,8 +77,7 @@ export function trades({ state, symbol, sort, setSort }: TradesProps): TemplateR
           ${COLUMNS.map(({ id, name, text, show }) => html`<td role="cell" class="${text ? "text" : "number"} is-${id}" data-name=${name}>${show(trade)}</td>`)}
         </tr>`)}</tbody>
       </table></div>` : empty("No trade has closed yet", "A trade appears here when its stop, its target or a decision ends it.")}
-    ${found.length > shown.length ? html`<p class="more"><button type="button" @click=${() => setSort({ ...sort, shown: sort.shown + 50 })}>Show ${Math.min(50, found.length - shown.length)} more</button></p>` : nothing}
-  </section>`;
+    ${found.length > shown.length ? html`<p class="more"><button type="button" @click=${() => setSort({ ...sort, shown: sort.shown + 50 })}>Show ${Math.min(50, found.length - shown.length)} more</button></p>` : nothing}`);
 }
 
 function heading({ id, name, text }: Column, sort: TradeSort, setSort: TradesProps["setSort"]): TemplateResult {

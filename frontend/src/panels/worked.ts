@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { day, fixed, multiple, ratio } from "../format";
 import type { WorkedView } from "../shapes";
-import { empty, select, signed } from "./parts";
+import { empty, panel, select, signed, type Frame } from "./parts";
 
 type Group = WorkedView["groups"][number];
 
@@ -15,6 +15,7 @@ export interface WorkedProps {
   readonly asked: Asked;
   readonly told: WorkedView | null;
   readonly failed: string | null;
+  readonly frame: Frame;
   ask(asked: Asked): void;
 }
 
@@ -23,16 +24,11 @@ const SIDES = [["Both sides", ""], ["Longs", "long"], ["Shorts", "short"]] as co
 /** Groups of fewer trades are noise on a page. */
 const FEWEST = 3;
 
-export function worked({ asked, told, failed, ask }: WorkedProps): TemplateResult {
+export function worked({ asked, told, failed, ask, frame }: WorkedProps): TemplateResult {
   const groups = told?.groups.filter(({ by, trades }) => by === "all" || trades >= FEWEST) ?? [];
-  return html`<section class="panel worked" aria-labelledby="worked-title">
-    <div class="panel-head">
-      <h2 id="worked-title">What worked</h2>
-      <div class="push">
-        ${select("When", TIMES, asked.during as "", (during) => ask({ ...asked, during }))}
-        ${select("Side", SIDES, asked.side as "", (side) => ask({ ...asked, side }))}
-      </div>
-    </div>
+  const controls = html`${select("When", TIMES, asked.during as "", (during) => ask({ ...asked, during }))}
+    ${select("Side", SIDES, asked.side as "", (side) => ask({ ...asked, side }))}`;
+  return panel({ name: "worked", title: "What worked", frame, controls }, () => html`
     ${failed ? empty("Nothing of that", failed) : !told ? html`<p class="muted">Counting…</p>`
       : !told.trades ? empty("No closed trade matches", `${told.since ? `Looked at: ${day(told.since)} to ${day(told.until)}. ` : ""}Choose another time or side.`)
       : html`<div class="table-place" tabindex="0" role="region" aria-label="What worked, by what trades had in common"><table>
@@ -47,8 +43,7 @@ export function worked({ asked, told, failed, ask }: WorkedProps): TemplateResul
             ${some.map(row)}
           </tbody>`)}
         </table></div>
-        <p class="muted under-table">${told.since ? `Trades closed ${day(told.since)} to ${day(told.until)}${asked.during ? ", each pair in its own such time" : ""}. ` : ""}Precedents, not predictions. Groups of fewer than ${FEWEST} trades are left out; shares at 90 %.</p>`}
-  </section>`;
+        <p class="muted under-table">${told.since ? `Trades closed ${day(told.since)} to ${day(told.until)}${asked.during ? ", each pair in its own such time" : ""}. ` : ""}Precedents, not predictions. Groups of fewer than ${FEWEST} trades are left out; shares at 90 %.</p>`}`);
 }
 
 /** Neighbours that have in common the same kind of thing. */

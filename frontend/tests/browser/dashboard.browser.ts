@@ -10,7 +10,6 @@ describe("a visit with mouse and keyboard", () => {
     const { page, context, complaints, requested } = await visit("desktop", "dark");
 
     expect(await page.locator("[data-test=equity] .value").innerText()).toMatch(/^[\d,]+\.\d{2}/);
-    expect(await page.locator("[data-test=trade]").count()).toBeGreaterThanOrEqual(1);
     await expect.poll(() => page.getByText("PAPER", { exact: true }).isVisible()).toBe(true);
 
     const symbols = page.locator(".ticker");
@@ -22,6 +21,9 @@ describe("a visit with mouse and keyboard", () => {
       await expect.poll(() => page.locator("#price-words").innerText()).toContain(`candles of ${name}`);
     }
 
+    await page.keyboard.press("6");
+    await page.locator("[data-test=trade]").first().waitFor();
+    await page.keyboard.press("2");
     const decision = page.locator(".decision").first();
     await decision.focus();
     await page.keyboard.press("Enter");
@@ -33,7 +35,7 @@ describe("a visit with mouse and keyboard", () => {
     await page.screenshot({ path: `${shots}why-desktop-dark.png` });
     await page.keyboard.press("Escape");
     await expect.poll(() => why.isVisible()).toBe(false);
-    await expect.poll(() => page.url()).not.toContain("#/decision/");
+    await expect.poll(() => page.url()).toContain("#/decisions");
 
     await page.locator("[data-test=theme]").click();
     expect(await page.evaluate(() => document.documentElement.dataset["theme"])).toBe("light");
@@ -51,7 +53,7 @@ describe("a visit with mouse and keyboard", () => {
   });
 
   test("a decision has a permalink", async () => {
-    const first = await visit("desktop", "dark");
+    const first = await visit("desktop", "dark", "/#/decisions");
     const link = await first.page.locator(".decision").first().getAttribute("href");
     await first.context.close();
 

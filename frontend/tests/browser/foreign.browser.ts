@@ -13,7 +13,7 @@ const OURS = new Set(
 const EVIL = "javascript:alert(document.domain)";
 
 async function strange(page: Page): Promise<string[]> {
-  const tags = await page.locator(".panel.news, .panel.market").evaluateAll((panels) => panels.flatMap((panel) => [...panel.querySelectorAll("*")].map((found) => found.tagName)));
+  const tags = await page.locator(".panel.news, .panel.market").evaluateAll((panels) => panels.flatMap((panel) => [...panel.querySelectorAll(":not(.tools *)")].map((found) => found.tagName)));
   return [...new Set(tags)].filter((tag) => !OURS.has(tag));
 }
 
@@ -41,12 +41,12 @@ async function unguarded(page: Page): Promise<void> {
 
 describe.each([["desktop", "dark"], ["desktop", "light"], ["phone", "dark"], ["phone", "light"]] as const)("on a %s, %s", (size, theme) => {
   test("what strangers wrote is text: no dialog, no element, no request, no complaint", async () => {
-    const { page, context, complaints, requested } = await visit(size, theme);
+    const { page, context, complaints, requested } = await visit(size, theme, "/#/market");
     await page.locator(".panel.news .article").first().waitFor();
     await page.locator(".panel.market .book").waitFor();
     await page.waitForTimeout(600);
 
-    await page.locator(".around").screenshot({ path: `${shots}foreign-${size}-${theme}.png` });
+    await page.locator("main").screenshot({ path: `${shots}foreign-${size}-${theme}.png` });
     expect(await page.locator(".panel.news").innerText()).toContain("<script>alert(1)</script>");
     expect(await page.locator(".panel.news").innerText()).toContain("[click](javascript:alert(1))");
     expect(await strange(page)).toEqual([]);
@@ -63,7 +63,7 @@ describe.each([["desktop", "dark"], ["desktop", "light"], ["phone", "dark"], ["p
 });
 
 test("the page trusts no address, whoever tells it", async () => {
-  const { page, context, complaints, requested } = await visit("phone", "dark", "/", unguarded);
+  const { page, context, complaints, requested } = await visit("phone", "dark", "/#/market", unguarded);
   await page.locator(".panel.news .article").nth(3).waitFor();
 
   const worse = page.locator(".panel.news .article", { hasText: "worse" });
@@ -77,7 +77,7 @@ test("the page trusts no address, whoever tells it", async () => {
 });
 
 test("the policy of the page stands, and would stop what the templates did not", async () => {
-  const { page, context, requested } = await visit("desktop", "dark");
+  const { page, context, requested } = await visit("desktop", "dark", "/#/market");
   const policy = (await page.request.get(url)).headers()["content-security-policy"];
   expect(policy).toContain("script-src 'self'");
   expect(policy).not.toMatch(/script-src[^;]*unsafe/);
@@ -90,7 +90,7 @@ test("the policy of the page stands, and would stop what the templates did not",
 });
 
 test("by keyboard a panel is folded, opened, given the whole screen and put back", async () => {
-  const { page, context, complaints } = await visit("desktop", "dark");
+  const { page, context, complaints } = await visit("desktop", "dark", "/#/market");
   await page.locator(".panel.news .article").first().waitFor();
   const focused = (): Promise<string | null> => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? null);
 
@@ -107,7 +107,7 @@ test("by keyboard a panel is folded, opened, given the whole screen and put back
   for (const name of ["news", "market"]) {
     await page.locator(`[data-full=${name}]`).focus();
     await page.keyboard.press("Enter");
-    const full = page.locator(`dialog.full .panel.${name}`);
+    const full = page.locator(`.slot.full .panel.${name}`);
     await full.waitFor();
     await expect.poll(focused).toContain("Leave full screen");
     await page.screenshot({ path: `${shots}full-${name}.png` });
@@ -115,7 +115,7 @@ test("by keyboard a panel is folded, opened, given the whole screen and put back
     await page.keyboard.press("Escape");
     await expect.poll(() => full.count()).toBe(0);
     await expect.poll(focused).toContain("Full screen of");
-    expect(await page.locator(`.around .panel.${name}`).count()).toBe(1);
+    expect(await page.locator(`.column .panel.${name}`).count()).toBe(1);
   }
   expect(complaints).toEqual([]);
   await context.close();

@@ -52,8 +52,8 @@ export async function visit(
   await before(page);
   await page.goto(new URL(path, url).href);
   await page.getByText("Live", { exact: true }).waitFor();
-  await page.locator("price-chart canvas").first().waitFor();
-  await page.locator("equity-chart canvas").first().waitFor();
+  await page.locator("main .panel").first().waitFor();
+  if (path === "/") await page.locator("price-chart canvas, equity-chart canvas").nth(1).waitFor();
   return { page, context, complaints, requested };
 }
 
