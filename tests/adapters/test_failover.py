@@ -579,7 +579,7 @@ async def test_who_is_cancelled_blames_nobody() -> None:
     assert rig.failover.health()[0] == ("one", 1.0, None, "")
 
 
-async def test_the_rules_of_a_pair_stay_those_first_read() -> None:
+async def test_the_rules_of_a_pair_stay_for_an_hour() -> None:
     rig = Rig(Venue("three", None, down()), Venue("fourth"))
 
     before = await rig.failover.rules(BTC)
@@ -588,6 +588,21 @@ async def test_the_rules_of_a_pair_stay_those_first_read() -> None:
     assert before is after
     assert await rig.failover.rules(ETH) == TradingRules(Decimal(6), ONE, ONE)
     assert await rig.failover.rules(BTC) is before
+
+
+async def test_a_tick_that_was_told_wrongly_is_read_anew_after_an_hour() -> None:
+    rig = Rig(Venue("false", None, down(), None))
+    coarse = TradingRules(Decimal(5), ONE, ONE)
+    assert await rig.failover.rules(BTC) == coarse
+    rig.markets[0].name = "right now"
+
+    rig.later(3_599)
+    assert await rig.failover.rules(BTC) == coarse
+    rig.later(1)
+    assert await rig.failover.rules(BTC) == coarse  # the venue does not answer: what was read stands
+    rig.later(3_600)
+
+    assert (await rig.failover.rules(BTC)).price_tick == 9
 
 
 async def test_settlements_are_the_firsts_alone() -> None:

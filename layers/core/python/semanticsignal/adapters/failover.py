@@ -25,6 +25,7 @@ LONGEST_REST = timedelta(days=3)
 # Doublings after which it is long at its longest; a float has an end.
 MOST_TRIPS = 8
 REFUSED = timedelta(hours=1)
+RULES_LAST = timedelta(hours=1)
 REFUSALS = 20_000
 # Each answer moves the score this far towards 1 or 0; untouched, what is missing to 1 halves in so many seconds.
 WEIGHT, HALF_LIFE_S, LOW = 0.2, 600.0, 0.5
@@ -183,7 +184,7 @@ class Failover:
         for seat, twin in zip(self._seats, self._perpetuals, strict=True):
             seat.twin, twin.twin = twin, seat
         self._clock, self._timeout_s, self._patience_s = clock, timeout_s, patience_s
-        self._rules: dict[Symbol, TradingRules] = {}
+        self._rules: dict[Symbol, tuple[datetime, TradingRules]] = {}
 
     async def open(self) -> None:
         """Loads what the first venue needs; the others do so when they are first asked. Raises InvalidSetting."""
@@ -265,10 +266,20 @@ class Failover:
         return await self._answer(ask, _Topic(symbol, "settlements"), seats=self._seats[:1])
 
     async def rules(self, symbol: Symbol) -> TradingRules:
-        if symbol not in self._rules:
+        """Those that were read last, for an hour: a venue that told a false tick once shall not hold up exits until the
+        process ends. Older ones stand while nobody answers."""
+        now = self._clock()
+        read_at, known = self._rules.get(symbol, (None, None))
+        if known is not None and read_at is not None and abs(now - read_at) < RULES_LAST:
+            return known
+        try:
             rules = await self._answer(lambda venue: venue.rules(symbol), _Topic(symbol, "rules"))
-            self._rules.setdefault(symbol, rules)
-        return self._rules[symbol]
+        except MarketUnavailable:
+            if known is None:
+                raise
+            rules = known
+        self._rules[symbol] = (now, rules)
+        return rules
 
     async def book(self, symbol: Symbol, *, until: datetime) -> OrderBook:
         return await self._part(Part.BOOK, symbol, lambda venue: venue.book(symbol, until=until))
