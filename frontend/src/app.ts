@@ -357,8 +357,8 @@ export class SemsigApp extends LitElement implements Listener {
   }
 
   #quiet(): void {
-    const { heardAt, status } = this.socket;
-    this.quietMs = heardAt === null || status === "live" ? null : performance.now() - heardAt;
+    const { heardAt } = this.socket;
+    this.quietMs = heardAt === null ? null : performance.now() - heardAt;
   }
 
   #pick = (symbol: string): void => {
@@ -520,6 +520,7 @@ export class SemsigApp extends LitElement implements Listener {
     }
     if (event.key === "Escape" && this.full && !this.querySelector("dialog[open]")) return this.#fold(this.full, "full", "open");
     const key = struck(event);
+    if ((key === "j" || key === "k") && this.why && this.keys) return this.#whyBeside(key === "j" ? 1 : -1);
     if (key === null || !this.keys || !this.state || this.querySelector("dialog[open]")) return;
     const command = this.#commands().find((one) => one.key === key);
     if (!command) return;
@@ -546,6 +547,15 @@ export class SemsigApp extends LitElement implements Listener {
     const last = this.state && lastOn(this.state, this.symbol);
     if (last) location.hash = `#/decision/${encodeURIComponent(last)}`;
     else this.#notify({ tone: "flat", text: `Nothing was decided on ${this.symbol} yet.` });
+  }
+
+  /** From one decision to the next older or newer one of its pair. */
+  #whyBeside(by: 1 | -1): void {
+    const all = this.state?.decisions ?? [];
+    const at = all.findIndex(({ id }) => id === this.why?.id);
+    const found = by === 1 ? all.find((made, index) => index > at && made.symbol === all[at]?.symbol)
+      : all.findLast((made, index) => index < at && made.symbol === all[at]?.symbol);
+    if (at >= 0 && found) location.hash = `#/decision/${encodeURIComponent(found.id)}`;
   }
 
   #act(): void {
@@ -586,7 +596,7 @@ export class SemsigApp extends LitElement implements Listener {
         })}
         <div class="places">${nav(page.id)}${state ? tickers(state, symbol, this.#pick) : nothing}</div>
       </div>
-      ${banner(state, socket, this.quietMs)}
+      ${banner(state, socket, dim ? this.quietMs : null)}
       <main id="main" tabindex="-1" class=${dim ? "stale" : ""} .style=${aged}>
         <h1 class="sr-only">${page.name}: paper trading dashboard</h1>
         ${state ? this.#rows(page, state) : waiting(socket)}
@@ -657,7 +667,7 @@ export class SemsigApp extends LitElement implements Listener {
       case "headline": return headline(state, frame);
       case "price": return priceChart(this.#charts(state));
       case "equity": return equityChart(this.#charts(state));
-      case "positions": return positions(state, symbol, frame);
+      case "positions": return positions(state, symbol, this.quietMs, frame);
       case "last": return lastDecision(state, symbol, frame);
       case "market": return marketPanel({ state, around, symbol, frame });
       case "news": return newsPanel({ state, around, symbol, frame, shown: choices.articles, show: (articles) => this.#choose({ articles }) });

@@ -10,7 +10,7 @@ export interface HelpProps {
   close(): void;
 }
 
-const ALWAYS = [["Ctrl K", "Command palette"], ["Esc", "Close what is open"], ["Tab", "From one control to the next"]] as const;
+const ALWAYS = [["j", "In a why: the pair's decision before"], ["k", "In a why: the one after"], ["Ctrl K", "Command palette"], ["Esc", "Close what is open"], ["Tab", "From one control to the next"]] as const;
 
 export function help({ commands, keys, setKeys, close }: HelpProps): TemplateResult {
   const keyed = commands.filter(({ key }) => key !== undefined);

@@ -6,19 +6,24 @@ import type { PositionView } from "../shapes";
 import type { State } from "../state";
 import { actionTag, empty, field, panel, signed, whyHref, type Frame } from "./parts";
 
-export function positions(state: State, chosen: string, frame: Frame): TemplateResult {
+export function positions(state: State, chosen: string, quietMs: number | null, frame: Frame): TemplateResult {
   const sorted = [...state.positions].sort((one, other) => Number(other.symbol === chosen) - Number(one.symbol === chosen));
   const waiting = state.orders;
   const beside = html`<span class="count">${state.positions.length}</span>`;
   return panel({ name: "positions", title: "Open positions", frame, beside }, () => html`
     ${waiting.map((order) => html`<p class="waiting">${actionTag(order.side)} <strong>${order.symbol}</strong>
       order to ${order.purpose} waits for the next price.</p>`)}
-    ${sorted.length ? sorted.map((held) => card(held, state)) : none(state)}`);
+    ${sorted.length ? sorted.map((held) => card(held, state)) : none()}
+    <p class="muted under-table" data-test="next">${next(state)} · last tick ${quietMs === null ? NONE : `${duration(quietMs)} ago`}</p>`);
 }
 
-function none(state: State): TemplateResult {
+function none(): TemplateResult {
+  return empty("Nothing is open", "All of it is cash.");
+}
+
+function next(state: State): string {
   const left = untilNextCandle(state);
-  return empty("Nothing is open", `All of it is cash. The next decision comes with the next candle${left === null ? "" : `, in ${duration(left)}`}.`);
+  return left === null ? "No further candle is due" : `Next decision in ${duration(left)}`;
 }
 
 function card(held: PositionView, state: State): TemplateResult {
