@@ -21,6 +21,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/brain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Graph
+         * @description How memories and rules led to the newest decisions that did or wanted something, and what came of these.
+         *
+         *     `decision`: one to be told of, too, though it only held.
+         */
+        get: operations["graph_api_brain_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/calibration": {
         parameters: {
             query?: never;
@@ -549,6 +571,80 @@ export interface components {
             spread_change_bps?: number | null;
             /** Walls */
             walls: components["schemas"]["Wall"][];
+        };
+        /**
+         * BrainEdgeView
+         * @description From what came first to what it led to: a memory `recalled` or a rule `shown` for a decision; a decision that
+         *     `opened`, `moved`, `closed` or was `refused`; a close that `taught` a memory.
+         */
+        BrainEdgeView: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "recalled" | "shown" | "opened" | "moved" | "closed" | "taught" | "refused";
+            /** Source */
+            source: string;
+            /** Target */
+            target: string;
+        };
+        /**
+         * BrainNodeView
+         * @description `decision_id`: whose why tells more. Figures are there where the kind has them: of an entry its price and levels,
+         *     of an update its levels, of a close its price and result, of a memory its result. Texts may be a model's words.
+         */
+        BrainNodeView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Decision Id */
+            decision_id: string | null;
+            /** Detail */
+            detail: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "memory" | "rule" | "decision" | "entry" | "update" | "close" | "refusal";
+            /** Pnl Quote */
+            pnl_quote: string | null;
+            /** Price */
+            price: string | null;
+            /** R Multiple */
+            r_multiple: number | null;
+            /** Return Ratio */
+            return_ratio: number | null;
+            /** Stop Price */
+            stop_price: string | null;
+            /** Symbol */
+            symbol: string | null;
+            /** Target Price */
+            target_price: string | null;
+            /** Title */
+            title: string;
+            /**
+             * Tone
+             * @enum {string}
+             */
+            tone: "up" | "down" | "flat";
+        };
+        /**
+         * BrainView
+         * @description Nodes newest story first: a trade with all its decisions, or a refusal. `earlier`: older ones are left out.
+         */
+        BrainView: {
+            /** Earlier */
+            earlier: boolean;
+            /** Edges */
+            edges: components["schemas"]["BrainEdgeView"][];
+            /** Nodes */
+            nodes: components["schemas"]["BrainNodeView"][];
         };
         /**
          * CalibrationView
@@ -1990,6 +2086,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QueuedView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    graph_api_brain_get: {
+        parameters: {
+            query?: {
+                symbol?: string;
+                decision?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrainView"];
                 };
             };
             /** @description Validation Error */

@@ -135,6 +135,21 @@ def test_a_decision_is_told_with_all_that_led_to_it_and_came_of_it(simulated: In
     assert why["events"][2]["trade"] == trade
 
 
+def test_the_graph_leads_from_what_was_recalled_over_a_decision_to_what_its_trade_came_to(simulated: Instance) -> None:
+    trade = simulated.get("/api/trades", limit=1)["trades"][0]
+    decision, close = f"decision:{trade['decision_id']}", f"close:{trade['id']}"
+
+    told = simulated.get("/api/brain", symbol=trade["symbol"], limit=5, decision=trade["decision_id"])
+
+    nodes = {node["id"]: node for node in told["nodes"]}
+    lines = {(edge["kind"], edge["source"], edge["target"]) for edge in told["edges"]}
+    why = simulated.get(f"/api/decisions/{trade['decision_id'].replace('#', '%23')}")
+    assert nodes[close]["pnl_quote"] == trade["realized_pnl_quote"]
+    assert ("taught", close, f"memory:{trade['id']}#experience") in lines
+    assert {("recalled", f"memory:{one['id']}", decision) for one in why["recalled"]} <= lines
+    assert {node["symbol"] for node in nodes.values() if node["kind"] == "decision"} == {trade["symbol"]}
+
+
 def test_the_chart_of_a_decision_is_a_picture(simulated: Instance) -> None:
     decision = simulated.get("/api/decisions", limit=1)["decisions"][0]["id"].replace("#", "%23")
 
@@ -172,6 +187,9 @@ def test_everything_else_is_told_too(path: str, simulated: Instance) -> None:
         ("/api/decisions?before=nonsense", 404, "nonsense"),
         ("/api/decisions/nonsense", 404, "nonsense"),
         ("/api/decisions/nonsense/chart.png", 404, "nonsense"),
+        ("/api/brain?decision=nonsense", 404, "nonsense"),
+        ("/api/brain?limit=101", 422, "limit"),
+        ("/api/brain?symbol=NOPE/USDC", 404, "NOPE/USDC"),
         ("/api/decisions?limit=0", 422, "limit"),
         ("/api/decisions?limit=1001", 422, "limit"),
         ("/api/decisions?limit=many", 422, "many"),

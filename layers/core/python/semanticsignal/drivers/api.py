@@ -37,10 +37,12 @@ from ..domain.market import Symbol
 from ..domain.news import News
 from ..domain.trading import Position, Side
 from ..logic.show import costs, learned, surroundings, views
+from ..logic.show.brain import BrainView
 from ..logic.show.worked import WorkedView
 from ..ports import Ledger, Purse, Sockets
 from ..stages.context import keys_before as contexts_before
 from ..stages.news import keys_before as news_before
+from . import brain
 from .costs import Caps, budget
 from .figures import Figures
 from .library import Library
@@ -48,6 +50,7 @@ from .questions import Past, Question
 
 T = TypeVar("T")
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Few = Annotated[int, Query(ge=1, le=100)]
 DRAWN = 1200
 STARTING = 50
 # What memory recalls at once; what is less alike is listed without its likeness.
@@ -115,6 +118,7 @@ def app(room: Room, purse: Purse | None = None, caps: Caps = dict) -> FastAPI:
     _one_decision(api, room)
     _around(api, room)
     _learned(api, room)
+    _thought(api, room)
     _paid(api, room, purse, caps)
     return api
 
@@ -318,6 +322,20 @@ def _learned(api: FastAPI, room: Room) -> None:
         found = await room.on.memory.rules(until=room.on.clock.now())
         newest = sorted(found, key=lambda rule: (rule.formed_at, rule.id), reverse=True)
         return said(views.Rules(tuple(views.rule(rule) for rule in newest[:limit])))
+
+
+def _thought(api: FastAPI, room: Room) -> None:
+    @api.get("/api/brain", response_model=BrainView)
+    async def graph(symbol: str = "", decision: str = "", limit: Few = 24) -> Response:
+        """How memories and rules led to the newest decisions that did or wanted something, and what came of these.
+
+        `decision`: one to be told of, too, though it only held."""
+        asked = await _decision(room, decision) if decision else None
+        until = room.on.clock.now()
+        if decision and (asked is None or asked.fact.at > until):
+            return problem(404, f"no such decision, was {decision!r}")
+        pair = _known(room, symbol) if symbol else None
+        return said(await brain.told(room.on.ledger, until, pair, limit, asked))
 
 
 def _paid(api: FastAPI, room: Room, purse: Purse | None, caps: Caps) -> None:
