@@ -1,6 +1,6 @@
 /** The page's questions. Nothing is ever answered from a cache: a stale figure must not look fresh. */
 import type {
-  ContextView, DecisionView, EventView, HealthView, MarketView, NewsView, Problem, QueuedView, RefusedView, Seen, StateView,
+  BrainView, ContextView, DecisionView, EventView, HealthView, MarketView, NewsView, Problem, QueuedView, RefusedView, Seen, StateView,
   StatisticsView, WhyView, WorkedView,
 } from "./shapes";
 
@@ -41,6 +41,8 @@ export interface Api {
   context(): Promise<ContextView>;
   snapshot(id: string): Promise<Seen>;
   worked(during: string | null, side: string | null): Promise<WorkedView>;
+  /** Of one pair or of all; `decision`: one to be told of whatever it did. */
+  brain(symbol: string | null, decision: string | null): Promise<BrainView>;
   analyse(symbol: string): Promise<QueuedView>;
   chart(id: string): Promise<Blob>;
   ticket(): Promise<Ticket>;
@@ -88,6 +90,7 @@ export function api(base: string, pass: Pass | null = null): Api {
     context: () => ask("/api/context"),
     snapshot: (id) => ask(`/api/snapshots/${encodeURIComponent(id)}`),
     worked: (during, side) => ask(query("/api/worked", { during, side })),
+    brain: (symbol, decision) => ask(query("/api/brain", { symbol, decision })),
     analyse: (symbol) =>
       ask("/api/analyses", {
         method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ symbol }),
