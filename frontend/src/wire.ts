@@ -104,7 +104,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Decisions */
+        /**
+         * Decisions
+         * @description Newest first, all of `words` in each. Looks at so many at once and no more: ask on from `next`.
+         */
         get: operations["decisions_api_decisions_get"];
         put?: never;
         post?: never;
@@ -243,8 +246,29 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Memory */
+        /**
+         * Memory
+         * @description Everything lived, a page of it. `query`: words, or a decision. Similarity is to `like`, a decision or the
+         *     newest one of a pair; else to the newest of all.
+         */
         get: operations["memory_api_memory_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/memory/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One Memory */
+        get: operations["one_memory_api_memory__id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -802,6 +826,8 @@ export interface components {
         /**
          * DecisionView
          * @description `action` is what was done, `wanted` what the model asked for (None: unreadable, or it was not asked).
+         *
+         *     `cost_usd`: of every question to a model; None where none was asked or one did not tell.
          */
         DecisionView: {
             /** Action */
@@ -813,6 +839,8 @@ export interface components {
             closed_at: string;
             /** Confidence Ratio */
             confidence_ratio: number | null;
+            /** Cost Usd */
+            cost_usd: string | null;
             /**
              * Decided At
              * Format: date-time
@@ -861,10 +889,18 @@ export interface components {
             /** Wanted */
             wanted: string | null;
         };
-        /** Decisions */
+        /**
+         * Decisions
+         * @description `next`: ask on with `before` this; None: the ledger begins here. `searched_until`: all that is newer was looked
+         *     at, whether it is shown or not; None: nothing was there to look at.
+         */
         Decisions: {
             /** Decisions */
             decisions: components["schemas"]["DecisionView"][];
+            /** Next */
+            next: string | null;
+            /** Searched Until */
+            searched_until: string | null;
         };
         /**
          * Depth
@@ -973,7 +1009,11 @@ export interface components {
             /** Url */
             url: string | null;
         };
-        /** ExperienceView */
+        /**
+         * ExperienceView
+         * @description `used`: how many decisions were shown it since; `used_wins`, `used_losses`: of closed trades that these opened.
+         *     None where nobody counted. `decision_id`: the decision that opened the trade.
+         */
         ExperienceView: {
             /**
              * Closed At
@@ -984,6 +1024,8 @@ export interface components {
             conditions: string[];
             /** Confidence Ratio */
             confidence_ratio: number;
+            /** Decision Id */
+            decision_id: string | null;
             /** Exit Reason */
             exit_reason: string;
             /** Id */
@@ -1013,13 +1055,31 @@ export interface components {
             symbol: string;
             /** Trade Id */
             trade_id: string;
+            /** Used */
+            used: number | null;
+            /** Used Losses */
+            used_losses: number | null;
+            /** Used Wins */
+            used_wins: number | null;
             /** Verdict */
             verdict: string;
         };
-        /** Experiences */
+        /**
+         * Experiences
+         * @description A page of the `total`. `until` and `like` (a decision): ask for other pages of the same with these.
+         */
         Experiences: {
             /** Experiences */
             experiences: components["schemas"]["ExperienceView"][];
+            /** Like */
+            like: string | null;
+            /** Total */
+            total: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
         };
         /**
          * FigureView
@@ -1299,6 +1359,15 @@ export interface components {
             symbol: string;
             /** Timeframe */
             timeframe: string;
+        };
+        /**
+         * MemoryView
+         * @description One thing lived, with the newest of the decisions that recalled it; `experience.used` says how many there are.
+         */
+        MemoryView: {
+            experience: components["schemas"]["ExperienceView"];
+            /** Recalled By */
+            recalled_by: components["schemas"]["RecallView"][];
         };
         /**
          * MinutePassedView
@@ -1606,6 +1675,30 @@ export interface components {
             symbol: string;
             /** Waits */
             waits: boolean;
+        };
+        /**
+         * RecallView
+         * @description A decision that was shown an experience. `is_win`, `return_ratio`: of the trade that it opened; None where it
+         *     opened none, or none that has closed.
+         */
+        RecallView: {
+            /** Action */
+            action: string;
+            /**
+             * Closed At
+             * Format: date-time
+             */
+            closed_at: string;
+            /** Decision Id */
+            decision_id: string;
+            /** Is Win */
+            is_win: boolean | null;
+            /** Return Ratio */
+            return_ratio: number | null;
+            /** Symbol */
+            symbol: string;
+            /** Wanted */
+            wanted: string | null;
         };
         /** ReflectedView */
         ReflectedView: {
@@ -2209,6 +2302,8 @@ export interface operations {
                 limit?: number;
                 symbol?: string;
                 before?: string;
+                action?: ("acted" | "refused" | "forced" | "BUY" | "SELL" | "HOLD" | "CLOSE" | "UPDATE") | null;
+                words?: string;
             };
             header?: never;
             path?: never;
@@ -2448,8 +2543,14 @@ export interface operations {
         parameters: {
             query?: {
                 query?: string;
-                sort?: "date" | "similarity" | "pnl" | "confidence" | "outcome";
+                like?: string;
+                sort?: "date" | "symbol" | "side" | "regime" | "pnl" | "r" | "confidence" | "outcome" | "similarity" | "age" | "used" | "win_rate";
                 order?: "asc" | "desc";
+                side?: components["schemas"]["Side"] | null;
+                outcome?: ("won" | "lost") | null;
+                since?: string | null;
+                until?: string | null;
+                offset?: number;
                 limit?: number;
             };
             header?: never;
@@ -2465,6 +2566,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Experiences"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    one_memory_api_memory__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryView"];
                 };
             };
             /** @description Validation Error */

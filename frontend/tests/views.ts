@@ -31,7 +31,7 @@ export function decision(seq: number, change: Partial<DecisionView> = {}): Decis
     id: `d${seq}`, seq, symbol: "BTC/USDC", timeframe: "4h", closed_at: AT, decided_at: AT, price: "60000.5", action: "BUY", wanted: "BUY",
     confidence_ratio: 0.7, p_up: 0.6, p_up_24h: null, stop_price: "58000", target_price: "64000", reasoning: "because", invalidation: null,
     regime: "bull trending", refusals: [], notes: [], recalled: [], rules: [], model: "analyst", prompt_version: "v1", is_forced: false,
-    is_simulated: true, ...change,
+    is_simulated: true, cost_usd: null, ...change,
   };
 }
 

@@ -4,14 +4,15 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,6 +39,8 @@ from ..domain.news import News
 from ..domain.trading import Position, Side
 from ..logic.show import costs, learned, surroundings, views
 from ..logic.show.brain import BrainView
+from ..logic.show.chosen import Chosen, Kind
+from ..logic.show.memories import Column, MemoryView, Wanted
 from ..logic.show.worked import WorkedView
 from ..ports import Ledger, Purse, Sockets
 from ..stages.context import keys_before as contexts_before
@@ -53,8 +56,10 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Few = Annotated[int, Query(ge=1, le=100)]
 DRAWN = 1200
 STARTING = 50
-# What memory recalls at once; what is less alike is listed without its likeness.
-MOST_RECALLED = 1000
+# Decisions that one question looks at, and that it reads at once; what matches nothing is not looked for for ever.
+LOOKED_AT, GLANCE = 1000, 200
+# Of the decisions that recalled an experience.
+USES_TOLD = 50
 # Keys of the archive asked for at once: a bucket is far away.
 AT_ONCE = 8
 # An archive that cannot be read so often is not asked on.
@@ -98,6 +103,20 @@ class Asked(BaseModel):
     until: AwareDatetime | None = None
 
 
+class Lived(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    query: str = ""
+    like: str = ""
+    sort: Column = "date"
+    order: Literal["asc", "desc"] = "desc"
+    side: Side | None = None
+    outcome: Literal["won", "lost"] | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    offset: Annotated[int, Field(ge=0)] = 0
+    limit: Limit = 100
+
+
 def said(content: Any, status: int = 200) -> Response:
     """The codec writes every answer, so page and socket read the same words."""
     return Response(dumps(content), status, media_type="application/json")
@@ -117,6 +136,7 @@ def app(room: Room, purse: Purse | None = None, caps: Caps = dict) -> FastAPI:
     _refused(api, room)
     _one_decision(api, room)
     _around(api, room)
+    _remembered(api, room)
     _learned(api, room)
     _thought(api, room)
     _paid(api, room, purse, caps)
@@ -211,18 +231,15 @@ def _past(api: FastAPI, room: Room) -> None:
         return said(views.Events(tuple(views.event(e) for e in await ledger.entries(after=seq, limit=limit))))
 
     @api.get("/api/decisions", response_model=views.Decisions)
-    async def decisions(limit: Limit = 100, symbol: str = "", before: str = "") -> Response:
+    async def decisions(
+        limit: Limit = 100, symbol: str = "", before: str = "", action: Kind | None = None, words: str = "",
+    ) -> Response:  # fmt: skip
+        """Newest first, all of `words` in each. Looks at so many at once and no more: ask on from `next`."""
         edge = await ledger.entry(f"DecisionMade:{before}") if before else None
         if before and edge is None:
             return problem(404, f"no such decision, was {before!r}")
-        found = await ledger.entries(
-            kinds=("DecisionMade",),
-            symbol=_known(room, symbol) if symbol else None,
-            before=edge.seq if edge else None,
-            limit=limit,
-            newest_first=True,
-        )
-        return said(views.Decisions(_decisions(found)))
+        chosen = Chosen(action, tuple(words.lower().split()))
+        return said(await _chosen(room, chosen, _known(room, symbol) if symbol else None, edge, limit))
 
     @api.get("/api/trades", response_model=views.Trades)
     async def trades(limit: Limit = 100) -> Response:
@@ -275,14 +292,21 @@ def _around(api: FastAPI, room: Room) -> None:
         return said(surroundings.Seen(id, surroundings.snapshot(found) if found else None))
 
 
-def _learned(api: FastAPI, room: Room) -> None:
+def _remembered(api: FastAPI, room: Room) -> None:
     @api.get("/api/memory", response_model=views.Experiences)
-    async def memory(
-        query: str = "", sort: Literal["date", "similarity", "pnl", "confidence", "outcome"] = "date",
-        order: Literal["asc", "desc"] = "desc", limit: Limit = 100,
-    ) -> Response:  # fmt: skip
-        return said(views.Experiences(await _experiences(room, query, (sort, order), limit)))
+    async def memory(asked: Annotated[Lived, Query()]) -> Response:
+        """Everything lived, a page of it. `query`: words, or a decision. Similarity is to `like`, a decision or the
+        newest one of a pair; else to the newest of all."""
+        return said(await _experiences(room, asked))
 
+    @api.get("/api/memory/{id:path}", response_model=MemoryView)
+    async def one_memory(id: str) -> Response:
+        await room.figures.refresh()
+        found = room.figures.memories.lived(id)
+        return said(await _memory(room, found)) if found else problem(404, f"no such experience, was {id!r}")
+
+
+def _learned(api: FastAPI, room: Room) -> None:
     shelf, past = Library(room.on.ledger, wiring.meanings()), Past(room.on.ledger)
 
     @api.get("/api/search", response_model=learned.FoundViews)
@@ -369,13 +393,13 @@ async def _state(room: Room) -> views.StateView:
         decisions=_decisions(decisions),
         trades=tuple(views.trade(t) for t in reversed(room.figures.trades[-1000:])),
         equity=tuple(views.equity(point) for point in drawn),
-        experiences=await _experiences(room, "", ("date", "desc"), STARTING),
+        experiences=(await _experiences(room, Lived(limit=STARTING))).experiences,
         rules=tuple(views.rule(rule) for rule in sorted(rules, key=lambda r: (r.formed_at, r.id), reverse=True)),
         last_event_id=newest[0].id if newest else None,
     )
 
 
-def _decisions(entries: tuple[Entry, ...]) -> tuple[views.DecisionView, ...]:
+def _decisions(entries: Sequence[Entry]) -> tuple[views.DecisionView, ...]:
     return tuple(views.decision(e.subject, e.seq) for e in entries if isinstance(e.subject, Decision))
 
 
@@ -511,34 +535,68 @@ async def _position_at(room: Room, decision: Decision) -> Position | None:
     return subject.position if isinstance(subject, Opening | Amendment) else None
 
 
-async def _experiences(room: Room, query: str, order: tuple[str, str], limit: int) -> tuple[views.ExperienceView, ...]:
-    """Everything lived; `query` names a decision or words. Similarity is to that decision, else to the newest one."""
-    on = room.on
-    learned = {e.subject.experience.id: e.subject for e in await _lessons(room) if isinstance(e.subject, Learned)}
-    decision = await on.ledger.entry(f"DecisionMade:{query}") if query else None
-    if decision is None:
-        newest = await on.ledger.entries(kinds=("DecisionMade",), limit=1, newest_first=True)
-        decision = newest[0] if newest else None
-        words = query.lower().split()
-    else:
-        words = []
-    likeness: dict[str, float] = {}
-    if decision and isinstance(decision.subject, Decision):
-        likeness = await _likeness(decision.subject, min(len(learned), MOST_RECALLED), on)
-    shown = [views.experience(one, likeness.get(id)) for id, one in learned.items()]
-    shown = [
-        one
-        for one in shown
-        if all(word in f"{one.symbol} {one.regime} {one.lesson} {one.insight}".lower() for word in words)
-    ]
-    keys: dict[str, Callable[[views.ExperienceView], Any]] = {
-        "date": lambda one: (one.closed_at, one.id),
-        "similarity": lambda one: (one.similarity_ratio or 0.0, one.id),
-        "pnl": lambda one: (one.return_ratio, one.id),
-        "confidence": lambda one: (one.confidence_ratio, one.id),
-        "outcome": lambda one: (one.is_win, one.id),
-    }
-    return tuple(sorted(shown, key=keys[order[0]], reverse=order[1] == "desc")[:limit])
+async def _chosen(room: Room, chosen: Chosen, symbol: Symbol | None, edge: Entry | None, limit: int) -> views.Decisions:
+    """Those before `edge`, or the newest."""
+    found: list[Entry] = []
+    seen, looked, glance = edge, 0, limit if chosen == Chosen() else GLANCE
+    while True:
+        page = await room.on.ledger.entries(
+            kinds=("DecisionMade",), symbol=symbol, before=seen.seq if seen else None, limit=glance, newest_first=True
+        )
+        for entry in page:
+            seen = entry
+            if isinstance(entry.subject, Decision) and chosen.is_met(entry.subject):
+                found.append(entry)
+            if len(found) == limit:
+                return _shown(found, seen, is_beginning=False)
+        looked += len(page)
+        if len(page) < glance or looked >= LOOKED_AT:
+            return _shown(found, seen, is_beginning=len(page) < glance)
+
+
+def _shown(found: list[Entry], seen: Entry | None, *, is_beginning: bool) -> views.Decisions:
+    last = seen.subject if seen else None
+    until = last.closed_at if isinstance(last, Decision) else None
+    return views.Decisions(_decisions(found), seen.fact.id if seen and not is_beginning else None, until)
+
+
+async def _experiences(room: Room, asked: Lived) -> views.Experiences:
+    """What is asked for of everything lived."""
+    await room.figures.refresh()
+    memories, until = room.figures.memories, asked.until or room.on.clock.now()
+    like, words = await _like(room, asked, until)
+    likeness = room.figures.alike.to(like.conditions) if like else {}
+    wanted = Wanted(
+        until, words, asked.since, asked.side, None if asked.outcome is None else asked.outcome == "won", asked.sort,
+        is_rising=asked.order == "asc",
+    )  # fmt: skip
+    found = memories.chosen(wanted, likeness)
+    page = found[asked.offset : asked.offset + asked.limit]
+    shown = tuple(memories.view(one, likeness.get(one.experience.id)) for one in page)
+    return views.Experiences(shown, len(found), until, like.id if like else None)
+
+
+async def _like(room: Room, asked: Lived, until: datetime) -> tuple[Decision | None, tuple[str, ...]]:
+    """The decision that similarity is to, and the words that are looked for."""
+    words = tuple(asked.query.lower().split())
+    for id in filter(None, (asked.query, asked.like)):
+        named = await _decision(room, id)
+        if named and isinstance(named.subject, Decision):
+            return named.subject, () if id == asked.query else words
+    newest = await room.on.ledger.entries(
+        kinds=("DecisionMade",), symbol=_known(room, asked.like) if asked.like else None, until=until, limit=1,
+        newest_first=True,
+    )  # fmt: skip
+    subject = newest[0].subject if newest else None
+    return subject if isinstance(subject, Decision) else None, words
+
+
+async def _memory(room: Room, told: Learned) -> MemoryView:
+    memories = room.figures.memories
+    ids = memories.uses(told.experience.id).decisions[: -USES_TOLD - 1 : -1]
+    found = [entry for id in ids if (entry := await _decision(room, id))]
+    recalls = (memories.recall(entry.subject) for entry in found if isinstance(entry.subject, Decision))
+    return MemoryView(memories.view(told), tuple(recalls))
 
 
 async def _hindsights(ledger: Ledger, limit: int) -> tuple[learned.HindsightView, ...]:
@@ -550,24 +608,6 @@ async def _hindsights(ledger: Ledger, limit: int) -> tuple[learned.HindsightView
         if isinstance(subject, RefusedEntry | Hindsight):
             found.append(learned.hindsight(subject))
     return tuple(found)
-
-
-async def _likeness(decision: Decision, limit: int, on: Sockets) -> dict[str, float]:
-    """None of them known where memory does not answer: the lessons themselves are in the ledger."""
-    try:
-        found = await on.memory.similar(decision.conditions, until=on.clock.now(), limit=limit)
-    except MemoryUnavailable:
-        return {}
-    return {experience.id: similar for experience, similar in found}
-
-
-async def _lessons(room: Room) -> list[Entry]:
-    found: list[Entry] = []
-    while page := await room.on.ledger.entries(
-        kinds=("LessonLearned",), after=found[-1].seq if found else 0, limit=1000
-    ):
-        found += page
-    return found
 
 
 def _known(room: Room, text: str) -> Symbol:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..domain.decision import Decision, Refusal
 from ..domain.learning import PostMortem
-from ..domain.ledger import Closing, Entry, Expiry
+from ..domain.ledger import Closing, Entry, Expiry, Learned
 from ..domain.market import Timeframe
 from ..domain.trading import EquityPoint, Trade
 from ..logic.evaluate import calibration
@@ -15,8 +15,10 @@ from ..logic.evaluate.forecasts import Forecasts
 from ..logic.evaluate.recalibration import Resolved
 from ..logic.reflect import record, statistics
 from ..logic.show.costs import AccountView, Bill, CostsView
+from ..logic.show.memories import Memories
 from ..logic.show.views import CalibrationView, StatisticsView
 from ..ports import Ledger
+from .alike import Alike
 
 PAGE = 2000
 DAY = timedelta(days=1)
@@ -34,6 +36,7 @@ class Figures:
         self.guards: Counter[str] = Counter()
         self.decisions = 0
         self.refused = 0
+        self.memories, self.alike = Memories(), Alike()
         self._bill = Bill()
         self._forecasts = Forecasts()
 
@@ -52,6 +55,10 @@ class Figures:
                 self._bill.add(told.attempts)
             case Closing() as told:
                 self.trades.append(told.trade)
+                self.memories.closed(told.trade)
+            case Learned() as told:
+                self.memories.learn(told)
+                self.alike.add(told.experience)
             case EquityPoint() as told:
                 self.equity.append(told)
             case Expiry(refusal=told) | (Refusal() as told):
@@ -65,6 +72,7 @@ class Figures:
         self.guards.update(refusal.guard for refusal in told.refusals)
         self._bill.add(told.attempts)
         self._forecasts.add(told)
+        self.memories.decided(told)
 
     async def statistics(self) -> StatisticsView:
         await self.refresh()

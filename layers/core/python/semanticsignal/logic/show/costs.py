@@ -84,6 +84,13 @@ class CostsView:
     budget: tuple[AccountView, ...] | None
 
 
+@exactly
+def paid(attempts: Iterable[Attempt]) -> Decimal | None:
+    """What they came to; None where no model was asked, or one that was did not tell."""
+    asked = [_told(one.usage, "cost_usd") for one in attempts if one.fault not in UNASKED]
+    return sum(asked, Decimal(0)) if asked and None not in asked else None
+
+
 class Bill:
     """Attempts, counted as they come; the order is all one."""
 

@@ -17,6 +17,7 @@ from ...domain.ledger import Amendment, Closing, Entry, Expiry, Learned, Opening
 from ...domain.market import Symbol
 from ...domain.trading import EquityPoint, Order, Portfolio, Position, Trade
 from . import learned
+from .costs import paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class RefusalView:
 
 @dataclass(frozen=True, slots=True)
 class DecisionView:
-    """`action` is what was done, `wanted` what the model asked for (None: unreadable, or it was not asked)."""
+    """`action` is what was done, `wanted` what the model asked for (None: unreadable, or it was not asked).
+
+    `cost_usd`: of every question to a model; None where none was asked or one did not tell."""
 
     id: str
     seq: int
@@ -55,6 +58,7 @@ class DecisionView:
     prompt_version: str | None
     is_forced: bool
     is_simulated: bool
+    cost_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,9 @@ class EquityView:
 
 @dataclass(frozen=True, slots=True)
 class ExperienceView:
+    """`used`: how many decisions were shown it since; `used_wins`, `used_losses`: of closed trades that these opened.
+    None where nobody counted. `decision_id`: the decision that opened the trade."""
+
     id: str
     trade_id: str
     symbol: str
@@ -129,6 +136,10 @@ class ExperienceView:
     is_win: bool
     exit_reason: str
     similarity_ratio: float | None
+    decision_id: str | None
+    used: int | None
+    used_wins: int | None
+    used_losses: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,7 +463,12 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
+    """`next`: ask on with `before` this; None: the ledger begins here. `searched_until`: all that is newer was looked
+    at, whether it is shown or not; None: nothing was there to look at."""
+
     decisions: tuple[DecisionView, ...]
+    next: str | None
+    searched_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,7 +489,12 @@ class Equity:
 
 @dataclass(frozen=True, slots=True)
 class Experiences:
+    """A page of the `total`. `until` and `like` (a decision): ask for other pages of the same with these."""
+
     experiences: tuple[ExperienceView, ...]
+    total: int
+    until: datetime
+    like: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -537,6 +558,7 @@ def decision(noun: Decision, seq: int = 0) -> DecisionView:
         prompt_version=noun.prompt_version,
         is_forced=noun.is_forced,
         is_simulated=noun.is_simulated,
+        cost_usd=paid(noun.attempts),
     )
 
 
@@ -643,6 +665,10 @@ def experience(noun: Learned, similarity_ratio: float | None = None) -> Experien
         is_win=lived.is_win,
         exit_reason=lived.exit_reason,
         similarity_ratio=similarity_ratio,
+        decision_id=lived.decision_id,
+        used=None,
+        used_wins=None,
+        used_losses=None,
     )
 
 
