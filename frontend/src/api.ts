@@ -1,7 +1,7 @@
 /** The page's questions. Nothing is ever answered from a cache: a stale figure must not look fresh. */
 import type {
-  BrainView, ContextView, DecisionView, EventView, HealthView, MarketView, NewsView, Problem, QueuedView, RefusedView, Seen, StateView,
-  StatisticsView, WhyView, WorkedView,
+  BrainView, ContextView, Decisions, EventView, Experiences, HealthView, MarketView, MemoryView, NewsView, Problem, QueuedView,
+  RefusedView, Seen, StateView, StatisticsView, WhyView, WorkedView,
 } from "./shapes";
 
 /** What the server said was wrong (RFC 9457), or that it did not answer. */
@@ -28,13 +28,37 @@ export interface Ticket {
   readonly expires_at: string;
 }
 
+/** Of all decisions those that are all of this; null: whatever it is. */
+export interface AskedDecisions {
+  readonly before: string | null;
+  readonly symbol: string | null;
+  readonly action: string | null;
+  readonly words: string | null;
+}
+
+/** Of everything lived; `like`: a pair or a decision that it is held against. */
+export interface AskedMemories {
+  readonly query: string | null;
+  readonly like: string | null;
+  readonly sort: string;
+  readonly order: "asc" | "desc";
+  readonly side: string | null;
+  readonly outcome: string | null;
+  readonly since: string | null;
+  readonly until: string | null;
+  readonly offset: number;
+  readonly limit: number;
+}
+
 export interface Api {
   state(): Promise<StateView>;
   health(): Promise<HealthView>;
   statistics(): Promise<StatisticsView>;
   events(after: string | null, limit: number): Promise<{ events: EventView[] }>;
   market(symbol: string, limit: number): Promise<MarketView>;
-  decisions(limit: number): Promise<{ decisions: DecisionView[] }>;
+  decisions(limit: number, asked?: AskedDecisions): Promise<Decisions>;
+  memories(asked: AskedMemories): Promise<Experiences>;
+  memory(id: string): Promise<MemoryView>;
   why(id: string): Promise<WhyView>;
   refusals(): Promise<{ refusals: RefusedView[] }>;
   news(): Promise<NewsView>;
@@ -83,7 +107,9 @@ export function api(base: string, pass: Pass | null = null): Api {
     statistics: () => ask("/api/statistics"),
     events: (after, limit) => ask(query("/api/events", { after, limit })),
     market: (symbol, limit) => ask(query("/api/market", { symbol, limit })),
-    decisions: (limit) => ask(query("/api/decisions", { limit })),
+    decisions: (limit, asked) => ask(query("/api/decisions", { limit, ...asked })),
+    memories: (asked) => ask(query("/api/memory", { ...asked })),
+    memory: (id) => ask(`/api/memory/${encodeURIComponent(id)}`),
     why: (id) => ask(`/api/decisions/${encodeURIComponent(id)}`),
     refusals: () => ask("/api/refusals"),
     news: () => ask("/api/news"),
