@@ -151,6 +151,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/decisions/{id}/export.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exported
+         * @description All of it in one file, with the seals to check it by.
+         */
+        get: operations["exported_api_decisions__id__export_json_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/equity": {
         parameters: {
             query?: never;
@@ -731,6 +751,13 @@ export interface components {
             /** Volume */
             volume: number;
         };
+        /** ConditionView */
+        ConditionView: {
+            /** Name */
+            name: string;
+            /** Word */
+            word: string;
+        };
         /**
          * ContextView
          * @description By name. `gathered_at` is None when nothing was gathered lately.
@@ -1082,6 +1109,25 @@ export interface components {
             until: string;
         };
         /**
+         * ExportView
+         * @description The same ledger and archive give the same bytes. `market`, `chart_png` (base64): None when not kept.
+         */
+        ExportView: {
+            /** Chart Png */
+            chart_png: string | null;
+            /** Decision Id */
+            decision_id: string;
+            /**
+             * Format
+             * @constant
+             */
+            format: "semantic-signal decision 1";
+            market: components["schemas"]["KeptMarketView"] | null;
+            /** Seals */
+            seals: components["schemas"]["SealView"][];
+            why: components["schemas"]["WhyView"];
+        };
+        /**
          * FigureView
          * @description `value` is None from `stale_at` on, and `history` is then empty; else it is oldest first and ends with `value`.
          *     `unit`: usd, ratio (1 is the whole) or points (of 100).
@@ -1107,6 +1153,48 @@ export interface components {
             unit: string;
             /** Value */
             value: string | null;
+        };
+        /**
+         * FillView
+         * @description `price` after slippage; `slippage_quote`: what slipping cost against the venue's own price.
+         *
+         *     `expected_price`: what the deciding close, the stop or the target said, by `expected`; None where none is known.
+         *     `worse_quote`: what the fill cost against it, all of its quantity, below 0 when it was better; `worse_ratio`: of the
+         *     expected price. `event_id`: the fact that tells of it.
+         */
+        FillView: {
+            /** Event Id */
+            event_id: string;
+            /**
+             * Expected
+             * @enum {string}
+             */
+            expected: "decision" | "stop" | "target";
+            /** Expected Price */
+            expected_price: string | null;
+            /** Fee Quote */
+            fee_quote: string;
+            /**
+             * Filled At
+             * Format: date-time
+             */
+            filled_at: string;
+            /** Order Id */
+            order_id: string;
+            /** Price */
+            price: string;
+            purpose: components["schemas"]["Purpose"];
+            /** Quantity */
+            quantity: string;
+            side: components["schemas"]["Side"];
+            /** Slippage Quote */
+            slippage_quote: string;
+            /** Source */
+            source: string | null;
+            /** Worse Quote */
+            worse_quote: string | null;
+            /** Worse Ratio */
+            worse_ratio: number | null;
         };
         /**
          * Flow
@@ -1308,6 +1396,25 @@ export interface components {
             /** Source */
             source: string;
         };
+        /**
+         * KeptMarketView
+         * @description The bars as they were collected for this decision, oldest first.
+         */
+        KeptMarketView: {
+            /** Candles */
+            candles: components["schemas"]["CandleView"][];
+            /**
+             * Collected At
+             * Format: date-time
+             */
+            collected_at: string;
+            /** Flags */
+            flags: string[];
+            /** Is Disputed */
+            is_disputed: boolean;
+            /** Source */
+            source: string;
+        };
         /** LessonLearnedView */
         LessonLearnedView: {
             /**
@@ -1492,6 +1599,11 @@ export interface components {
          * @enum {string}
          */
         PassageKind: "insight" | "rule" | "post-mortem";
+        /**
+         * Phase
+         * @enum {string}
+         */
+        Phase: "trending" | "ranging" | "volatile";
         /** PointView */
         PointView: {
             /**
@@ -1665,6 +1777,11 @@ export interface components {
             provider: string;
         };
         /**
+         * Purpose
+         * @enum {string}
+         */
+        Purpose: "open" | "close";
+        /**
          * QueuedView
          * @description A forced analysis was accepted; `waits` when one is running and this comes after it.
          */
@@ -1796,6 +1913,16 @@ export interface components {
             /** Wanted */
             wanted: string | null;
         };
+        /**
+         * Regime
+         * @description State of the market, with the numbers that say so.
+         */
+        Regime: {
+            /** Evidence */
+            evidence: string[];
+            phase: components["schemas"]["Phase"];
+            trend: components["schemas"]["Trend"];
+        };
         /** RuleFormedView */
         RuleFormedView: {
             /**
@@ -1856,10 +1983,33 @@ export interface components {
             rules: components["schemas"]["RuleView"][];
         };
         /**
+         * SealView
+         * @description `stated`: in the decision, which the ledger keeps; None where none is stated. `computed`: of what the archive
+         *     holds now; None where it holds it no longer. `is_intact`: whether both are the same; None where one is missing.
+         */
+        SealView: {
+            /** Computed */
+            computed: string | null;
+            /** How */
+            how: string;
+            /** Is Intact */
+            is_intact: boolean | null;
+            /**
+             * Of
+             * @enum {string}
+             */
+            of: "snapshot" | "prompt" | "reply" | "market" | "chart";
+            /** Stated */
+            stated: string | null;
+        };
+        /**
          * Seen
-         * @description `snapshot` is None when the archive no longer has it.
+         * @description `snapshot` is None when the archive no longer has it; `conditions`: the state of the market in words, as memory
+         *     compares it, which the decision itself keeps.
          */
         Seen: {
+            /** Conditions */
+            conditions: components["schemas"]["ConditionView"][];
             /** Decision Id */
             decision_id: string;
             snapshot: components["schemas"]["SnapshotView"] | null;
@@ -1875,6 +2025,8 @@ export interface components {
          *     should be, in words; `is_disputed`: another venue's price was another.
          */
         SnapshotView: {
+            /** Bars */
+            bars: number;
             book: components["schemas"]["BookView"] | null;
             /**
              * Closed At
@@ -1889,6 +2041,10 @@ export interface components {
             funding: components["schemas"]["FundingView"] | null;
             /** Id */
             id: string;
+            /** Indicators */
+            indicators: {
+                [key: string]: number | null;
+            };
             interest: components["schemas"]["InterestView"] | null;
             /** Is Disputed */
             is_disputed: boolean;
@@ -1898,8 +2054,11 @@ export interface components {
             missing: components["schemas"]["GapView"][];
             /** News */
             news: components["schemas"]["ExcerptView"][];
+            /** Price */
+            price: string;
             /** Readings */
             readings: components["schemas"]["FigureView"][];
+            regime: components["schemas"]["Regime"];
             /** Score Ratio */
             score_ratio: number;
             /**
@@ -2075,6 +2234,11 @@ export interface components {
             /** Trades */
             trades: components["schemas"]["TradeView"][];
         };
+        /**
+         * Trend
+         * @enum {string}
+         */
+        Trend: "bull" | "bear" | "neutral";
         /** ValidationError */
         ValidationError: {
             /** Context */
@@ -2107,6 +2271,8 @@ export interface components {
         /**
          * WhyView
          * @description Everything that led to one decision. Text of prompt and reply is None when the archive no longer has it.
+         *
+         *     `events` and `fills`: what came of it, oldest first.
          */
         WhyView: {
             /** Attempts */
@@ -2114,6 +2280,8 @@ export interface components {
             decision: components["schemas"]["DecisionView"];
             /** Events */
             events: (components["schemas"]["CandleMissedView"] | components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"] | components["schemas"]["ReflectedView"] | components["schemas"]["PostMortemWrittenView"] | components["schemas"]["EntryRefusedView"] | components["schemas"]["RefusalJudgedView"])[];
+            /** Fills */
+            fills: components["schemas"]["FillView"][];
             /** Mismatches */
             mismatches: components["schemas"]["Mismatch"][];
             /** Prompt Sha256 */
@@ -2122,6 +2290,8 @@ export interface components {
             recalled: components["schemas"]["ExperienceView"][];
             /** Reply */
             reply: string | null;
+            /** Reply Sha256 */
+            reply_sha256: string | null;
             /** Rules */
             rules: components["schemas"]["RuleView"][];
             /** Snapshot */
@@ -2380,6 +2550,37 @@ export interface operations {
                 };
                 content: {
                     "image/png": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    exported_api_decisions__id__export_json_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
                 };
             };
             /** @description Validation Error */

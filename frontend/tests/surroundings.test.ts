@@ -32,7 +32,8 @@ function context(readings: FigureView[] = [], change: Partial<ContextView> = {})
 function snapshot(change: Partial<SnapshotView> = {}): SnapshotView {
   return {
     id: "d1", symbol: SYMBOL, timeframe: "4h", closed_at: AT, seen_at: AT, source: "binance", is_simulated: false, completeness_ratio: 1, score_ratio: 1,
-    is_disputed: false, flags: [], missing: [], book: null, flow: null, funding: null, interest: null, readings: [], news: [], ...change,
+    is_disputed: false, flags: [], missing: [], book: null, flow: null, funding: null, interest: null, readings: [], news: [], price: "60000.5",
+    bars: 999, regime: { trend: "bull", phase: "trending", evidence: [] }, indicators: {}, ...change,
   };
 }
 

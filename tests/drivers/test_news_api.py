@@ -311,7 +311,9 @@ async def test_a_snapshot_that_the_archive_no_longer_has_is_null(tmp_path: Path)
     async with asking(replace(on, archive=FolderArchive(tmp_path))) as ask:
         told = await ask(f"/api/snapshots/{quote(id, safe='')}")
 
-    assert told == {"decision_id": id, "snapshot": None}
+    assert (told["decision_id"], told["snapshot"]) == (id, None)
+    # The decision itself keeps how the market was, in words.
+    assert {"name": "trend", "word": "neutral"} in told["conditions"]
 
 
 @pytest.mark.parametrize("limit", ["0", "201", "x"])

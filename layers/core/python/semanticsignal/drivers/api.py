@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
@@ -33,7 +34,7 @@ from ..domain.errors import (
     Unavailable,
 )
 from ..domain.learning import Hindsight, PassageKind, PostMortem, Reflection, RefusedEntry, SemanticRule, Which
-from ..domain.ledger import Amendment, Entry, Learned, Opening
+from ..domain.ledger import Amendment, Closing, Entry, Learned, Opening
 from ..domain.market import Symbol
 from ..domain.news import News
 from ..domain.trading import Position, Side
@@ -41,6 +42,8 @@ from ..logic.show import costs, learned, surroundings, views
 from ..logic.show.brain import BrainView
 from ..logic.show.chosen import Chosen, Kind
 from ..logic.show.memories import Column, MemoryView, Wanted
+from ..logic.decide.prompt import prompt_sha256
+from ..logic.show import costs, export, fills, learned, surroundings, views
 from ..logic.show.worked import WorkedView
 from ..ports import Ledger, Purse, Sockets
 from ..stages.context import keys_before as contexts_before
@@ -60,6 +63,10 @@ STARTING = 50
 LOOKED_AT, GLANCE = 1000, 200
 # Of the decisions that recalled an experience.
 USES_TOLD = 50
+# What memory recalls at once; what is less alike is listed without its likeness.
+MOST_RECALLED = 1000
+# Of the levels of one position.
+MOVES = 1000
 # Keys of the archive asked for at once: a bucket is far away.
 AT_ONCE = 8
 # An archive that cannot be read so often is not asked on.
@@ -268,6 +275,16 @@ def _one_decision(api: FastAPI, room: Room) -> None:
             return problem(404, f"no such decision, was {id!r}")
         return Response(await _chart(room, decision.subject), media_type="image/png")
 
+    @api.get("/api/decisions/{id:path}/export.json", response_model=export.ExportView)
+    async def exported(id: str) -> Response:
+        """All of it in one file, with the seals to check it by."""
+        decision = await _decision(room, id)
+        if decision is None:
+            return problem(404, f"no such decision, was {id!r}")
+        answer = said(await _export(room, decision))
+        answer.headers["content-disposition"] = f'attachment; filename="{export.file_name(id)}"'
+        return answer
+
     @api.get("/api/decisions/{id:path}", response_model=views.WhyView)
     async def why(id: str) -> Response:
         decision = await _decision(room, id)
@@ -286,10 +303,12 @@ def _around(api: FastAPI, room: Room) -> None:
     @api.get("/api/snapshots/{id:path}", response_model=surroundings.Seen)
     async def snapshot(id: str) -> Response:
         # Only what a decision was made on: an id of the ledger, never a key that somebody wrote.
-        if await _decision(room, id) is None:
+        decision = await _decision(room, id)
+        if decision is None:
             return problem(404, f"no such decision, was {id!r}")
         found = await _newest(room, [f"snapshot/{id}"], Snapshot)
-        return said(surroundings.Seen(id, surroundings.snapshot(found) if found else None))
+        assert isinstance(decision.subject, Decision)
+        return said(surroundings.seen(decision.subject, found))
 
 
 def _remembered(api: FastAPI, room: Room) -> None:
@@ -439,6 +458,7 @@ async def _why(room: Room, entry: Entry) -> views.WhyView:
     snapshot: Snapshot | None = await on.archive.get(f"snapshot/{decision.id}", Snapshot)
     lived = [await on.ledger.entry(f"LessonLearned:{id.removesuffix('#experience')}") for id in decision.recalled]
     rules = [await on.ledger.entry(f"RuleFormed:{id}") for id in decision.rules]
+    came = await _came_of(room, entry)
     return views.WhyView(
         decision=views.decision(decision, entry.seq),
         snapshot=dumps(snapshot).decode() if snapshot else None,
@@ -446,10 +466,12 @@ async def _why(room: Room, entry: Entry) -> views.WhyView:
         user_prompt=prompt.user if prompt else None,
         reply=reply.text if reply else None,
         prompt_sha256=decision.prompt_sha256,
+        reply_sha256=decision.reply_sha256,
         snapshot_sha256=decision.snapshot_sha256,
         recalled=tuple(views.experience(e.subject) for e in lived if e and isinstance(e.subject, Learned)),
         rules=tuple(views.rule(e.subject) for e in rules if e and isinstance(e.subject, SemanticRule)),
-        events=await _came_of(room, decision),
+        events=tuple(map(views.event, came)),
+        fills=await _fills(room, decision, came),
         attempts=tuple(map(views.attempt, decision.attempts)),
         mismatches=decision.mismatches,
     )
@@ -487,8 +509,11 @@ async def _newest(room: Room, keys: Sequence[str], kind: type[T]) -> T | None:
     return None
 
 
-async def _came_of(room: Room, decision: Decision) -> tuple[views.EventView, ...]:
-    """What the decision led to, found by the ids that are made from its own."""
+async def _came_of(room: Room, made: Entry) -> list[Entry]:
+    """What the decision led to, oldest first, found by the ids that are made from its own, and by the position that it
+    opened, moved or closed."""
+    ledger, decision = room.on.ledger, made.subject
+    assert isinstance(decision, Decision)
     order = f"{decision.id}#order"
     trade = f"{order}#closed"
     ids = (
@@ -496,8 +521,58 @@ async def _came_of(room: Room, decision: Decision) -> tuple[views.EventView, ...
         f"PositionClosed:{trade}", f"LessonLearned:{trade}", f"PostMortemWritten:{PostMortem.id_of(trade)}",
         f"EntryRefused:{decision.id}", f"RefusalJudged:{Hindsight.id_of(decision.id)}",
     )  # fmt: skip
-    found = await asyncio.gather(*map(room.on.ledger.entry, ids))
-    return tuple(views.event(entry) for entry in found if entry)
+    found = {entry.id: entry for entry in await asyncio.gather(*map(ledger.entry, ids)) if entry}
+    opened, closed = found.get(f"PositionOpened:{order}"), found.get(f"PositionClosed:{trade}")
+    if opened:
+        moved = await ledger.entries(
+            kinds=("PositionUpdated",), symbol=decision.symbol, after=opened.seq,
+            before=closed.seq if closed else None, limit=MOVES,
+        )  # fmt: skip
+        found |= {entry.id: entry for entry in moved}
+    elif f"OrderPlaced:{order}" in found:
+        # It closes what another decision opened, whose trade bears that one's name.
+        ended = await ledger.entries(kinds=("PositionClosed",), symbol=decision.symbol, after=made.seq, limit=1)
+        found |= {entry.id: entry for entry in ended if _closed_by(entry) == decision.id}
+    return sorted(found.values(), key=lambda entry: entry.seq)
+
+
+def _closed_by(entry: Entry) -> str | None:
+    return entry.subject.trade.close_decision_id if isinstance(entry.subject, Closing) else None
+
+
+async def _fills(room: Room, decision: Decision, came: list[Entry]) -> tuple[fills.FillView, ...]:
+    told = []
+    for entry in came:
+        by: Entry | None = None
+        if (id := _closed_by(entry)) and id != decision.id:
+            by = await _decision(room, id)
+        noun = by.subject if by and isinstance(by.subject, Decision) else decision
+        told.append(fills.fill(entry, noun))
+    return tuple(one for one in told if one)
+
+
+async def _export(room: Room, entry: Entry) -> export.ExportView:
+    archive, decision = room.on.archive, entry.subject
+    assert isinstance(decision, Decision)
+    why = await _why(room, entry)
+    prompt: Prompt | None = await archive.get(f"prompt/{decision.id}", Prompt)
+    chart: bytes | None = await archive.get(f"chart/{decision.id}", bytes)
+    kept: Market | None = await archive.get(f"market/{decision.id}", Market)
+    market = export.market(kept) if kept else None
+    # A picture that was shown and is gone cannot be sealed anew.
+    is_whole = prompt is not None and (not prompt.caption or chart is not None)
+    shown = replace(prompt, image=chart if prompt.caption else None) if prompt and is_whole else None
+    found: dict[export.Sealed, str | None] = {
+        "snapshot": _seal(why.snapshot), "prompt": prompt_sha256(shown) if shown else None, "reply": _seal(why.reply),
+        "market": _seal(dumps(market)) if market else None, "chart": _seal(chart),
+    }  # fmt: skip
+    return export.export(why, market, chart, export.seals(decision, found))
+
+
+def _seal(content: str | bytes | None) -> str | None:
+    if content is None:
+        return None
+    return sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
 async def _chart(room: Room, decision: Any) -> bytes:

@@ -10,8 +10,9 @@ from decimal import Decimal
 from unicodedata import category
 from urllib.parse import urlsplit
 
-from ...domain.analysis import BookView, Flow, Snapshot
+from ...domain.analysis import BookView, Flow, Regime, Snapshot
 from ...domain.context import MarketContext, Reading
+from ...domain.decision import Decision
 from ...domain.microstructure import FundingQuote, OpenInterest
 from ...domain.news import Article, Excerpt, News
 
@@ -139,14 +140,26 @@ class SnapshotView:
     interest: InterestView | None
     readings: tuple[FigureView, ...]
     news: tuple[ExcerptView, ...]
+    price: Decimal
+    bars: int
+    regime: Regime
+    indicators: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionView:
+    name: str
+    word: str
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`snapshot` is None when the archive no longer has it."""
+    """`snapshot` is None when the archive no longer has it; `conditions`: the state of the market in words, as memory
+    compares it, which the decision itself keeps."""
 
     decision_id: str
     snapshot: SnapshotView | None
+    conditions: tuple[ConditionView, ...]
 
 
 def news(noun: News | None, limit: int) -> NewsView:
@@ -191,7 +204,16 @@ def snapshot(noun: Snapshot) -> SnapshotView:
         interest=_interest(noun.interest) if noun.interest else None,
         readings=figures(noun.readings, noun.seen_at),
         news=tuple(_excerpt(one) for one in noun.news),
+        price=noun.price,
+        bars=noun.bars,
+        regime=noun.regime,
+        indicators=noun.indicators,
     )
+
+
+def seen(decision: Decision, noun: Snapshot | None) -> Seen:
+    words = tuple(ConditionView(name, word) for name, word in decision.conditions.labels.items())
+    return Seen(decision.id, snapshot(noun) if noun else None, words)
 
 
 def _article(noun: Article) -> ArticleView:

@@ -18,6 +18,7 @@ from ...domain.market import Symbol
 from ...domain.trading import EquityPoint, Order, Portfolio, Position, Trade
 from . import learned
 from .costs import paid
+from .fills import FillView
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +410,9 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True)
 class WhyView:
-    """Everything that led to one decision. Text of prompt and reply is None when the archive no longer has it."""
+    """Everything that led to one decision. Text of prompt and reply is None when the archive no longer has it.
+
+    `events` and `fills`: what came of it, oldest first."""
 
     decision: DecisionView
     snapshot: str | None
@@ -417,10 +420,12 @@ class WhyView:
     user_prompt: str | None
     reply: str | None
     prompt_sha256: str | None
+    reply_sha256: str | None
     snapshot_sha256: str
     recalled: tuple[ExperienceView, ...]
     rules: tuple[RuleView, ...]
     events: tuple[EventView, ...]
+    fills: tuple[FillView, ...]
     attempts: tuple[AttemptView, ...]
     mismatches: tuple[Mismatch, ...]
 
