@@ -69,6 +69,10 @@ export interface Api {
   brain(symbol: string | null, decision: string | null): Promise<BrainView>;
   analyse(symbol: string): Promise<QueuedView>;
   chart(id: string): Promise<Blob>;
+  /** All of one decision as a file; a plain link could not say who asks. */
+  exported(id: string): Promise<Blob>;
+  /** Decisions of one pair, newest first, older than that one. */
+  earlier(symbol: string, before: string, limit: number): Promise<{ decisions: DecisionView[] }>;
   ticket(): Promise<Ticket>;
 }
 
@@ -122,6 +126,8 @@ export function api(base: string, pass: Pass | null = null): Api {
         method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ symbol }),
       }),
     chart: async (id) => (await answered(`/api/decisions/${encodeURIComponent(id)}/chart.png`)).blob(),
+    exported: async (id) => (await answered(`/api/decisions/${encodeURIComponent(id)}/export.json`)).blob(),
+    earlier: (symbol, before, limit) => ask(query("/api/decisions", { symbol, before, limit })),
     ticket: () => ask("/api/tickets", { method: "POST" }),
   };
 }

@@ -77,6 +77,14 @@ export function money(value: Figure, currency = "", signed = false): string {
   return text === NONE || !currency ? text : `${text}${NBSP}${currency}`;
 }
 
+/** Every digit there is, at least two decimals: figures that are to be added up. */
+export function exact(value: Figure, currency = "", signed = false): string {
+  const parts = value === null || value === undefined ? null : digits(value);
+  if (!parts) return NONE;
+  const text = fixed(value, Math.max(2, parts.fraction.replace(/0+$/, "").length), { signed });
+  return currency ? `${text}${NBSP}${currency}` : text;
+}
+
 /** A figure of the market as a model may state it: six digits that say something, whatever its size. */
 export function significant(value: number): string {
   return Number.isFinite(value) ? String(Number(value.toPrecision(6))).replaceAll("-", MINUS) : NONE;

@@ -32,6 +32,7 @@ export type FigureView = Schemas["FigureView"];
 export type GapView = Schemas["GapView"];
 export type Seen = Schemas["Seen"];
 export type SnapshotView = Schemas["SnapshotView"];
+export type FillView = Schemas["FillView"];
 export type WorkedView = Schemas["WorkedView"];
 export type BrainView = Schemas["BrainView"];
 export type BrainNode = Schemas["BrainNodeView"];

@@ -1,10 +1,16 @@
 /** The archived chart of one decision. An `<img src>` cannot say who asks, so the bytes come through the API like all else. */
 import { LitElement, html, type PropertyValues, type TemplateResult } from "lit";
 import { ApiError } from "../api";
+import "../styles/picture.css";
 
 export class DecisionPicture extends LitElement {
-  static override properties = { decision: { attribute: false }, load: { attribute: false }, url: { state: true }, failed: { state: true } };
+  static override properties = {
+    decision: { attribute: false }, load: { attribute: false }, name: { attribute: false }, words: { attribute: false }, url: { state: true }, failed: { state: true },
+  };
   declare decision: string;
+  /** What it is called, and what is on it, for those who do not see it. */
+  declare name: string;
+  declare words: string;
   declare load: (id: string) => Promise<Blob>;
   declare url: string | null;
   declare failed: string | null;
@@ -12,6 +18,8 @@ export class DecisionPicture extends LitElement {
   constructor() {
     super();
     this.url = this.failed = null;
+    this.name = "Chart";
+    this.words = "Candles, averages, volume and RSI at that close";
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -37,6 +45,11 @@ export class DecisionPicture extends LitElement {
     }
   }
 
+  async #enlarge(url: string): Promise<void> {
+    const { enlarge } = await import("./lightbox");
+    if (this.url === url) enlarge(url, this.name, this.words);
+  }
+
   /** The browser keeps the bytes of an address until it is told to let them go. */
   #let(): void {
     if (this.url) URL.revokeObjectURL(this.url);
@@ -47,7 +60,8 @@ export class DecisionPicture extends LitElement {
     const { url, failed } = this;
     if (failed) return html`<p class="muted">${failed}</p>`;
     if (!url) return html`<p class="muted picture-place" aria-busy="true">Loading the chart…</p>`;
-    return html`<a href=${url} target="_blank" rel="noopener"><img class="picture" src=${url} alt="Candles, averages, volume and RSI at that close" /></a>`;
+    return html`<button type="button" class="picture-open" aria-haspopup="dialog" aria-label="Enlarge: ${this.words}" title="Enlarge" @click=${() => void this.#enlarge(url)}>
+      <img class="picture" src=${url} alt="" width="1920" height="1080" /></button>`;
   }
 }
 

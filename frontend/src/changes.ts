@@ -1,0 +1,55 @@
+/** What is other in a text than in an older one, line by line, in lines that `+`, `−` and a space begin. Pure. */
+import { diffLines } from "diff";
+
+export interface Line {
+  readonly mark: "+" | "−" | " ";
+  readonly text: string;
+}
+
+/** A run of equal lines that was left out. */
+export interface Skipped {
+  readonly mark: "…";
+  readonly lines: number;
+}
+
+/** Equal lines that are shown beside a change. */
+const AROUND = 2;
+/** Beyond so many changes the two are simply two texts. */
+const MOST = 4000;
+
+/** Null: too different to be told line by line. */
+export function changes(older: string, newer: string): readonly (Line | Skipped)[] | null {
+  const parts = diffLines(asLines(older), asLines(newer), { maxEditLength: MOST });
+  if (!parts) return null;
+  const lines = parts.flatMap(({ value, added, removed }) =>
+    value.replace(/\n$/, "").split("\n").map((text): Line => ({ mark: added ? "+" : removed ? "−" : " ", text })));
+  return folded(lines);
+}
+
+export function counted(lines: readonly (Line | Skipped)[]): { readonly added: number; readonly removed: number } {
+  const of = (mark: string): number => lines.filter((line) => line.mark === mark).length;
+  return { added: of("+"), removed: of("−") };
+}
+
+/** One line each field where it is JSON, and an end to the last line, so that it is not other for its want. */
+function asLines(text: string): string {
+  try {
+    const told: unknown = JSON.parse(text);
+    if (typeof told === "object" && told !== null) text = JSON.stringify(told, null, 2);
+  } catch {
+    // It is words.
+  }
+  return text.endsWith("\n") ? text : `${text}\n`;
+}
+
+function folded(lines: readonly Line[]): (Line | Skipped)[] {
+  const near = (at: number): boolean => lines.slice(Math.max(0, at - AROUND), at + AROUND + 1).some(({ mark }) => mark !== " ");
+  const told: (Line | Skipped)[] = [];
+  lines.forEach((line, at) => {
+    const last = told.at(-1);
+    if (near(at)) told.push(line);
+    else if (last?.mark === "…") told[told.length - 1] = { mark: "…", lines: last.lines + 1 };
+    else told.push({ mark: "…", lines: 1 });
+  });
+  return told;
+}
