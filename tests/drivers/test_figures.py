@@ -16,7 +16,7 @@ from semanticsignal import wiring
 from semanticsignal.domain.decision import Decision
 from semanticsignal.domain.ledger import Closing, Entry, Expiry
 from semanticsignal.domain.market import MarketKind
-from semanticsignal.domain.policy import Settings
+from semanticsignal.domain.policy import Paper, Settings
 from semanticsignal.domain.trading import EquityPoint, Portfolio
 from semanticsignal.drivers.figures import Figures
 from semanticsignal.drivers.replay import Plan, closes, walk
@@ -132,10 +132,58 @@ async def test_forecasts_are_resolved_by_the_closes_that_came(lived: Lived) -> N
         assert told.brier == pytest.approx(sum((p - up) ** 2 for p, up in pairs) / len(pairs))
 
 
+async def test_every_figure_lies_in_its_interval_and_is_the_one_of_the_statistics(lived: Lived) -> None:
+    told = await lived.figures.intervals(Paper())
+    found, closed = {one.name: one for one in told.figures}, [t.trade for t in lived.subjects(Closing)]
+    statistics = lived.statistics
+
+    assert told.statistics == statistics
+    assert {one.name: one.value for one in told.figures if one.name != "against_hold"} == {
+        "win_rate": statistics.win_rate_ratio, "mean_r": statistics.mean_r, "sharpe": statistics.sharpe_annualized,
+        "expectancy": float(statistics.expectancy_quote or 0), "profit_factor": statistics.profit_factor,
+        "max_drawdown": statistics.max_drawdown_ratio,
+    }  # fmt: skip
+    for one in told.figures:
+        assert (one.low is None) == (one.high is None) == (one.why is not None)
+        if one.low is not None and one.high is not None and one.value is not None:
+            assert one.low < one.value < one.high
+    # one pair, one position at a time: every trade stands alone
+    assert (found["win_rate"].n, found["win_rate"].effective) == (len(closed), pytest.approx(len(closed)))
+    assert found["sharpe"].n == 451
+
+
+async def test_holding_is_reckoned_from_the_closes_that_decisions_saw(lived: Lived) -> None:
+    told, paper = await lived.figures.curve(Paper(), 100_000), Paper()
+    points = lived.subjects(EquityPoint)
+    prices = {made.closed_at: made.price for made in lived.subjects(Decision) if not made.is_forced}
+    bought = next(prices[point.at] for point in points if point.at in prices)
+    coins = 10_000 / float(bought) / (1 + float(paper.slippage_bps) / 1e4) / (1 + float(paper.fee_ratio))
+    against = next(one for one in (await lived.figures.intervals(paper)).figures if one.name == "against_hold")
+    last = next(prices[point.at] for point in reversed(points) if point.at in prices)
+
+    assert [point.at for point in told.points] == [point.at for point in points]
+    assert float(told.points[-1].hold_quote) == pytest.approx(coins * float(last), rel=1e-6)
+    assert against.value == pytest.approx(float(points[-1].equity_quote / told.points[-1].hold_quote) - 1, rel=1e-4)
+    assert [one.decision_id for one in told.acted] == [d.id for d in lived.subjects(Decision) if d.action != "HOLD"]
+    assert len((await lived.figures.curve(paper, 10)).points) <= 12
+
+
+async def test_what_was_reckoned_once_is_kept_until_the_ledger_grows(lived: Lived) -> None:
+    first, again = await lived.figures.intervals(Paper()), await lived.figures.intervals(Paper())
+
+    assert again.figures is first.figures
+    assert await lived.figures.calibration() is await lived.figures.calibration()
+
+
 async def test_nothing_lived_is_undefined_and_not_zero(tmp_path: Path) -> None:
     held = wiring.home(tmp_path, Settings(), "nothing", is_durable=False)
-    told = await Figures(held.ledger, tape.H4).statistics()
+    figures = Figures(held.ledger, tape.H4)
+    told, sure, curve = await figures.statistics(), await figures.intervals(Paper()), await figures.curve(Paper(), 10)
     held.close()
+
+    assert sure.verdict == "nothing"
+    assert all(one.value is None and one.why for one in sure.figures)
+    assert (curve.since, curve.cash_quote, curve.points) == (None, Decimal(10_000), ())
 
     undefined = {field.name for field in fields(told) if getattr(told, field.name) is None}
     assert undefined == {

@@ -173,7 +173,10 @@ def test_the_chart_of_a_decision_is_a_picture(simulated: Instance) -> None:
         "/api/reflection",
         "/api/refusals",
         "/api/calibration",
+        "/api/intervals",
+        "/api/curve",
         "/api/market?symbol=BTC/USDC",
+        "/api/market?symbol=BTC/USDC&timeframe=1w",
     ],
 )
 def test_everything_else_is_told_too(path: str, simulated: Instance) -> None:
@@ -203,6 +206,7 @@ def test_everything_else_is_told_too(path: str, simulated: Instance) -> None:
         ("/api/search?words=%3F", 422, "search for words"),
         ("/api/search?words=x&kind=poem", 422, "poem"),
         ("/api/market", 422, "symbol"),
+        ("/api/market?symbol=BTC/USDC&timeframe=1h", 422, "4h, 8h, 12h, 1d, 1w"),
         ("/api/nothing", 404, "Not Found"),
     ],
 )

@@ -6,8 +6,9 @@ import pytest
 from world import MONDAY, lived
 
 from semanticsignal.domain.learning import Conditions
+from semanticsignal.domain.odds import wilson
 from semanticsignal.domain.trading import ExitReason, Side
-from semanticsignal.logic.show.worked import GroupView, WorkedView, run, wilson, worked
+from semanticsignal.logic.show.worked import GroupView, WorkedView, run, worked
 
 DAY = timedelta(days=1)
 TRADES = [

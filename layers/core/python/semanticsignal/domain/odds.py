@@ -25,6 +25,14 @@ def win_interval(some: Tally, whole: Tally) -> Interval:
     return beta_quantile(TAIL, a, b), beta_quantile(1 - TAIL, a, b)
 
 
+def wilson(wins: float, n: float) -> Interval:
+    """Between which a share lies at 90 % (Wilson 1927). `n`: as many as are independent, which need not be whole."""
+    share, square = wins / n, Z**2
+    middle = (share + square / (2 * n)) / (1 + square / n)
+    half = Z * sqrt(share * (1 - share) / n + square / (4 * n**2)) / (1 + square / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def mean_interval(some: Tally, variance: float, z: float = Z) -> Interval:
     """Between which the mean return lies at 90 %: Student's t, the posterior of a normal prior around 0, where nothing
     is gained or lost, and of `variance`, that of one trade among all (Gelman et al. 2013, 3.3)."""

@@ -44,6 +44,12 @@ from ..logic.show.chosen import Chosen, Kind
 from ..logic.show.memories import Column, MemoryView, Wanted
 from ..logic.decide.prompt import prompt_sha256
 from ..logic.show import costs, export, fills, learned, surroundings, views
+from ..domain.ledger import Amendment, Entry, Learned, Opening
+from ..domain.market import Symbol, epoch_ms
+from ..domain.news import News
+from ..domain.trading import Position, Side
+from ..logic.show import costs, intervals, learned, surroundings, views
+from ..logic.show.candles import forming, offered
 from ..logic.show.worked import WorkedView
 from ..ports import Ledger, Purse, Sockets
 from ..stages.context import keys_before as contexts_before
@@ -140,6 +146,7 @@ def app(room: Room, purse: Purse | None = None, caps: Caps = dict) -> FastAPI:
     _errors(api)
     _now(api, room)
     _past(api, room)
+    _measured(api, room)
     _refused(api, room)
     _one_decision(api, room)
     _around(api, room)
@@ -211,13 +218,10 @@ def _now(api: FastAPI, room: Room) -> None:
     async def statistics() -> Response:
         return said(await room.figures.statistics())
 
-    @api.get("/api/calibration", response_model=views.Calibrations)
-    async def calibration() -> Response:
-        return said(views.Calibrations(await room.figures.calibration()))
-
     @api.get("/api/market", response_model=views.MarketView)
-    async def market(symbol: str, limit: Limit = 300) -> Response:
-        return said(await _market(room, _known(room, symbol), limit))
+    async def market(symbol: str, limit: Limit = 300, timeframe: str = "") -> Response:
+        """`timeframe`: that which is traded, or a longer one it divides."""
+        return said(await _market(room, _known(room, symbol), limit, timeframe))
 
     @api.post("/api/analyses", response_model=views.QueuedView, status_code=202)
     async def analyse(wanted: AnalysisWanted) -> Response:
@@ -257,6 +261,22 @@ def _past(api: FastAPI, room: Room) -> None:
     async def equity(limit: Limit = 1000) -> Response:
         await room.figures.refresh()
         return said(views.Equity(tuple(views.equity(point) for point in reversed(room.figures.equity[-limit:]))))
+
+
+def _measured(api: FastAPI, room: Room) -> None:
+    @api.get("/api/intervals", response_model=intervals.IntervalsView)
+    async def sure() -> Response:
+        """The statistics, each with its 90 % interval and what it rests on."""
+        return said(await room.figures.intervals(room.on.settings.paper))
+
+    @api.get("/api/calibration", response_model=views.Calibrations)
+    async def calibration() -> Response:
+        return said(views.Calibrations(await room.figures.calibration()))
+
+    @api.get("/api/curve", response_model=intervals.CurveView)
+    async def curve(points: Limit = 1000) -> Response:
+        """What is drawn beside equity: buy and hold of the start money, and the decisions that did something."""
+        return said(await room.figures.curve(room.on.settings.paper, points))
 
 
 def _refused(api: FastAPI, room: Room) -> None:
@@ -422,13 +442,24 @@ def _decisions(entries: Sequence[Entry]) -> tuple[views.DecisionView, ...]:
     return tuple(views.decision(e.subject, e.seq) for e in entries if isinstance(e.subject, Decision))
 
 
-async def _market(room: Room, symbol: Symbol, limit: int) -> views.MarketView:
-    on, timeframe = room.on, room.on.settings.timeframe
-    now = on.clock.now()
+async def _market(room: Room, symbol: Symbol, limit: int, wanted: str) -> views.MarketView:
+    on, traded = room.on, room.on.settings.timeframe
+    frames, now = offered(traded), on.clock.now()
+    timeframe = next((one for one in frames if one == (wanted or traded)), None)
+    if timeframe is None:
+        raise BadInput(f"timeframe is one of {', '.join(frames)}, was {wanted[:20]!r}")
     candles = await on.market.candles(symbol, timeframe, until=now, limit=limit)
+    begun = None
+    if timeframe is not traded:
+        inside = timeframe.ms // traded.ms
+        begun = forming(
+            await on.market.candles(symbol, traded, until=now, limit=inside), timeframe.floor_ms(epoch_ms(now))
+        )
     rows = zip(candles.opened_ms, candles.open, candles.high, candles.low, candles.close, candles.volume, strict=True)
     drawn = tuple(views.CandleView(at // 1000, *prices) for at, *prices in rows)
-    return views.MarketView(str(symbol), str(symbol), timeframe, candles.source, on.market.is_simulated, now, drawn)
+    return views.MarketView(
+        str(symbol), str(symbol), timeframe, candles.source, on.market.is_simulated, now, drawn, begun, frames
+    )
 
 
 async def _refusals(room: Room, limit: int) -> tuple[views.RefusedView, ...]:

@@ -1,7 +1,11 @@
 """The figures of one ledger, computed once for page, socket, command line and report; each entry is read once."""
 
-from collections import Counter
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -9,8 +13,9 @@ from ..domain.decision import Decision, Refusal
 from ..domain.learning import PostMortem
 from ..domain.ledger import Closing, Entry, Expiry, Learned
 from ..domain.market import Timeframe
+from ..domain.policy import Paper
 from ..domain.trading import EquityPoint, Trade
-from ..logic.evaluate import calibration
+from ..logic.evaluate import benchmark, calibration, intervals
 from ..logic.evaluate.forecasts import Forecasts
 from ..logic.evaluate.recalibration import Resolved
 from ..logic.reflect import record, statistics
@@ -19,9 +24,18 @@ from ..logic.show.memories import Memories
 from ..logic.show.views import CalibrationView, StatisticsView
 from ..ports import Ledger
 from .alike import Alike
+from ..logic.show.intervals import ActedView, CurveView, HeldView, HoldPointView, IntervalsView, verdict
+from ..logic.show.views import BinView, CalibrationView, StatisticsView
+from ..ports import Ledger
+from .intervals import Marks, of_marks, of_trades
 
+G = TypeVar("G")
+T = TypeVar("T")
 PAGE = 2000
 DAY = timedelta(days=1)
+# Decisions that did something, as far back as a chart marks them.
+ACTED = 2000
+CENT = Decimal("0.01")
 
 
 class Figures:
@@ -37,8 +51,10 @@ class Figures:
         self.decisions = 0
         self.refused = 0
         self.memories, self.alike = Memories(), Alike()
+        self.acted: deque[ActedView] = deque(maxlen=ACTED)
         self._bill = Bill()
         self._forecasts = Forecasts()
+        self._kept: dict[str, tuple[int, Any]] = {}
 
     async def refresh(self) -> None:
         while page := await self._ledger.entries(after=self._seq, limit=PAGE):
@@ -70,6 +86,8 @@ class Figures:
         self.actions[told.action] += 1
         self.refused += bool(told.refusals)
         self.guards.update(refusal.guard for refusal in told.refusals)
+        if told.action != "HOLD":
+            self.acted.append(ActedView(told.id, told.decided_at, str(told.symbol), told.action))
         self._bill.add(told.attempts)
         self._forecasts.add(told)
         self.memories.decided(told)
@@ -109,24 +127,94 @@ class Figures:
         await self.refresh()
         return self._bill.view(days, budget)
 
+    async def intervals(self, paper: Paper) -> IntervalsView:
+        """The statistics with their intervals, of one moment."""
+        told = await self.statistics()
+        marks, per_year = await self._marks(told.start_quote, paper), self._timeframe.bars_per_year
+        found = await self._once(
+            "figures", lambda: tuple(self.trades), lambda trades: (*of_trades(trades), *of_marks(marks, per_year))
+        )
+        judged, said = verdict(found)
+        return IntervalsView(judged, said, found, per_year, told)
+
+    async def curve(self, paper: Paper, points: int) -> CurveView:
+        """Buy and hold of the start money, thinned to about so many points, and the decisions that did something."""
+        await self.refresh()
+        start_quote = (await self._ledger.portfolio()).account.start_quote
+        marks = await self._marks(start_quote, paper)
+        held, rows = marks.held, range(len(marks.at))
+        step = max(1, len(rows) // points)
+        return CurveView(
+            since=marks.at[0] if rows else None,
+            start_quote=start_quote,
+            cash_quote=held.cash_quote,
+            fees_quote=held.fees_quote,
+            held=tuple(HeldView(str(pair), coins) for pair, coins in held.quantities.items()),
+            points=tuple(
+                HoldPointView(marks.at[row], held.values_quote[row].quantize(CENT))
+                for row in [*rows[:-1:step], *rows[-1:]]
+            ),
+            acted=tuple(self.acted),
+        )
+
+    async def _marks(self, start_quote: Decimal, paper: Paper) -> Marks:
+        def work(given: tuple[tuple[EquityPoint, ...], benchmark.Closes]) -> Marks:
+            points, closes = given
+            at = tuple(point.at for point in points)
+            equity = tuple(float(point.equity_quote) for point in points)
+            return Marks(float(start_quote), at, equity, benchmark.hold(at, closes, start_quote, paper))
+
+        return await self._once("marks", lambda: (tuple(self.equity), self._forecasts.closes), work)
+
     async def calibration(self) -> tuple[CalibrationView, ...]:
         """Forecasts over one bar and over 24 hours, resolved by the closes that later decisions saw."""
         await self.refresh()
-        bar, of = self._timeframe.span, self._forecasts.resolved
-        return (
-            _calibration("next bar", of(bar, lambda forecast: forecast.p_up), bar),
-            _calibration("24 h", of(DAY, lambda forecast: forecast.p_up_24h), DAY),
-        )
+        bar = self._timeframe.span
+
+        def work(made: Forecasts) -> tuple[CalibrationView, ...]:
+            return (
+                _calibration("next bar", made.resolved(bar, lambda forecast: forecast.p_up), bar),
+                _calibration("24 h", made.resolved(DAY, lambda forecast: forecast.p_up_24h), DAY),
+            )
+
+        return await self._once("calibration", lambda: self._forecasts, work)
+
+    async def _once(self, name: str, given: Callable[[], G], work: Callable[[G], T]) -> T:
+        """What was reckoned of the same entries before; else now, beside the loop, of what is given before it goes on
+        reading."""
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != self._seq:
+            kept = self._seq, await asyncio.to_thread(work, given())
+            self._kept[name] = kept
+        found: T = kept[1]
+        return found
 
 
 def _calibration(horizon: str, made: list[Resolved], ahead: timedelta) -> CalibrationView:
     forecasts = [(stated, up) for _, stated, up in made]
     rates = calibration.base_rates([(at, up) for at, _, up in made], ahead)
+    low, high = calibration.skill_interval(made, rates, ahead) or (None, None)
     return CalibrationView(
         horizon=horizon,
         forecasts=len(forecasts),
+        effective=intervals.independent([(at, at + ahead) for at, _, _ in made]),
         up_ratio=sum(up for _, up in forecasts) / len(forecasts) if forecasts else None,
         brier=calibration.brier(forecasts),
         brier_skill=calibration.brier_skill(forecasts, rates),
+        skill_low=low,
+        skill_high=high,
         log_loss=calibration.log_loss(forecasts),
+        bins=tuple(
+            BinView(
+                lowest=one.lowest,
+                highest=one.highest,
+                stated=one.stated,
+                happened=one.happened,
+                forecasts=one.forecasts,
+                effective=one.effective,
+                low=one.interval[0],
+                high=one.interval[1],
+            )
+            for one in calibration.reliability(made, ahead)
+        ),
     )

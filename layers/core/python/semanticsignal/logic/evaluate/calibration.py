@@ -1,11 +1,33 @@
 """Stated probabilities against what happened: is a forecast worth more than the base rate known at the time?"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from math import fsum, log
 
+from ...domain.odds import Interval, wilson
+from .intervals import bootstrap, independent
+from .recalibration import Resolved
+
 CLIP = 0.01
+# Bins of a reliability diagram, each of about as many forecasts.
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Forecasts that said about the same, `lowest` to `highest`: what they stated in the mean, and how often it came.
+    `interval`: where that share lies at 90 % (Wilson), for as many as `effective`: those open at once count as one."""
+
+    lowest: float
+    highest: float
+    stated: float
+    happened: float
+    forecasts: int
+    effective: float
+    interval: Interval
 
 
 def brier(forecasts: Sequence[tuple[float, bool]]) -> float | None:
@@ -54,3 +76,47 @@ def brier_skill(forecasts: Sequence[tuple[float, bool]], rates: Sequence[float])
     reference = brier([(rate, happened) for rate, (_, happened) in zip(rates, forecasts, strict=True)])
     score = brier(forecasts)
     return None if score is None or not reference else 1 - score / reference
+
+
+def reliability(made: Sequence[Resolved], ahead: timedelta) -> tuple[Bin, ...]:
+    """By what was stated, lowest first, in BINS or fewer of equal mass; equal statements share a bin."""
+    least = -(-len(made) // BINS)
+    bins: list[list[Resolved]] = []
+    for _, alike in groupby(sorted(made, key=lambda one: one.stated), key=lambda one: one.stated):
+        if bins and len(bins[-1]) < least:
+            bins[-1] += alike
+        else:
+            bins.append(list(alike))
+    return tuple(_bin(some, ahead) for some in bins)
+
+
+def _bin(some: Sequence[Resolved], ahead: timedelta) -> Bin:
+    n, happened = len(some), sum(one.rose for one in some)
+    effective = independent([(one.at, one.at + ahead) for one in some])
+    return Bin(
+        lowest=some[0].stated,
+        highest=some[-1].stated,
+        stated=fsum(one.stated for one in some) / n,
+        happened=happened / n,
+        forecasts=n,
+        effective=effective,
+        interval=wilson(happened / n * effective, effective),
+    )
+
+
+def skill_interval(made: Sequence[Resolved], rates: Sequence[float], ahead: timedelta) -> Interval | None:
+    """Of `brier_skill`, by blocks of instants: forecasts of one instant stay together, and so do those that are open at
+    once. `made` by time. None where too few are independent, or nothing separates them from the base rate's error."""
+    if not made:
+        return None
+    instants = [list(some) for _, some in groupby(zip(made, rates, strict=True), key=lambda pair: pair[0].at)]
+    ours = [fsum((one.stated - one.rose) ** 2 for one, _ in some) for some in instants]
+    base = [fsum((rate - one.rose) ** 2 for one, rate in some) for some in instants]
+    at = [some[0][0].at for some in instants]
+    effective = independent([(begin, begin + ahead) for begin in at])
+    together = len(at) / max(effective, 1.0)
+
+    def skill(sums: Sequence[float]) -> float:
+        return 1 - sums[0] / sums[1] if sums[1] else float("-inf")
+
+    return bootstrap([ours, base], [skill], effective=effective, together=2 * together)[0]

@@ -1,6 +1,6 @@
 """What was stated at each close of a ledger's decisions, and what came of it by the closes that any of them saw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -25,10 +25,15 @@ class Forecasts:
         if is_counted and one.signal:
             self._stated.setdefault(one.symbol, []).append((one.closed_at, one.signal.forecast))
 
+    @property
+    def closes(self) -> Mapping[Symbol, Mapping[datetime, Decimal]]:
+        """Pair → instant → price, wherever a decision saw one; as it stands now."""
+        return {pair: dict(seen) for pair, seen in self._closes.items()}
+
     def resolved(self, ahead: timedelta, chance: Callable[[Forecast], float | None]) -> list[Resolved]:
-        """In order of time; without those whose end nobody saw."""
+        """In order of time; without those whose end nobody saw. Others may be added meanwhile."""
         found: list[Resolved] = []
-        for symbol, rows in self._stated.items():
+        for symbol, rows in list(self._stated.items()):
             stated = ((at, chance(forecast)) for at, forecast in rows)
             found += [Resolved(*each) for each in resolved(stated, self._closes[symbol], ahead)]
         return sorted(found, key=lambda one: one.at)

@@ -307,6 +307,9 @@ class CandleView:
 
 @dataclass(frozen=True, slots=True)
 class MarketView:
+    """`forming`: of the bar that has not closed, what closed bars of the traded timeframe already tell of it; None
+    where that is nothing. `timeframes`: those that can be asked for, the traded one first."""
+
     id: str
     symbol: str
     timeframe: str
@@ -314,6 +317,8 @@ class MarketView:
     is_simulated: bool
     as_of: datetime
     candles: tuple[CandleView, ...]
+    forming: CandleView | None
+    timeframes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,15 +349,36 @@ class StatisticsView:
 
 
 @dataclass(frozen=True, slots=True)
+class BinView:
+    """Forecasts that stated `lowest` to `highest`, `stated` in the mean; so many went up as `happened`, whose 90 %
+    interval is `low` to `high` (Wilson) for the `effective` ones among them: those open at once count as one."""
+
+    lowest: float
+    highest: float
+    stated: float
+    happened: float
+    forecasts: int
+    effective: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationView:
-    """How good the stated probabilities were. `brier_skill` above 0: better than the base rate known at the time."""
+    """How good the stated probabilities were. `brier_skill` above 0: better than the base rate known at the time;
+    `skill_low`, `skill_high`: its 90 % interval by block bootstrap. `effective`: so many are independent at least.
+    `bins`: ten or fewer of equal mass, lowest first."""
 
     horizon: str
     forecasts: int
+    effective: float
     up_ratio: float | None
     brier: float | None
     brier_skill: float | None
+    skill_low: float | None
+    skill_high: float | None
     log_loss: float | None
+    bins: tuple[BinView, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import fsum, sqrt
+from math import fsum
 
 from ...domain.learning import Experience
-from ...domain.odds import Z
+from ...domain.odds import wilson
 
 # Shorter interruptions do not end a run; what lasted less is none.
 INTERRUPTED, LEAST = timedelta(days=3), timedelta(days=7)
@@ -63,14 +63,6 @@ def run(regimes: Iterable[tuple[datetime, str]], word: str) -> tuple[datetime, d
             stretches.append((at, at))
     long = [one for one in stretches if one[1] - one[0] >= LEAST]
     return long[-1] if long else None
-
-
-def wilson(wins: int, trades: int) -> tuple[float, float]:
-    """90 % interval of a share."""
-    share, square = wins / trades, Z**2
-    middle = (share + square / (2 * trades)) / (1 + square / trades)
-    half = Z * sqrt(share * (1 - share) / trades + square / (4 * trades**2)) / (1 + square / trades)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _traits(one: Experience) -> Iterator[tuple[str, str]]:
