@@ -2,6 +2,8 @@
 import type {
   BrainView, ContextView, Decisions, EventView, Experiences, HealthView, MarketView, MemoryView, NewsView, Problem, QueuedView,
   RefusedView, Seen, StateView, StatisticsView, WhyView, WorkedView,
+  CalibrationView, ContextView, CostsView, CurveView, DecisionView, EventView, HealthView, IntervalsView, MarketView, NewsView, Problem, QueuedView, RefusedView, Seen, StateView,
+  StatisticsView, WhyView, WorkedView,
 } from "./shapes";
 
 /** What the server said was wrong (RFC 9457), or that it did not answer. */
@@ -59,6 +61,13 @@ export interface Api {
   decisions(limit: number, asked?: AskedDecisions): Promise<Decisions>;
   memories(asked: AskedMemories): Promise<Experiences>;
   memory(id: string): Promise<MemoryView>;
+  /** Without a timeframe the one that is traded. */
+  market(symbol: string, limit: number, timeframe?: string): Promise<MarketView>;
+  intervals(): Promise<IntervalsView>;
+  curve(points: number): Promise<CurveView>;
+  calibration(): Promise<{ calibrations: CalibrationView[] }>;
+  costs(): Promise<CostsView>;
+  decisions(limit: number): Promise<{ decisions: DecisionView[] }>;
   why(id: string): Promise<WhyView>;
   refusals(): Promise<{ refusals: RefusedView[] }>;
   news(): Promise<NewsView>;
@@ -114,6 +123,12 @@ export function api(base: string, pass: Pass | null = null): Api {
     decisions: (limit, asked) => ask(query("/api/decisions", { limit, ...asked })),
     memories: (asked) => ask(query("/api/memory", { ...asked })),
     memory: (id) => ask(`/api/memory/${encodeURIComponent(id)}`),
+    market: (symbol, limit, timeframe) => ask(query("/api/market", { symbol, limit, timeframe: timeframe ?? null })),
+    intervals: () => ask("/api/intervals"),
+    curve: (points) => ask(query("/api/curve", { points })),
+    calibration: () => ask("/api/calibration"),
+    costs: () => ask("/api/costs"),
+    decisions: (limit) => ask(query("/api/decisions", { limit })),
     why: (id) => ask(`/api/decisions/${encodeURIComponent(id)}`),
     refusals: () => ask("/api/refusals"),
     news: () => ask("/api/news"),

@@ -35,6 +35,12 @@ export function spanMs(timeframe: string): number | null {
   return unit ? Number(match[1]) * unit : null;
 }
 
+/** When the bar began that holds this instant, in seconds; a week begins on Monday, the epoch was a Thursday. */
+export function barOf(at: string, span: number): number {
+  const shift = span === SPANS["w"] ? 4 * 86_400_000 : 0;
+  return (Math.floor((Date.parse(at) - shift) / span) * span + shift) / 1000;
+}
+
 /** Market milliseconds until the bar now forming closes. */
 export function untilNextCandle({ health, at }: Pick<State, "health" | "at">): number | null {
   const span = spanMs(health.timeframe);

@@ -2045,6 +2045,8 @@ export interface components {
             gross_pnl_quote: string;
             /** Id */
             id: string;
+            /** Initial Stop Price */
+            initial_stop_price: string;
             /** Is Ambiguous */
             is_ambiguous: boolean;
             /** Mae Ratio */

@@ -50,8 +50,8 @@ export function position(change: Partial<PositionView> = {}): PositionView {
 
 export function trade(id: string, change: Partial<TradeView> = {}): TradeView {
   return {
-    id, symbol: "BTC/USDC", side: "long", quantity: "0.1", entry_price: "60000", exit_price: "61000", stop_price: "58000", target_price: "64000",
-    opened_at: AT, closed_at: AT, gross_pnl_quote: "100", fees_quote: "9", funding_quote: "0", realized_pnl_quote: "91", return_ratio: 0.015,
+    id, symbol: "BTC/USDC", side: "long", quantity: "0.1", entry_price: "60000", exit_price: "61000", stop_price: "58000",
+    initial_stop_price: "58000", target_price: "64000", opened_at: AT, closed_at: AT, gross_pnl_quote: "100", fees_quote: "9", funding_quote: "0", realized_pnl_quote: "91", return_ratio: 0.015,
     r_multiple: 0.45, mae_ratio: -0.01, mfe_ratio: 0.02, exit_reason: "target", is_ambiguous: false, decision_id: "d1", close_decision_id: null,
     ...change,
   };

@@ -5,10 +5,11 @@ import {
   type Time, type UTCTimestamp,
 } from "lightweight-charts";
 import { LitElement, html, type PropertyValues } from "lit";
-import { compact, fixed, multiple, price as priced, priceDecimals, ratio } from "../format";
-import { spanMs } from "../figures";
+import { compact, fixed, multiple, price as priced, priceDecimals, ratio, time } from "../format";
+import { barOf, spanMs } from "../figures";
 import type { CandleView, MarketView, PositionView, TradeView } from "../shapes";
-import { faint, look, options, seconds, type Look } from "./look";
+import { KEYS, faint, look, options, seconds, steer, type Look } from "./look";
+import { ZonePrimitive, zones } from "./zones";
 
 export class PriceChart extends LitElement {
   static override properties = {
@@ -28,6 +29,7 @@ export class PriceChart extends LitElement {
   #candles!: ISeriesApi<"Candlestick">;
   #volume!: ISeriesApi<"Histogram">;
   #markers!: ISeriesMarkersPluginApi<Time>;
+  readonly #zones = new ZonePrimitive();
   #lines: IPriceLine[] = [];
   #levels = "";
   #look!: Look;
@@ -47,7 +49,7 @@ export class PriceChart extends LitElement {
 
   protected override render(): unknown {
     return html`<div class="legend" aria-hidden="true"></div>
-      <div class="canvas"></div>`;
+      <div class="canvas" tabindex="0" role="group" aria-label="Price chart: ${KEYS}" @keydown=${this.#key}></div>`;
   }
 
   protected override updated(changed: PropertyValues<this>): void {
@@ -56,10 +58,17 @@ export class PriceChart extends LitElement {
     if (changed.has("market") || changed.has("theme")) this.#draw();
     else if (changed.has("price") || changed.has("at")) this.#tick();
     if (changed.has("market") || changed.has("trades") || changed.has("theme")) this.#mark();
+    if (changed.has("market") || changed.has("trades") || changed.has("theme") || changed.has("position")) this.#shade();
     this.#level(changed.has("theme"));
     if (changed.has("bars")) this.#zoom();
     if (changed.has("market") || changed.has("price")) this.#say(this.#live);
   }
+
+  #key = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.#chart || !steer(this.#chart, event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
@@ -78,6 +87,7 @@ export class PriceChart extends LitElement {
     this.#volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
     this.#candles = chart.addSeries(CandlestickSeries, {});
     this.#candles.priceScale().applyOptions({ scaleMargins: { top: 0.1, bottom: 0.2 } });
+    this.#candles.attachPrimitive(this.#zones);
     this.#markers = createSeriesMarkers(this.#candles, []);
     chart.subscribeCrosshairMove((move) => {
       const bar = move.seriesData.get(this.#candles) as CandlestickData<UTCTimestamp> | undefined;
@@ -108,9 +118,11 @@ export class PriceChart extends LitElement {
       time: candle.time as UTCTimestamp, value: candle.volume,
       color: faint(candle.close >= candle.open ? this.#look.up : this.#look.down, 0.28),
     })));
-    this.#live = last ? bar(last) : null;
+    const begun = this.market?.forming;
+    this.#live = last ? bar(begun && begun.time > last.time ? begun : last) : null;
+    if (begun && this.#live && this.#live.time === begun.time) this.#candles.update(this.#live);
     this.#tick();
-    const shown = this.market?.symbol ?? "";
+    const shown = this.market ? `${this.market.symbol} ${this.market.timeframe}` : "";
     if (shown !== this.#shown) this.#zoom();
     this.#shown = shown;
   }
@@ -120,7 +132,7 @@ export class PriceChart extends LitElement {
     const span = spanMs(this.market?.timeframe ?? "");
     if (!this.#live || !span || this.price === undefined) return;
     const now = Number(this.price);
-    const open = (Math.floor(Date.parse(this.at) / span) * span) / 1000;
+    const open = barOf(this.at, span);
     if (!Number.isFinite(now) || open < this.#live.time) return;
     this.#live = open > this.#live.time
       ? { time: open as UTCTimestamp, open: this.#live.close, high: Math.max(now, this.#live.close), low: Math.min(now, this.#live.close), close: now }
@@ -149,7 +161,7 @@ export class PriceChart extends LitElement {
     const span = spanMs(this.market?.timeframe ?? "");
     const first = candles[0]?.time;
     if (first === undefined || !span) return this.#markers.setMarkers([]);
-    const snap = (at: string): UTCTimestamp => ((Math.floor(Date.parse(at) / span) * span) / 1000) as UTCTimestamp;
+    const snap = (at: string): UTCTimestamp => barOf(at, span) as UTCTimestamp;
     const markers: SeriesMarker<Time>[] = [];
     for (const trade of this.trades) {
       if (trade.symbol !== this.market?.symbol) continue;
@@ -170,6 +182,14 @@ export class PriceChart extends LitElement {
     this.#markers.setMarkers(markers.sort((one, other) => Number(one.time) - Number(other.time)));
   }
 
+  #shade(): void {
+    const { market } = this;
+    const span = spanMs(market?.timeframe ?? "");
+    const first = market?.candles[0]?.time;
+    const drawn = market && span && first !== undefined ? zones(this.trades, this.position, market.symbol, first, (at) => barOf(at, span)) : [];
+    this.#zones.show(drawn, { stop: faint(this.#look.down, 0.16), target: faint(this.#look.up, 0.16) });
+  }
+
   #zoom(): void {
     const count = this.market?.candles.length ?? 0;
     if (!this.#chart || !count) return;
@@ -183,7 +203,7 @@ export class PriceChart extends LitElement {
     if (!of) return void (legend.textContent = "");
     const volume = this.market?.candles.find(({ time }) => time === of.time)?.volume;
     legend.textContent =
-      `O ${priced(of.open)}  H ${priced(of.high)}  L ${priced(of.low)}  C ${priced(of.close)}  ` +
+      `${time(Number(of.time) * 1000)}  O ${priced(of.open)}  H ${priced(of.high)}  L ${priced(of.low)}  C ${priced(of.close)}  ` +
       `${ratio((of.close - of.open) / of.open, 2, true)}${volume === undefined ? "" : `  V ${compact(volume)}`}`;
   }
 }

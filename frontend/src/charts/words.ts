@@ -13,12 +13,13 @@ export function priceInWords(market: MarketView, position: PositionView | undefi
   return `${candles.length} candles of ${symbol}, ${timeframe}: between ${priced(low)} and ${priced(high)}, now ${priced(price)}.${held}`;
 }
 
-export function equityInWords(equity: readonly EquityView[], now: string, currency: string): string {
+export function equityInWords(equity: readonly EquityView[], now: string, currency: string, hold: number | null = null): string {
   const first = equity[0];
   if (!first) return "No equity marked yet.";
   const values = equity.map(({ equity_quote }) => Number(equity_quote));
   return (
     `Equity from ${money(first.equity_quote, currency)} on ${instant(first.at)} to ${money(now, currency)} now, ` +
-    `lowest ${money(Math.min(...values), currency)}, highest ${money(Math.max(...values), currency)}, ${equity.length} marks.`
+    `lowest ${money(Math.min(...values), currency)}, highest ${money(Math.max(...values), currency)}, ${equity.length} marks.` +
+    (hold === null ? "" : ` The same money left alone would be ${money(hold, currency)}.`)
   );
 }

@@ -90,6 +90,7 @@ class TradeView:
     entry_price: Decimal
     exit_price: Decimal
     stop_price: Decimal
+    initial_stop_price: Decimal
     target_price: Decimal | None
     opened_at: datetime
     closed_at: datetime
@@ -623,6 +624,7 @@ def trade(noun: Trade) -> TradeView:
         entry_price=noun.entry_price,
         exit_price=noun.exit_price,
         stop_price=noun.stop_price,
+        initial_stop_price=noun.initial_stop_price,
         target_price=noun.target_price,
         opened_at=noun.opened_at,
         closed_at=noun.closed_at,
