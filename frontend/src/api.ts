@@ -1,9 +1,8 @@
 /** The page's questions. Nothing is ever answered from a cache: a stale figure must not look fresh. */
 import type {
-  BrainView, ContextView, Decisions, EventView, Experiences, HealthView, MarketView, MemoryView, NewsView, Problem, QueuedView,
-  RefusedView, Seen, StateView, StatisticsView, WhyView, WorkedView,
-  CalibrationView, ContextView, CostsView, CurveView, DecisionView, EventView, HealthView, IntervalsView, MarketView, NewsView, Problem, QueuedView, RefusedView, Seen, StateView,
-  StatisticsView, WhyView, WorkedView,
+  BrainView, CalibrationView, ContextView, CostsView, CurveView, Decisions, DecisionView, EventView, Experiences, HealthView,
+  IntervalsView, MarketView, MemoryView, NewsView, Problem, QueuedView, RefusedView, Seen, StateView, StatisticsView, WhyView,
+  WorkedView,
 } from "./shapes";
 
 /** What the server said was wrong (RFC 9457), or that it did not answer. */
@@ -57,7 +56,6 @@ export interface Api {
   health(): Promise<HealthView>;
   statistics(): Promise<StatisticsView>;
   events(after: string | null, limit: number): Promise<{ events: EventView[] }>;
-  market(symbol: string, limit: number): Promise<MarketView>;
   decisions(limit: number, asked?: AskedDecisions): Promise<Decisions>;
   memories(asked: AskedMemories): Promise<Experiences>;
   memory(id: string): Promise<MemoryView>;
@@ -67,7 +65,6 @@ export interface Api {
   curve(points: number): Promise<CurveView>;
   calibration(): Promise<{ calibrations: CalibrationView[] }>;
   costs(): Promise<CostsView>;
-  decisions(limit: number): Promise<{ decisions: DecisionView[] }>;
   why(id: string): Promise<WhyView>;
   refusals(): Promise<{ refusals: RefusedView[] }>;
   news(): Promise<NewsView>;
@@ -119,7 +116,6 @@ export function api(base: string, pass: Pass | null = null): Api {
     health: () => ask("/api/health"),
     statistics: () => ask("/api/statistics"),
     events: (after, limit) => ask(query("/api/events", { after, limit })),
-    market: (symbol, limit) => ask(query("/api/market", { symbol, limit })),
     decisions: (limit, asked) => ask(query("/api/decisions", { limit, ...asked })),
     memories: (asked) => ask(query("/api/memory", { ...asked })),
     memory: (id) => ask(`/api/memory/${encodeURIComponent(id)}`),
@@ -128,7 +124,6 @@ export function api(base: string, pass: Pass | null = null): Api {
     curve: (points) => ask(query("/api/curve", { points })),
     calibration: () => ask("/api/calibration"),
     costs: () => ask("/api/costs"),
-    decisions: (limit) => ask(query("/api/decisions", { limit })),
     why: (id) => ask(`/api/decisions/${encodeURIComponent(id)}`),
     refusals: () => ask("/api/refusals"),
     news: () => ask("/api/news"),

@@ -35,21 +35,15 @@ from ..domain.errors import (
 )
 from ..domain.learning import Hindsight, PassageKind, PostMortem, Reflection, RefusedEntry, SemanticRule, Which
 from ..domain.ledger import Amendment, Closing, Entry, Learned, Opening
-from ..domain.market import Symbol
-from ..domain.news import News
-from ..domain.trading import Position, Side
-from ..logic.show import costs, learned, surroundings, views
-from ..logic.show.brain import BrainView
-from ..logic.show.chosen import Chosen, Kind
-from ..logic.show.memories import Column, MemoryView, Wanted
-from ..logic.decide.prompt import prompt_sha256
-from ..logic.show import costs, export, fills, learned, surroundings, views
-from ..domain.ledger import Amendment, Entry, Learned, Opening
 from ..domain.market import Symbol, epoch_ms
 from ..domain.news import News
 from ..domain.trading import Position, Side
-from ..logic.show import costs, intervals, learned, surroundings, views
+from ..logic.decide.prompt import prompt_sha256
+from ..logic.show import costs, export, fills, intervals, learned, surroundings, views
+from ..logic.show.brain import BrainView
 from ..logic.show.candles import forming, offered
+from ..logic.show.chosen import Chosen, Kind
+from ..logic.show.memories import Column, MemoryView, Wanted
 from ..logic.show.worked import WorkedView
 from ..ports import Ledger, Purse, Sockets
 from ..stages.context import keys_before as contexts_before

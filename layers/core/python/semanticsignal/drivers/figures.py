@@ -20,13 +20,11 @@ from ..logic.evaluate.forecasts import Forecasts
 from ..logic.evaluate.recalibration import Resolved
 from ..logic.reflect import record, statistics
 from ..logic.show.costs import AccountView, Bill, CostsView
-from ..logic.show.memories import Memories
-from ..logic.show.views import CalibrationView, StatisticsView
-from ..ports import Ledger
-from .alike import Alike
 from ..logic.show.intervals import ActedView, CurveView, HeldView, HoldPointView, IntervalsView, verdict
+from ..logic.show.memories import Memories
 from ..logic.show.views import BinView, CalibrationView, StatisticsView
 from ..ports import Ledger
+from .alike import Alike
 from .intervals import Marks, of_marks, of_trades
 
 G = TypeVar("G")
