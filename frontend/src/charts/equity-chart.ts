@@ -64,7 +64,8 @@ export class EquityChart extends LitElement {
     this.days = 0;
     this.curve = null;
     this.hold = null;
-    this.without = new Set();
+    // On a phone the marks of decisions would hide the line.
+    this.without = new Set(matchMedia("(max-width: 640px)").matches ? ["decisions"] : []);
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -73,7 +74,7 @@ export class EquityChart extends LitElement {
 
   protected override render(): TemplateResult {
     return html`<div class="lines" role="group" aria-label="Drawn in the chart">
-        ${PARTS.map(([part, name, mark]) => html`<button type="button" class="line-toggle ${part}" aria-pressed=${this.without.has(part) ? "false" : "true"}
+        ${PARTS.map(([part, name, mark]) => html`<button type="button" class="line-toggle is-${part}" aria-pressed=${this.without.has(part) ? "false" : "true"}
           ?disabled=${part === "hold" || part === "decisions" ? this.curve === null : false} @click=${() => this.#toggle(part)}><span class="mark" aria-hidden="true">${mark === "line" ? "" : mark}</span>${name}
           ${mark === "line" ? html`<span class="reading" data-reading=${part}></span>` : ""}</button>`)}
         <span class="muted reading-at" data-reading="at"></span>
@@ -213,7 +214,7 @@ export class EquityChart extends LitElement {
     }
     for (const { at: decided } of this.without.has("decisions") ? [] : (this.curve?.acted ?? [])) {
       const at = this.#nearest(seconds(decided));
-      if (at) markers.push({ time: at, position: "inBar", shape: "circle", size: 0.4, color: this.#look.accent });
+      if (at) markers.push({ time: at, position: "inBar", shape: "circle", size: 0.3, color: this.#look.accent });
     }
     this.#markers.setMarkers(markers.sort((one, other) => Number(one.time) - Number(other.time)));
   }

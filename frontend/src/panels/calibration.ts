@@ -7,7 +7,7 @@ import { LoadedPanel } from "./loaded";
 import "../styles/numbers.css";
 
 const [WIDE, HIGH] = [340, 280];
-const EDGE = { left: 44, right: 12, top: 10, bottom: 38 };
+const EDGE = { left: 58, right: 20, top: 10, bottom: 40 };
 /** Skill of fewer independent forecasts is a guess. */
 const FEW = 100;
 
@@ -50,7 +50,7 @@ export function calibrationBody(told: CalibrationView): TemplateResult {
     </dl>
     <figure class="reliability" aria-labelledby="reliability-words">
       ${diagram(told.bins)}
-      <figcaption id="reliability-words" class="muted">On the line, stated chances come true. Each point is a tenth of the forecasts, or all that said the same; bars are 90 % (Wilson) of the independent ones.</figcaption>
+      <figcaption id="reliability-words" class="muted">On the dashed line stated chances come true. A point is a tenth of the forecasts, or all that said the same; its bar is the 90 % interval.</figcaption>
     </figure>
     <details class="twin"><summary>As a table</summary>
       <div class="table-place" tabindex="0" role="region" aria-label="Stated chances and what happened"><table>
@@ -73,32 +73,37 @@ export function verdict({ skill_low: low, skill_high: high, effective }: Calibra
   return ["flat", `No skill shows: the interval includes 0, so the forecasts cannot be told from saying the base rate.${few}`];
 }
 
-/** The range of both axes, whole tenths around all that is drawn. */
-export function reach(bins: readonly BinView[]): readonly [number, number] {
-  const low = Math.floor(Math.min(...bins.map((one) => Math.min(one.low, one.stated))) * 10 + 1e-9) / 10;
-  const high = Math.ceil(Math.max(...bins.map((one) => Math.max(one.high, one.stated))) * 10 - 1e-9) / 10;
-  return [low, Math.max(high, low + 0.1)];
+/** An axis around all these shares: a few round steps of it, the first and the last its ends. */
+export function axis(shares: readonly number[]): readonly number[] {
+  const [least, most] = [Math.min(...shares), Math.max(...shares)];
+  const step = [0.01, 0.02, 0.05, 0.1, 0.2].find((one) => most - least <= 4 * one) ?? 0.25;
+  const whole = Math.round(1 / step);
+  const first = Math.max(0, Math.min(whole - 1, Math.floor(least / step + 1e-9)));
+  const last = Math.min(whole, Math.max(first + 1, Math.ceil(most / step - 1e-9)));
+  return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
 }
 
 function diagram(bins: readonly BinView[]): TemplateResult {
-  const [low, high] = reach(bins);
-  const x = (of: number): number => EDGE.left + ((of - low) / (high - low)) * (WIDE - EDGE.left - EDGE.right);
-  const y = (of: number): number => HIGH - EDGE.bottom - ((of - low) / (high - low)) * (HIGH - EDGE.top - EDGE.bottom);
+  const across = axis(bins.map(({ stated }) => stated));
+  const up = axis(bins.flatMap(({ low, high, stated }) => [low, high, stated]));
+  const [left, right, bottom, top] = [across[0]!, across.at(-1)!, up[0]!, up.at(-1)!];
+  const x = (of: number): number => EDGE.left + ((of - left) / (right - left)) * (WIDE - EDGE.left - EDGE.right);
+  const y = (of: number): number => HIGH - EDGE.bottom - ((of - bottom) / (top - bottom)) * (HIGH - EDGE.top - EDGE.bottom);
   const most = Math.max(...bins.map(({ forecasts }) => forecasts));
-  const steps = Math.round((high - low) * 10);
-  const ticks = Array.from({ length: steps + 1 }, (_, index) => low + index / 10).filter((_, index) => steps <= 6 || index % 2 === 0);
+  // Where stated and happened are the same, as far as both axes go.
+  const [from, to] = [Math.max(left, bottom), Math.min(right, top)];
   const drawn: SVGTemplateResult[] = bins.map((one) => svg`<g class="bin"><title>${`Stated ${ratio(one.stated, 1)}, rose ${ratio(one.happened, 1)}, n = ${one.forecasts}`}</title>
     <line x1=${x(one.stated)} x2=${x(one.stated)} y1=${y(one.low)} y2=${y(one.high)}></line>
     <circle cx=${x(one.stated)} cy=${y(one.happened)} r=${3 + 4 * Math.sqrt(one.forecasts / most)}></circle></g>`);
   return html`<svg viewBox="0 0 ${WIDE} ${HIGH}" role="img" aria-label="Reliability diagram: stated chance of a rise against how often the price rose, ${bins.length} points">
-    ${ticks.map((tick) => svg`<line class="grid-line" x1=${x(tick)} x2=${x(tick)} y1=${y(low)} y2=${y(high)}></line>
-      <line class="grid-line" x1=${x(low)} x2=${x(high)} y1=${y(tick)} y2=${y(tick)}></line>
-      <text x=${x(tick)} y=${y(low) + 15} text-anchor="middle">${ratio(tick, 0)}</text>
-      <text x=${x(low) - 6} y=${y(tick) + 4} text-anchor="end">${ratio(tick, 0)}</text>`)}
-    <line class="right-line" x1=${x(low)} y1=${y(low)} x2=${x(high)} y2=${y(high)}></line>
+    ${across.map((tick) => svg`<line class="grid-line" x1=${x(tick)} x2=${x(tick)} y1=${y(bottom)} y2=${y(top)}></line>
+      <text x=${x(tick)} y=${y(bottom) + 15} text-anchor="middle">${ratio(tick, 0)}</text>`)}
+    ${up.map((tick) => svg`<line class="grid-line" x1=${x(left)} x2=${x(right)} y1=${y(tick)} y2=${y(tick)}></line>
+      <text x=${x(left) - 6} y=${y(tick) + 4} text-anchor="end">${ratio(tick, 0)}</text>`)}
+    <line class="right-line" x1=${x(from)} y1=${y(from)} x2=${x(to)} y2=${y(to)}></line>
     ${drawn}
-    <text class="axis" x=${(x(low) + x(high)) / 2} y=${HIGH - 6} text-anchor="middle">Stated chance of a rise</text>
-    <text class="axis" x=${-(y(low) + y(high)) / 2} y="11" text-anchor="middle" transform="rotate(-90)">How often it rose</text>
+    <text class="axis" x=${(x(left) + x(right)) / 2} y=${HIGH - 6} text-anchor="middle">Stated chance of a rise</text>
+    <text class="axis" x=${-(y(bottom) + y(top)) / 2} y="12" text-anchor="middle" transform="rotate(-90)">How often it rose</text>
   </svg>`;
 }
 

@@ -28,7 +28,7 @@ export function costsBody(told: CostsView, model: string, decisions: number): Te
   const { total, budget } = told;
   const none = !total.calls && !total.unasked;
   return html`
-    ${budget?.length ? html`<ul class="accounts">${budget.map((one) => account(one, total))}</ul>`
+    ${budget?.length ? html`<ul class="accounts">${budget.map((one) => account(one))}</ul>`
       : none ? nothing : html`<p class="muted body">No budget is kept here: no model of this instance is paid.</p>`}
     ${none ? empty("No model has been asked", `${model} decides here. ${isBuiltIn(model) ? "It is built in and costs nothing." : "Its first question will stand here."}`)
       : html`<dl class="figures sums">
@@ -90,7 +90,7 @@ export function accountName(account: string): string {
   return match[1] ? `${when}, ${match[1]}` : when;
 }
 
-function account({ account: name, cap_usd, spent_usd }: { account: string; cap_usd: string; spent_usd: string }, _total: CostView): TemplateResult {
+function account({ account: name, cap_usd, spent_usd }: { account: string; cap_usd: string; spent_usd: string }): TemplateResult {
   const share = Number(cap_usd) > 0 ? Math.min(1, Number(spent_usd) / Number(cap_usd)) : 1;
   return html`<li><span>${accountName(name)}</span><span class="gauge ${share >= 0.8 ? "near" : ""}" aria-hidden="true"><span .style=${`width:${share * 100}%`}></span></span>
     <span class="number">${usd(spent_usd)} of ${usd(cap_usd)}${share >= 1 ? html` <strong class="down">used up</strong>` : nothing}</span></li>`;

@@ -48,7 +48,7 @@ const MEANINGS: Readonly<Record<Name, Meaning>> = {
   },
 };
 const ORDER: readonly Name[] = ["mean_r", "win_rate", "profit_factor", "expectancy", "sharpe", "against_hold", "max_drawdown"];
-const VERDICTS = { edge: ["up", "An edge shows"], loss: ["down", "It loses"], unclear: ["flat", "Luck explains it"], nothing: ["flat", "Too early to tell"] } as const;
+const VERDICTS = { edge: ["up", "An edge shows"], loss: ["down", "It loses"], unclear: ["flat", "Luck could explain it"], nothing: ["flat", "Too early to tell"] } as const;
 
 export class Statistics extends LoadedPanel<IntervalsView> {
   protected override needs(): string {
@@ -72,6 +72,8 @@ export function statisticsBody(told: IntervalsView, currency: string): TemplateR
   return html`
     <p class="verdict ${tone}"><strong>${short}.</strong> ${told.said}</p>
     <ul class="estimates">${ORDER.map((name) => known.get(name)).filter((one) => one !== undefined).map((one) => estimate(one, currency, told.bars_per_year))}</ul>
+    ${told.figures.some(({ n, effective }) => effective !== null && n - effective >= 0.5)
+      ? html`<p class="muted">Independent: trades open at the same time count as parts of one, as if all pairs moved together.</p>` : nothing}
     <dl class="figures sums">
       ${sum("Net profit", signed(money(all.net_pnl_quote, currency, true)))}
       ${sum("Fees paid", money(all.fees_quote, currency))}
@@ -97,7 +99,7 @@ function estimate(one: EstimateView, currency: string, barsPerYear: number): Tem
         ${spread.nothing === null ? nothing : html`<span class="nothing-at" .style=${`left:${spread.nothing}%`}></span>`}
         <span class="range ${spread.tells ? "tells" : ""}" .style=${`left:${spread.from}%;width:${spread.to - spread.from}%`}></span>
         <span class="point" .style=${`left:${spread.at}%`}></span></div>` : nothing}
-    <p class="between">${low !== null && high !== null ? `${show(low, currency)} to ${show(high, currency)}` : `${value === null ? "undefined" : "no interval"}: ${one.why ?? ""}`}</p>
+    <p class="between" title=${one.method || nothing}>${low !== null && high !== null ? `${show(low, currency)} to ${show(high, currency)}` : `${value === null ? "Undefined" : "No interval"}: ${one.why ?? ""}`}</p>
     <p class="rests muted">${rests(one)}</p>
     <p class="muted">${means} ${good}${one.name === "sharpe" ? longer(one, barsPerYear) : ""}</p>
   </li>`;
@@ -107,7 +109,7 @@ function estimate(one: EstimateView, currency: string, barsPerYear: number): Tem
 export function rests({ of, n, effective }: EstimateView): string {
   const many = `n = ${fixed(n, 0)} ${of === "trades" ? (n === 1 ? "closed trade" : "closed trades") : "marks of equity"}`;
   if (effective === null || n - effective < 0.5) return many;
-  return `${many}, of which at least ${fixed(effective, 0)} are independent: the others were open at the same time`;
+  return `${many}, at least ${fixed(effective, 0)} independent`;
 }
 
 /** How long until a Sharpe ratio like this would be told from 0. */
@@ -115,7 +117,7 @@ export function longer({ n, needed }: EstimateView, barsPerYear: number): string
   if (needed === null) return "";
   if (needed <= n) return " The record is long enough to tell it from 0.";
   const days = ((needed - n) / barsPerYear) * 365;
-  const time = days > 730 ? `${fixed(days / 365, 1)} years` : duration(Math.ceil(days) * 86_400_000);
+  const time = days > 730 ? `${fixed(days / 365, days > 3650 ? 0 : 1)} years` : duration(Math.ceil(days) * 86_400_000);
   return ` If it stays so, ${time} more would tell it from 0.`;
 }
 

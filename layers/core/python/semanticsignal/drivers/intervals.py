@@ -113,7 +113,7 @@ def _sharpe(curve: Sequence[float], shown: float | None, bars_per_year: float) -
 
 
 def _drawdown(fall: float | None, n: int) -> EstimateView:
-    why = "equity was not marked yet" if fall is None else "the worst so far: it can only grow"
+    why = "equity was not marked yet" if fall is None else "the worst so far can only grow"
     return EstimateView("max_drawdown", fall, *NOTHING, "marks", n, None, None, "as it was", why)
 
 
