@@ -55,7 +55,7 @@ class Pipeline(Stack):
             rule_name=deployment.named(row.name),
             description=f"What {row.name} hears",
             event_bus=self.bus,
-            event_pattern=events.EventPattern(source=[SOURCE], detail_type=kinds),
+            event_pattern=of_ours(kinds),
             targets=[target],
         )
 
@@ -67,6 +67,10 @@ class Pipeline(Stack):
 def on_the_bus(row: Stage) -> list[str]:
     """The facts a stage hears that somebody tells; the rest come by schedule."""
     return [kind.__name__ for kind in row.hears if kind not in BY_SCHEDULE]
+
+
+def of_ours(kinds: list[str]) -> events.EventPattern:
+    return events.EventPattern(source=[SOURCE], detail_type=kinds)
 
 
 def _forced(deployment: Deployment) -> str:

@@ -7,6 +7,8 @@ from aws_cdk import aws_apigatewayv2 as gateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_logs as logs
@@ -14,11 +16,13 @@ from constructs import Construct
 
 from semanticsignal.adapters.dynamodb import ENTRIES
 from semanticsignal.domain.events import MinutePassed
+from semanticsignal.stages.show import UNWRITTEN
 
 from .data import Data
 from .deployment import Deployment, waive
 from .grants import Place, grant
-from .schedules import Timetable
+from .pipeline import of_ours
+from .schedules import BY_SCHEDULE, Timetable
 from .site import Addresses, Site
 from .stage_function import RETRIES, StageFunction, age_s, retention
 
@@ -227,6 +231,7 @@ class Web(Stack):
         for function in self.functions:
             grant(function.stage, function, {**given, "socket": speaking.place})
         _hears(show, data, deployment)
+        _overhears(show, self, given["bus"], deployment)
         Timetable(self, deployment, "web").clocks(show, (MinutePassed,))
         self._outputs(site.url, people.pool.user_pool_id)
 
@@ -261,3 +266,23 @@ def _hears(show: StageFunction, data: Data, deployment: Deployment) -> None:
     waive(
         show.role, {"AwsSolutions-IAM5[Resource::*]": "the names of streams can be listed for all of an account only"}
     )
+
+
+def _overhears(show: StageFunction, scope: Construct, bus: Place, deployment: Deployment) -> None:
+    """Of the bus only what the ledger does not keep: how far an analysis is, that something was gathered."""
+    assert show.dead is not None
+    target = targets.LambdaFunction(show, dead_letter_queue=show.dead, retry_attempts=RETRIES, max_event_age=show.age)
+    events.Rule(
+        scope,
+        "ShowRule",
+        rule_name=deployment.named("show"),
+        description="What show hears beside the ledger",
+        event_bus=events.EventBus.from_event_bus_name(scope, "Bus", bus.told),
+        event_pattern=of_ours([kind.__name__ for kind in overheard()]),
+        targets=[target],
+    )
+
+
+def overheard() -> tuple[type, ...]:
+    """Whoever tells CandleClosed does so by schedule, to those who collect alone."""
+    return tuple(kind for kind in UNWRITTEN if kind not in BY_SCHEDULE)

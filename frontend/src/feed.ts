@@ -1,6 +1,6 @@
 /** Fetch the past, then listen. Reconnects for ever, asks for what it missed, and says when it hears nothing. */
 import { ApiError, type Api } from "./api";
-import type { EventView, StateView, StoredEvent } from "./shapes";
+import type { EventView, PassingEvent, StateView, StoredEvent } from "./shapes";
 
 /** `silent`: the socket stands but nothing comes. `lost`: no socket. `heardAt`: `performance.now()` of the last word. */
 export interface Link {
@@ -170,7 +170,7 @@ export class Feed {
   #receive(text: string): void {
     this.#heard();
     const event = JSON.parse(text) as EventView;
-    if (event.kind === "MinutePassed") this.#tell.events([event]);
+    if (passes(event)) this.#tell.events([event]);
     else if (!event.seq) return; // A gateway's own word, of no event.
     else if (this.#early) this.#early.push(event);
     else if (this.#exact && event.seq > this.#lastSeq + 1) {
@@ -182,7 +182,7 @@ export class Feed {
   #take(events: readonly EventView[]): void {
     const fresh: EventView[] = [];
     for (const event of events) {
-      if (event.kind === "MinutePassed" || event.seq <= this.#lastSeq) continue;
+      if (passes(event) || event.seq <= this.#lastSeq) continue;
       this.#lastSeq = event.seq;
       this.#lastId = event.id;
       this.#exact = true;
@@ -221,6 +221,16 @@ export class Feed {
       this.#wake = done;
     });
   }
+}
+
+/** Complete, or the compiler says so: every kind that has no number. */
+const PASSING: Readonly<Record<PassingEvent["kind"], true>> = {
+  MinutePassed: true, AnalysisStepped: true, NewsGathered: true, ContextGathered: true,
+};
+
+/** Told once to whoever listens, never kept: it can be missed, and nobody asks for it. */
+export function passes(event: EventView): event is PassingEvent {
+  return Object.hasOwn(PASSING, event.kind);
 }
 
 /** Doubles from the first wait, with up to half of it by chance, never above the longest. */

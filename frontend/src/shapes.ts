@@ -45,10 +45,17 @@ export type BrainView = Schemas["BrainView"];
 export type BrainNode = Schemas["BrainNodeView"];
 export type BrainEdge = Schemas["BrainEdgeView"];
 export type QueuedView = Schemas["QueuedView"];
+export type VitalsView = Schemas["VitalsView"];
+export type HindsightView = Schemas["HindsightView"];
+export type PostMortemView = Schemas["PostMortemView"];
 export type MinutePassedView = Schemas["MinutePassedView"];
+export type PulseView = Schemas["PulseView"];
+export type AnalysisSteppedView = Schemas["AnalysisSteppedView"];
 export type EventView = WhyView["events"][number];
-/** What the ledger keeps; MinutePassed is pushed and forgotten. */
-export type StoredEvent = Exclude<EventView, MinutePassedView>;
+/** What the ledger keeps, and numbers. */
+export type StoredEvent = Extract<EventView, { seq: number }>;
+/** What is pushed and forgotten. */
+export type PassingEvent = Exclude<EventView, StoredEvent>;
 
 /** RFC 9457. */
 export interface Problem {

@@ -1,6 +1,8 @@
 /** `reduce(state, event) → state`: pure, and the same event twice changes nothing. */
+import { passes } from "./feed";
+import { decided, stepped, type Analysis, type Step } from "./steps";
 import type {
-  DecisionView, EquityView, EventView, ExperienceView, HealthView, OrderView, PositionView, RefusedView, RuleView,
+  DecisionView, EquityView, EventView, ExperienceView, HealthView, HindsightView, OrderView, PassingEvent, PositionView, PostMortemView, RefusedView, RuleView,
   StateView, StatisticsView, TradeView,
 } from "./shapes";
 
@@ -24,8 +26,24 @@ export interface State {
   readonly equity_quote: string;
   /** Balance at the last mark: equity without what is still open. */
   readonly balance_quote: string;
+  /** Symbol → the analysis that runs, or the last one of which something was heard. */
+  readonly steps: Readonly<Record<string, Analysis>>;
+  /** Refused entries and post-mortems told since the page was opened, the newest first; the rest is asked for. */
+  readonly hindsights: readonly HindsightView[];
+  readonly postMortems: readonly PostMortemView[];
+  /** The age in seconds of the oldest price as the last minute told it. */
+  readonly lag_s: number | null;
+  /** When it was last told that there is more to ask for: by what is to be asked. */
+  readonly told: Told;
   /** Facts up to here are in; those at or below it change nothing. 0: none since the start, which tells no number. */
   readonly seq: number;
+}
+
+/** Each the id of the fact; null: none since the page was opened. */
+export interface Told {
+  readonly news: string | null;
+  readonly context: string | null;
+  readonly reflection: string | null;
 }
 
 export function fromView(view: StateView): State {
@@ -48,16 +66,17 @@ export function fromView(view: StateView): State {
     at: view.health.now,
     equity_quote: view.statistics.equity_quote,
     balance_quote: last?.balance_quote ?? view.statistics.start_quote,
+    steps: {},
+    hindsights: [],
+    postMortems: [],
+    lag_s: null,
+    told: { news: null, context: null, reflection: null },
     seq: 0,
   };
 }
 
 export function reduce(state: State, event: EventView): State {
-  if (event.kind === "MinutePassed") {
-    const prices = { ...state.prices };
-    for (const { symbol, price } of event.prices) prices[symbol] = price;
-    return { ...state, at: event.at, prices, positions: event.positions, equity_quote: event.equity_quote };
-  }
+  if (passes(event)) return passed(state, event);
   if (event.seq <= state.seq) return state;
   const next = { ...state, seq: event.seq };
   switch (event.kind) {
@@ -67,6 +86,7 @@ export function reduce(state: State, event: EventView): State {
       const refused = refusedBy(made).filter(({ id }) => !state.refusals.some((known) => known.id === id));
       return {
         ...next,
+        steps: decided(state.steps, made, event.at),
         decisions: [made, ...state.decisions].slice(0, CAPS.decisions),
         refusals: [...refused, ...state.refusals].slice(0, CAPS.refusals),
         prices: { ...state.prices, [made.symbol]: made.price },
@@ -80,14 +100,16 @@ export function reduce(state: State, event: EventView): State {
     case "CandleMissed": {
       const { id, at, symbol, refusal } = event;
       const missed = { id: `${id}#${refusal.guard}`, decision_id: null, at, symbol, wanted: null, ...refusal };
-      return { ...next, refusals: put(state.refusals, missed, CAPS.refusals) };
+      const steps = stepped(state.steps, symbol, { id: id.replace(/^CandleMissed:/, ""), step: "failed", at, said: refusal.reason, isForced: false });
+      return { ...next, steps, refusals: put(state.refusals, missed, CAPS.refusals) };
     }
     case "OrderPlaced":
-      return { ...next, orders: put(state.orders, event.order, CAPS.decisions) };
+      return { ...next, orders: put(state.orders, event.order, CAPS.decisions), steps: came(state, event.order, event.at, "executing", "order placed") };
     case "OrderExpired": {
       const refused = expired(event);
       return {
         ...next,
+        steps: came(state, event.order, event.at, "done", `not executed: ${event.refusal.reason}`),
         orders: state.orders.filter(({ id }) => id !== event.order.id),
         refusals: put(state.refusals, refused, CAPS.refusals),
       };
@@ -95,14 +117,20 @@ export function reduce(state: State, event: EventView): State {
     case "PositionOpened":
       return {
         ...next,
+        steps: came(state, event.position, event.at, "done", `${event.position.side} opened`),
         orders: state.orders.filter(({ symbol }) => symbol !== event.position.symbol),
         positions: hold(state.positions, event.position),
       };
     case "PositionUpdated":
-      return { ...next, positions: hold(state.positions, event.position) };
+      return {
+        ...next,
+        steps: came(state, { symbol: event.position.symbol, decision_id: event.decision_id }, event.at, "done", "position updated"),
+        positions: hold(state.positions, event.position),
+      };
     case "PositionClosed":
       return {
         ...next,
+        steps: came(state, { symbol: event.trade.symbol, decision_id: event.trade.close_decision_id }, event.at, "done", "position closed"),
         orders: state.orders.filter(({ symbol }) => symbol !== event.trade.symbol),
         positions: state.positions.filter(({ symbol }) => symbol !== event.trade.symbol),
         trades: put(state.trades, event.trade, CAPS.trades),
@@ -127,11 +155,40 @@ export function reduce(state: State, event: EventView): State {
       return { ...next, rules: [event.rule, ...others].slice(0, CAPS.rules) };
     }
     case "Reflected":
+      return { ...next, told: { ...state.told, reflection: event.id } };
     case "PostMortemWritten":
+      return { ...next, postMortems: put(state.postMortems, event.post_mortem, CAPS.experiences) };
     case "EntryRefused":
     case "RefusalJudged":
-      return next;
+      return { ...next, hindsights: put(state.hindsights, event.refused, CAPS.refusals) };
   }
+}
+
+function passed(state: State, event: PassingEvent): State {
+  switch (event.kind) {
+    case "MinutePassed": {
+      const prices = { ...state.prices };
+      for (const { symbol, price } of event.prices) prices[symbol] = price;
+      const { lag_s = null, ...pulse } = event.pulse ?? {};
+      const health = { ...state.health, ...pulse, now: event.at };
+      return { ...state, at: event.at, prices, positions: event.positions, equity_quote: event.equity_quote, health, lag_s };
+    }
+    case "AnalysisStepped": {
+      const { id, step, at, problem, is_forced } = event;
+      return { ...state, steps: stepped(state.steps, event.symbol, { id, step, at, said: problem, isForced: is_forced }) };
+    }
+    case "NewsGathered":
+      return { ...state, told: { ...state.told, news: event.id } };
+    case "ContextGathered":
+      return { ...state, told: { ...state.told, context: event.id } };
+  }
+}
+
+/** What became of a decision, if it is the last analysis of its pair. */
+function came(state: State, of: { symbol: string; decision_id: string | null }, at: string, step: Step, said: string): State["steps"] {
+  const known = state.steps[of.symbol];
+  if (!known || known.id !== of.decision_id) return state.steps;
+  return stepped(state.steps, of.symbol, { id: known.id, step, at, said, isForced: known.isForced });
 }
 
 /** What the guards refused of one decision, named as the server names it. */

@@ -218,6 +218,20 @@ describe("the feed", () => {
     expect(page.state?.prices["BTC/USDC"]).toBe("61000");
   });
 
+  test("what passes is told at once, numbers or not, and what belongs to nobody is not", async () => {
+    const house = await opened([1]);
+    const page = await watch(house);
+    await until(() => page.links.at(-1) === "live");
+
+    house.tell({ kind: "AnalysisStepped", id: "d2", at: AT, symbol: "BTC/USDC", step: "deciding", is_forced: true, problem: null });
+    house.tell({ message: "Forbidden" } as unknown as EventView);
+    house.tell({ kind: "NewsGathered", id: "n1", at: AT });
+    await until(() => page.told.length === 2);
+
+    expect(page.told.map(({ kind }) => kind)).toEqual(["AnalysisStepped", "NewsGathered"]);
+    expect(house.asked).toHaveLength(2);
+  });
+
   test("waits grow, vary, and never exceed five seconds", () => {
     const waits = Array.from({ length: 200 }, (_, failures) => backoff(failures, { firstWaitMs: 400, longestWaitMs: 5000 }));
 

@@ -112,6 +112,75 @@ describe("reduce", () => {
   });
 });
 
+const step = (id: string, name: "asked" | "collecting" | "analysing" | "deciding" | "failed", at = AT, change = {}): EventView =>
+  ({ kind: "AnalysisStepped", id, at, symbol: "BTC/USDC", step: name, is_forced: false, problem: null, ...change });
+const shown = (events: EventView[]): (string | null)[] => {
+  const known = events.reduce(reduce, start).steps["BTC/USDC"];
+  return [...(known?.steps ?? []).map((one) => one.step), known?.said ?? null];
+};
+
+describe("the steps of an analysis", () => {
+  const begun = [step("d1", "collecting"), step("d1", "analysing"), step("d1", "deciding")];
+
+  test("come one after another and end with what the decision led to", () => {
+    const opened: EventView = { kind: "PositionOpened", id: "o", seq: 2, at: AT, position: position({ decision_id: "d1" }) };
+
+    expect(shown(begun)).toEqual(["collecting", "analysing", "deciding", null]);
+    expect(shown([...begun, made(1)])).toEqual(["collecting", "analysing", "deciding", "executing", "BUY"]);
+    expect(shown([...begun, made(1), opened])).toEqual(["collecting", "analysing", "deciding", "executing", "done", "long opened"]);
+  });
+
+  test("a decision to hold is the end", () => {
+    expect(shown([...begun, made(1, { action: "HOLD", wanted: "HOLD" })])).toEqual(["collecting", "analysing", "deciding", "done", "HOLD"]);
+  });
+
+  test("a step told late or twice changes nothing", () => {
+    const done = [...begun, made(1, { action: "HOLD" })].reduce(reduce, start);
+
+    expect(begun.reduce(reduce, done).steps).toBe(done.steps);
+  });
+
+  test("what failed says why, and goes on where it is tried again", () => {
+    const failed = [step("d1", "collecting"), step("d1", "failed", AT, { problem: "no venue answers" })];
+
+    expect(shown(failed)).toEqual(["collecting", "failed", "no venue answers"]);
+    expect(shown([...failed, step("d1", "collecting"), step("d1", "analysing")])).toEqual(["collecting", "analysing", null]);
+  });
+
+  test("one that is asked for while another runs waits for it, and then takes its place", () => {
+    const waits = step("d2", "asked", AT, { is_forced: true });
+
+    expect(shown([...begun, waits])).toEqual(["collecting", "analysing", "deciding", null]);
+    expect(shown([...begun, waits, made(1, { action: "HOLD" }), step("d2", "collecting")])).toEqual(["collecting", null]);
+  });
+
+  test("a candle that was missed is one that failed", () => {
+    const refusal = { guard: "late", reason: "not collected in time", until: null };
+    const missed: EventView = { kind: "CandleMissed", id: "CandleMissed:d1", seq: 1, at: AT, symbol: "BTC/USDC", refusal };
+
+    expect(shown([step("d1", "collecting"), missed])).toEqual(["collecting", "failed", "not collected in time"]);
+  });
+});
+
+describe("what passes", () => {
+  test("a minute tells how it goes, so that nobody has to ask", () => {
+    const pulse = { status: "degraded" as const, problem: "no venue answers", history_done_ratio: 1, next_candle_at: AT, lag_s: 61.5 };
+    const { health: told, lag_s } = reduce(start, minute(AT, "1", [], pulse));
+
+    expect([told.status, told.problem, told.next_candle_at, told.version, lag_s]).toEqual(["degraded", "no venue answers", AT, start.health.version, 61.5]);
+    expect(reduce(start, minute(AT, "1")).health.status).toBe(start.health.status);
+  });
+
+  test("what was gathered or reflected is told by another name each time, which says: ask anew", () => {
+    const news: EventView = { kind: "NewsGathered", id: "n1", at: AT };
+    const context: EventView = { kind: "ContextGathered", id: "c1", at: AT };
+    const reflected: EventView = { kind: "Reflected", id: "r1", seq: 1, at: AT, trades: 10, thresholds: [] };
+
+    expect([news, context, reflected].reduce(reduce, start).told).toEqual({ news: "n1", context: "c1", reflection: "r1" });
+    expect(reduce(start, minute(AT, "1")).told).toBe(start.told);
+  });
+});
+
 describe("figures", () => {
   test("open risk is what hitting every stop would cost from here; a stop in profit risks nothing", () => {
     expect(openRisk([position(), position({ symbol: "ETH/USDC", stop_price: "62000" })])).toBeCloseTo(300);

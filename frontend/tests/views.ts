@@ -1,5 +1,5 @@
 /** Views made by hand, for tests. */
-import type { DecisionView, EventView, HealthView, PositionView, StateView, StatisticsView, TradeView } from "../src/shapes";
+import type { DecisionView, EventView, HealthView, PositionView, PulseView, StateView, StatisticsView, TradeView } from "../src/shapes";
 
 export const AT = "2025-03-12T16:00:00+00:00";
 
@@ -57,6 +57,6 @@ export function trade(id: string, change: Partial<TradeView> = {}): TradeView {
   };
 }
 
-export function minute(at: string, price: string, positions: PositionView[] = []): EventView {
-  return { kind: "MinutePassed", id: `minute#${at}`, at, prices: [{ symbol: "BTC/USDC", price }], positions, equity_quote: "10010.5" };
+export function minute(at: string, price: string, positions: PositionView[] = [], pulse: PulseView | null = null): EventView {
+  return { kind: "MinutePassed", id: `minute#${at}`, at, prices: [{ symbol: "BTC/USDC", price }], positions, equity_quote: "10010.5", pulse };
 }

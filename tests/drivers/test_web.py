@@ -22,6 +22,7 @@ from semanticsignal.domain.errors import BadInput
 from semanticsignal.domain.market import Symbol, Timeframe
 from semanticsignal.drivers import web
 from semanticsignal.drivers.figures import Figures
+from semanticsignal.drivers.vitals import Known
 from semanticsignal.logic.execute.position import empty
 from semanticsignal.logic.show import views
 from semanticsignal.ports import Sockets
@@ -37,6 +38,9 @@ class House:
 
     def health(self) -> views.HealthView:
         raise NotImplementedError
+
+    def known(self) -> Known:
+        return Known()
 
     async def request_analysis(self, symbol: Symbol) -> views.QueuedView:
         return views.QueuedView("asked", str(symbol), False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from time import monotonic
+from typing import NamedTuple
 
 from ..domain.asking import Fault
 from ..domain.decision import Prompt, Reply
@@ -16,6 +17,14 @@ AT_ONCE = {Fault.AUTH: 900.0, Fault.QUOTA: 900.0, Fault.RATE_LIMIT: 30.0}
 TROUBLE = frozenset((Fault.OVERLOAD, Fault.TIMEOUT, Fault.CONNECTION, Fault.MALFORMED))
 # A server that asks for more is asked all the same after so long: one lie shall not silence it for hours.
 LONGEST_WAIT_S = 300.0
+
+
+class Circuit(NamedTuple):
+    """`left_s`: how long it is still left alone, and `why`; None while it is asked."""
+
+    name: str
+    left_s: float | None
+    why: str
 
 
 class Breaker:
@@ -47,6 +56,10 @@ class Breaker:
             self._is_tried = False
         self._failures, self._pause_s, self._is_open = 0, FIRST_S, False
         return reply
+
+    def circuit(self) -> Circuit:
+        left_s = max(0.0, self._until_s - self._now_s()) if self._is_open else None
+        return Circuit(self._name, left_s, self._why if self._is_open else "")
 
     async def close(self) -> None:
         await self._model.close()

@@ -44,6 +44,8 @@ from ..logic.show.brain import BrainView
 from ..logic.show.candles import forming, offered
 from ..logic.show.chosen import Chosen, Kind
 from ..logic.show.memories import Column, MemoryView, Wanted
+from ..logic.show import costs, learned, surroundings, views
+from ..logic.show.vitals import VitalsView
 from ..logic.show.worked import WorkedView
 from ..ports import Ledger, Purse, Sockets
 from ..stages.context import keys_before as contexts_before
@@ -53,6 +55,7 @@ from .costs import Caps, budget
 from .figures import Figures
 from .library import Library
 from .questions import Past, Question
+from .vitals import Known, measured
 
 T = TypeVar("T")
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -91,6 +94,8 @@ class Room(Protocol):
     figures: Figures
 
     def health(self) -> views.HealthView: ...
+
+    def known(self) -> Known: ...
 
     async def request_analysis(self, symbol: Symbol) -> views.QueuedView: ...
 
@@ -139,6 +144,7 @@ def app(room: Room, purse: Purse | None = None, caps: Caps = dict) -> FastAPI:
     api = FastAPI(title="Semantic Signal", version=__version__, docs_url=None, redoc_url=None)
     _errors(api)
     _now(api, room)
+    _vitals(api, room)
     _past(api, room)
     _measured(api, room)
     _refused(api, room)
@@ -220,6 +226,13 @@ def _now(api: FastAPI, room: Room) -> None:
     @api.post("/api/analyses", response_model=views.QueuedView, status_code=202)
     async def analyse(wanted: AnalysisWanted) -> Response:
         return said(await room.request_analysis(_known(room, wanted.symbol)), 202)
+
+
+def _vitals(api: FastAPI, room: Room) -> None:
+    @api.get("/api/vitals", response_model=VitalsView)
+    async def vitals() -> Response:
+        """How the machine itself fares."""
+        return said(await measured(room))
 
 
 def _past(api: FastAPI, room: Room) -> None:
@@ -701,12 +714,14 @@ async def _memory(room: Room, told: Learned) -> MemoryView:
 
 async def _hindsights(ledger: Ledger, limit: int) -> tuple[learned.HindsightView, ...]:
     refused = await ledger.entries(kinds=("EntryRefused",), limit=limit, newest_first=True)
-    found = []
-    for entry in refused:
-        known = await ledger.entry(f"RefusalJudged:{Hindsight.id_of(entry.fact.id)}")
-        subject = known.subject if known else entry.subject
-        if isinstance(subject, RefusedEntry | Hindsight):
-            found.append(learned.hindsight(subject))
+    found: list[learned.HindsightView] = []
+    for start in range(0, len(refused), AT_ONCE):
+        batch = refused[start : start + AT_ONCE]
+        ids = (f"RefusalJudged:{Hindsight.id_of(entry.fact.id)}" for entry in batch)
+        for entry, known in zip(batch, await asyncio.gather(*map(ledger.entry, ids)), strict=True):
+            subject = known.subject if known else entry.subject
+            if isinstance(subject, RefusedEntry | Hindsight):
+                found.append(learned.hindsight(subject))
     return tuple(found)
 
 

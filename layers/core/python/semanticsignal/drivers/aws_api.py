@@ -14,18 +14,26 @@ from .. import __version__, wiring
 from ..codec import load_fact
 from ..domain.errors import Unavailable
 from ..domain.market import Symbol
-from ..logic.show import views
+from ..logic.show import live, views
 from ..ports import Audience, Facts, Sockets
 from .api import WithHeaders, app, problem, said
 from .aws_lambda import requested
 from .container import Container
 from .costs import limits
 from .figures import Figures
+from .vitals import Known
 
 ADMINS = "admin"
+# What only another function or CloudWatch could tell.
+ELSEWHERE = (
+    (("circuits",), "venues and models are asked by other functions, each container with circuits of its own"),
+    (("dead_letters",), "an alarm watches the queues; this function may not read them"),
+    (("deliveries",), "nothing is delivered to Discord yet"),
+    (("started_at", "uptime_s", "last_minute_at"), "functions start and end as they are called"),
+    (("is_whole",), "the memory function alone knows"),
+    (("ledger_bytes", "disk_free_bytes"), "DynamoDB has no disk that could fill"),
+)
 TICKET_LASTS, ASKED_LASTS = timedelta(seconds=30), timedelta(minutes=5)
-# Equity is marked at each close; two closes without one, and nobody watches.
-SILENT_BARS = 2
 
 
 class CloudRoom:
@@ -42,10 +50,10 @@ class CloudRoom:
 
     def health(self) -> views.HealthView:
         settings, now = self.on.settings, self.on.clock.now()
-        silent = self._marked is not None and now - self._marked > SILENT_BARS * settings.timeframe.span
+        pulse = live.pulse(now, self._marked, settings.timeframe)
         return views.HealthView(
-            status="starting" if self._marked is None else "degraded" if silent else "running",
-            problem=f"equity was last marked at {self._marked}: the watch does not run" if silent else None,
+            status=pulse.status,
+            problem=pulse.problem,
             version=__version__,
             now=now,
             is_simulated=False,
@@ -54,8 +62,14 @@ class CloudRoom:
             timeframe=settings.timeframe,
             market_source=settings.exchange,
             model=settings.decider,
-            history_done_ratio=1.0,
-            next_candle_at=settings.timeframe.floor(now) + settings.timeframe.span,
+            history_done_ratio=pulse.history_done_ratio,
+            next_candle_at=pulse.next_candle_at,
+        )
+
+    def known(self) -> Known:
+        return Known(
+            kept_by="chroma",
+            unknown=tuple((name, why) for names, why in ELSEWHERE for name in names),
         )
 
     async def request_analysis(self, symbol: Symbol) -> views.QueuedView:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -34,6 +36,8 @@ DAY = timedelta(days=1)
 # Decisions that did something, as far back as a chart marks them.
 ACTED = 2000
 CENT = Decimal("0.01")
+# Guards that stand where no model gave an answer that could be read.
+UNANSWERED = frozenset(("model", "reply"))
 
 
 class Figures:
@@ -41,7 +45,7 @@ class Figures:
 
     def __init__(self, ledger: Ledger, timeframe: Timeframe) -> None:
         self._ledger, self._timeframe = ledger, timeframe
-        self._seq = 0
+        self.seq = 0
         self.trades: list[Trade] = []
         self.equity: list[EquityPoint] = []
         self.actions: Counter[str] = Counter()
@@ -50,16 +54,19 @@ class Figures:
         self.refused = 0
         self.memories, self.alike = Memories(), Alike()
         self.acted: deque[ActedView] = deque(maxlen=ACTED)
+        # (UTC day, what happened on it) → how often; pair → the last decision on it
+        self.days: Counter[tuple[str, str]] = Counter()
+        self.last: dict[str, Decision] = {}
         self._bill = Bill()
         self._forecasts = Forecasts()
         self._kept: dict[str, tuple[int, Any]] = {}
 
     async def refresh(self) -> None:
-        while page := await self._ledger.entries(after=self._seq, limit=PAGE):
+        while page := await self._ledger.entries(after=self.seq, limit=PAGE):
             for entry in page:
-                if entry.seq > self._seq:  # who refreshed while this page was on its way may have read it
+                if entry.seq > self.seq:  # who refreshed while this page was on its way may have read it
                     self._read(entry)
-                    self._seq = entry.seq
+                    self.seq = entry.seq
 
     def _read(self, entry: Entry) -> None:
         match entry.subject:
@@ -76,11 +83,17 @@ class Figures:
             case EquityPoint() as told:
                 self.equity.append(told)
             case Expiry(refusal=told) | (Refusal() as told):
+                is_late = isinstance(entry.subject, Refusal)
+                self.days[_day(entry.fact.at), "missed" if is_late else "expired"] += 1
                 self.refused += 1
                 self.guards[told.guard] += 1
 
     def _decided(self, told: Decision) -> None:
         self.decisions += 1
+        day = _day(told.decided_at)
+        self.days[day, "decisions"] += 1
+        self.days[day, "unanswered"] += any(refusal.guard in UNANSWERED for refusal in told.refusals)
+        self.last[str(told.symbol)] = told
         self.actions[told.action] += 1
         self.refused += bool(told.refusals)
         self.guards.update(refusal.guard for refusal in told.refusals)
@@ -216,3 +229,7 @@ def _calibration(horizon: str, made: list[Resolved], ahead: timedelta) -> Calibr
             for one in calibration.reliability(made, ahead)
         ),
     )
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone(UTC).date().isoformat()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -19,13 +20,14 @@ from ..domain.events import AnalysisRequested, CandleClosed, Fact, HourPassed, M
 from ..domain.ledger import Closing, Opening
 from ..domain.market import Symbol, Timeframe
 from ..domain.policy import LOCAL, Model, Settings
-from ..logic.show import views
-from ..ports import LanguageModel, Sockets
+from ..logic.show import live, views
+from ..ports import LanguageModel, Notifier, Sockets
 from . import keeper, web, worlds
 from .costs import limits
 from .figures import Figures
 from .loop import Loop, Work
 from .replay import Plan, closes, walk
+from .vitals import Known
 
 log = logging.getLogger("semsig")
 
@@ -40,7 +42,26 @@ HISTORY_FINE = Timeframe.M1
 HISTORY_SILENCE_S = 10.0
 # Of a reason, on a terminal.
 LINE = 200
+NOT_HERE = (
+    ("dead_letters", "in one process nothing is queued: what fails is said at once and tried again"),
+    ("deliveries", "nothing is delivered to Discord yet"),
+)
 ABOUT = {QuarterPassed: "context", HourPassed: "news"}
+
+
+class Knowing:
+    """A Notifier whose minutes bear what the host knows of itself."""
+
+    def __init__(self, inner: Notifier, pulse: Callable[[live.PulseView | None], live.PulseView]) -> None:
+        self._inner, self._pulse = inner, pulse
+
+    async def is_heard(self) -> bool:
+        return await self._inner.is_heard()
+
+    async def tell(self, view: Any) -> None:
+        if isinstance(view, views.MinutePassedView):
+            view = replace(view, pulse=self._pulse(view.pulse))
+        await self._inner.tell(view)
 
 
 class Host:
@@ -51,7 +72,8 @@ class Host:
         self.notifier = wiring.websocket()
         self.held = held
         self.memory = wiring.home_memory(settings, held)
-        self.on: Sockets = wiring.local(settings, held, world, self.notifier, self.memory)
+        on = wiring.local(settings, held, world, self.notifier, self.memory)
+        self.on: Sockets = replace(on, notifier=Knowing(self.notifier, self.pulse))
         self.figures = Figures(held.ledger, settings.timeframe)
         self._loop = Loop(self.on, held.ledger, aside=lambda work: self._spawn(self._looked_back(work)))
         self._status: Literal["starting", "running"] = "starting"
@@ -63,7 +85,37 @@ class Host:
         self._gathered: dict[type, datetime] = {}
         self._locks: dict[Symbol, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._began = wiring.system_clock().now()
+        self._minute_at: datetime | None = None
         self.stop = asyncio.Event()
+
+    def pulse(self, told: live.PulseView | None) -> live.PulseView:
+        """What a minute tells of, by one who knows better than the ledger."""
+        health = self.health()
+        lag_s = told.lag_s if told else None
+        return live.PulseView(health.status, health.problem, health.history_done_ratio, health.next_candle_at, lag_s)
+
+    def known(self) -> Known:
+        real = wiring.system_clock().now()
+        file, unknown = self.held.path / wiring.LEDGER, [*NOT_HERE]
+        circuits = wiring.circuits(self.world, real)
+        if not circuits:
+            unknown.append(("circuits", "one venue alone and the rules analyst: neither is ever left alone"))
+        kept = self.memory.memory if self.memory else None
+        is_embedded = kept is None or kept.instead is not None
+        return Known(
+            speed=self.world.speed,
+            started_at=self._began,
+            uptime_s=(real - self._began).total_seconds(),
+            last_minute_at=self._minute_at,
+            problems=tuple(self._problems.items()),
+            circuits=circuits or None,
+            kept_by="this process" if is_embedded else "chroma",
+            is_whole=kept.is_whole if kept and not is_embedded else True,
+            ledger_bytes=file.stat().st_size,
+            disk_free_bytes=shutil.disk_usage(self.held.path).free,
+            unknown=tuple(unknown),
+        )
 
     def health(self) -> views.HealthView:
         now = self.on.clock.now()
@@ -97,6 +149,7 @@ class Host:
         fact = AnalysisRequested(symbol, self.settings.timeframe, self.on.clock.now())
         waits = self._lock(symbol).locked() or self._status == "starting"
         queued = self._waiting[symbol] = views.QueuedView(fact.id, str(symbol), waits)
+        await self.notifier.tell(live.asked(fact, self.on.clock.now()))
         self._spawn(self._analysed(fact))
         return queued
 
@@ -154,7 +207,7 @@ class Host:
         """While history is lived through the page hears that somebody is there."""
         while True:
             at = self.on.clock.now()
-            await self.notifier.tell(views.minute(at, await self.held.ledger.portfolio(), {}))
+            await self.on.notifier.tell(views.minute(at, await self.held.ledger.portfolio(), {}))
             await asyncio.sleep(TICK_S)
 
     async def _progressed(self, done: int, of: int) -> None:
@@ -212,7 +265,8 @@ class Host:
                 log.error("cannot be told again: %s", wrong)
 
     async def _minute(self, at: datetime) -> None:
-        await self._run(MinutePassed(at))
+        if await self._run(MinutePassed(at)):
+            self._minute_at = at
 
     async def _candle(self, fact: CandleClosed) -> None:
         deadline = asyncio.get_running_loop().time() + PUBLISHED_WITHIN_S
@@ -245,17 +299,22 @@ class Host:
         try:
             told = await self._loop.run(fact)
         except Unavailable as wrong:
-            self._said(about, str(wrong))
+            await self._broke(fact, about, str(wrong))
             return False
         except SemanticSignalError as wrong:
-            self._said(about, str(wrong))
+            await self._broke(fact, about, str(wrong))
             return True
         except Exception as wrong:
-            self._said(about, f"a defect: {wrong!r}")
+            await self._broke(fact, about, f"a defect: {wrong!r}")
             return True
         self._said(about, "")
         await self._log(told)
         return True
+
+    async def _broke(self, fact: Fact, about: str, problem: str) -> None:
+        self._said(about, problem)
+        if isinstance(fact, CandleClosed | AnalysisRequested):
+            await self.notifier.tell(live.failed(fact, self.on.clock.now(), problem))
 
     async def _log(self, told: tuple[Fact, ...]) -> None:
         """The life of the system, a line a decision or a trade, for whoever reads the terminal."""

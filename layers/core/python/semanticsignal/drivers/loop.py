@@ -39,7 +39,8 @@ class Loop:
         self._hearers: dict[type, list[Stage]] = {}
         for stage in stages:
             for kind in stage.hears:
-                self._hearers.setdefault(kind, []).append(stage)
+                hearers = self._hearers.setdefault(kind, [])
+                hearers.insert(0 if kind in stage.first else len(hearers), stage)
         # A past that this process did not live through itself may have broken off between lesson and post-mortem.
         self._is_new = aside is None and any(stage.is_slow for stage in stages)
 

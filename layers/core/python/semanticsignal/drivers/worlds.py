@@ -65,29 +65,30 @@ async def made(
     if tape is None:
         real = wiring.system_clock()
         venue = await living(stack, settings, market, real)
-        mind, purse = await spending(stack, settings, held)
-        return wiring.World(venue, real, mind, 1.0, purse=purse)
+        mind, purse, circuits = await spending(stack, settings, held)
+        return wiring.World(venue, real, mind, 1.0, purse=purse, circuits=circuits)
     bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
     first = max(series.candle(0).opened_at for series in bars)
     lived_from = first + settings.timeframe.span * settings.candle_limit
     wanted = lived_from + timedelta(days=settings.simulation.history_days)
     until = min(wanted, *(series.closed_at for series in bars))
     clock = wiring.fast_clock(await resumed(held, until), factor)
-    mind, purse = await spending(stack, settings, held)
-    return wiring.World(tape, clock, mind, factor, lived_from, until, tape, purse)
+    mind, purse, circuits = await spending(stack, settings, held)
+    return wiring.World(tape, clock, mind, factor, lived_from, until, tape, purse, circuits)
 
 
 async def spending(
     stack: AsyncExitStack, settings: Settings, held: wiring.Home
-) -> "tuple[LanguageModel, Purse | None]":
-    """Who decides, and what they may cost where they cost anything, until the stack ends."""
+) -> "tuple[LanguageModel, Purse | None, list[wiring.Breaker]]":
+    """Who decides, what they may cost where they cost anything, and their circuits, until the stack ends."""
     purse = None if settings.model.provider == "analyst" else wiring.purse(held.path)
     if purse:
         stack.callback(purse.close)
         await restored(purse, held.ledger, wiring.system_clock().now(), settings.budget)
-    mind = wiring.model(settings, held.path, spending=purse)
+    circuits: list[wiring.Breaker] = []
+    mind = wiring.model(settings, held.path, spending=purse, circuits=circuits)
     stack.push_async_callback(mind.close)
-    return mind, purse
+    return mind, purse, circuits
 
 
 async def living(stack: AsyncExitStack, settings: Settings, market: str, clock: Clock) -> MarketData:
@@ -123,8 +124,8 @@ async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, h
         mind = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
         stack.push_async_callback(mind.close)
         return wiring.World(venue, clock, mind, factor, lived_from, until)
-    mind, purse = await spending(stack, settings, held)
-    return wiring.World(venue, clock, mind, factor, lived_from, until, purse=purse)
+    mind, purse, circuits = await spending(stack, settings, held)
+    return wiring.World(venue, clock, mind, factor, lived_from, until, purse=purse, circuits=circuits)
 
 
 async def resumed(held: wiring.Home, begin: datetime) -> datetime:

@@ -13,18 +13,19 @@ from .execute import execute
 from .news import news
 from .reflect import reflect
 from .review import review
-from .show import show
+from .show import BEGINNINGS, show
 from .watch import watch
 
 
 class Stage(NamedTuple):
     """One step: the facts it hears, and what it does with each. `run` returns the facts it tells in turn. `is_slow`: it
-    may wait for a model for minutes, and nothing waits for it."""
+    may wait for a model for minutes, and nothing waits for it. `first`: what it hears before all others do."""
 
     name: str
     hears: tuple[type, ...]
     run: Callable[[Any, Sockets], Awaitable[Facts]]
     is_slow: bool = False
+    first: tuple[type, ...] = ()
 
 
 STAGES = (
@@ -37,5 +38,5 @@ STAGES = (
     Stage("review", (events.LessonLearned,), review, is_slow=True),
     Stage("context", (events.QuarterPassed,), context),
     Stage("news", (events.HourPassed,), news),
-    Stage("show", get_args(events.Fact), show),
+    Stage("show", get_args(events.Fact), show, first=BEGINNINGS),
 )

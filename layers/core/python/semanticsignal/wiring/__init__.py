@@ -1,7 +1,7 @@
 """Which plug sits in which socket. Imports are inside, so nobody loads what they do not wear."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from ..domain.learning import Experience, Hindsight, PostMortem, SemanticRule
 from ..domain.ledger import MEMORABLE
 from ..domain.market import MarketKind, Symbol, Timeframe
 from ..domain.policy import Settings
+from ..logic.show.vitals import CircuitView
 from ..ports import (
     Archive,
     Clock,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..adapters.audience import DynamoAudience
+    from ..adapters.breaker import Breaker as Breaker
     from ..adapters.candle_files import Tape as Tape
     from ..adapters.ccxt import CcxtMarket
     from ..adapters.chroma import ChromaMemory, FollowingMemory
@@ -91,6 +93,7 @@ class World(NamedTuple):
     lived_until: datetime | None = None
     tape: "Tape | None" = None
     purse: Purse | None = None
+    circuits: "Sequence[Breaker]" = ()
 
 
 class Rig(NamedTuple):
@@ -398,9 +401,23 @@ async def remember(ledger: Ledger, memory: MemoryStore) -> int:
 FIGURES_BYTES = 8_000_000
 
 
+def circuits(world: World, now: datetime) -> tuple[CircuitView, ...]:
+    """Venues by the market's clock, then models; `now` is real. One venue alone is asked whatever it does."""
+    from ..adapters.failover import Failover
+
+    venues = world.market.health() if isinstance(world.market, Failover) else ()
+    models = [breaker.circuit() for breaker in world.circuits]
+    return (
+        *(CircuitView("venue", one.name, one.open_until is not None, one.open_until, one.score_ratio, one.reason)
+          for one in venues),
+        *(CircuitView("model", one.name, one.left_s is not None,
+                      None if one.left_s is None else now + timedelta(seconds=one.left_s), None, one.why)
+          for one in models),
+    )  # fmt: skip
+
+
 def context_feed(settings: Settings, coingecko_key: str = "") -> tuple[ContextFeed, ...]:
     """Who is asked about the whole market. Raises InvalidSetting for a key that no header can carry."""
-    from datetime import timedelta
     from typing import get_args
 
     from ..adapters.alternative_me import AlternativeMe

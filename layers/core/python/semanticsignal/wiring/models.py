@@ -4,7 +4,7 @@ Recorded(Fallback([Repaired(Breaker(Metered(plug))), …])): money is set aside 
 provider, the deadline of all."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +16,7 @@ from ..ports import LanguageModel, Purse
 from ..settings import secret as environment_secret
 
 if TYPE_CHECKING:
+    from ..adapters.breaker import Breaker
     from ..adapters.fallback import Named
     from ..adapters.metered import Tariff
     from ..adapters.sqlite import SqlitePurse
@@ -46,19 +47,21 @@ class Terms:
     secret: Secret
     purse: Purse
     now: Callable[[], datetime]
+    circuits: "list[Breaker]" = field(default_factory=list)
 
 
-def model(
+def model(  # noqa: PLR0913, what is around it is chosen one by one
     settings: Settings,
     home: Path | None = None,
     secret: Secret = environment_secret,
     *,
     spending: Purse | None = None,
     within: Callable[[LanguageModel], LanguageModel] = lambda mind: mind,
+    circuits: "list[Breaker] | None" = None,
 ) -> LanguageModel:
     """The configured models; the built-in analyst needs none. With a home, what came of a prompt is kept there and
     never asked again. `spending`: without it a purse of this process alone. `within` goes around all that asks, and is
-    not on the record. Raises InvalidSetting when nobody can be asked."""
+    not on the record. `circuits` is given those of all who may be asked. Raises InvalidSetting when nobody can be."""
     if settings.model.provider == "analyst":
         from ..adapters.analyst import RulesAnalyst
 
@@ -69,7 +72,9 @@ def model(
     from ..adapters.recorded import Recorded
     from ..adapters.system_clock import SystemClock
 
-    terms = Terms(settings, secret, spending or InMemoryPurse(), SystemClock().now)
+    terms = Terms(
+        settings, secret, spending or InMemoryPurse(), SystemClock().now, [] if circuits is None else circuits
+    )
     mind = within(Fallback(minds(terms), settings.model.deadline_s, terms.now))
     return Recorded(FolderArchive(home / REPLIES), mind) if home else mind
 
@@ -251,4 +256,6 @@ def _kept(terms: Terms, who: tuple[str, str], plug: LanguageModel, tariff: "Tari
     from ..adapters.repaired import Repaired
 
     metered = Metered(plug, who, tariff, terms.purse, terms.settings.budget, now=terms.now)
-    return Named(*who, Repaired(Breaker(metered, f"{who[1]} at {who[0]}")), terms.settings.model.timeout_s)
+    circuit = Breaker(metered, f"{who[1]} at {who[0]}")
+    terms.circuits.append(circuit)
+    return Named(*who, Repaired(circuit), terms.settings.model.timeout_s)

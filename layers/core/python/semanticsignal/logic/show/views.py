@@ -19,6 +19,7 @@ from ...domain.trading import EquityPoint, Order, Portfolio, Position, Trade
 from . import learned
 from .costs import paid
 from .fills import FillView
+from . import learned, live
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,8 @@ class PriceView:
 
 @dataclass(frozen=True, slots=True)
 class MinutePassedView:
-    """Pushed while running, never stored: the market's clock, the newest prices and the open positions at them."""
+    """Pushed while running, never stored: the market's clock, the newest prices, the open positions at them, and how
+    it goes."""
 
     kind: Literal["MinutePassed"]
     id: str
@@ -285,12 +287,14 @@ class MinutePassedView:
     prices: tuple[PriceView, ...]
     positions: tuple[PositionView, ...]
     equity_quote: Decimal
+    pulse: live.PulseView | None
 
 
 EventView = (
     CandleMissedView | DecisionMadeView | OrderPlacedView | OrderExpiredView | PositionOpenedView | PositionUpdatedView
     | PositionClosedView | EquityMarkedView | LessonLearnedView | RuleFormedView | MinutePassedView
     | learned.ReflectedView | learned.PostMortemWrittenView | learned.EntryRefusedView | learned.RefusalJudgedView
+    | live.AnalysisSteppedView | live.NewsGatheredView | live.ContextGatheredView
 )  # fmt: skip
 
 
@@ -757,7 +761,9 @@ def event(entry: Entry) -> EventView:  # noqa: PLR0912, one arm a subject
             return learned.event(entry)
 
 
-def minute(at: datetime, portfolio: Portfolio, prices: Mapping[Symbol, Decimal]) -> MinutePassedView:
+def minute(
+    at: datetime, portfolio: Portfolio, prices: Mapping[Symbol, Decimal], pulse: live.PulseView | None = None
+) -> MinutePassedView:
     """The portfolio at the newest prices; a pair without one keeps its last mark."""
     positions = tuple(replace(p, mark_price=prices.get(p.symbol, p.mark_price)) for p in portfolio.positions)
     return MinutePassedView(
@@ -767,4 +773,5 @@ def minute(at: datetime, portfolio: Portfolio, prices: Mapping[Symbol, Decimal])
         tuple(PriceView(str(symbol), price) for symbol, price in prices.items()),
         tuple(position(p) for p in positions),
         replace(portfolio, positions=positions).equity_quote,
+        pulse,
     )
