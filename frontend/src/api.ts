@@ -3,6 +3,8 @@ import type {
   BrainView, CalibrationView, ContextView, CostsView, CurveView, Decisions, DecisionView, EventView, Experiences, HealthView,
   IntervalsView, MarketView, MemoryView, NewsView, Problem, QueuedView, RefusedView, Seen, StateView, StatisticsView, WhyView,
   WorkedView,
+  ContextView, DecisionView, EventView, HealthView, HindsightView, MarketView, NewsView, PositionView, PostMortemView, Problem, QueuedView,
+  RefusedView, Seen, StateView, StatisticsView, VitalsView, WhyView, WorkedView,
 } from "./shapes";
 
 /** What the server said was wrong (RFC 9457), or that it did not answer. */
@@ -66,7 +68,10 @@ export interface Api {
   calibration(): Promise<{ calibrations: CalibrationView[] }>;
   costs(): Promise<CostsView>;
   why(id: string): Promise<WhyView>;
-  refusals(): Promise<{ refusals: RefusedView[] }>;
+  refusals(limit?: number): Promise<{ refusals: RefusedView[] }>;
+  hindsights(limit: number): Promise<{ refusals: HindsightView[] }>;
+  postMortems(limit: number): Promise<{ post_mortems: PostMortemView[] }>;
+  vitals(): Promise<VitalsView>;
   news(): Promise<NewsView>;
   context(): Promise<ContextView>;
   snapshot(id: string): Promise<Seen>;
@@ -80,14 +85,18 @@ export interface Api {
   /** Decisions of one pair, newest first, older than that one. */
   earlier(symbol: string, before: string, limit: number): Promise<{ decisions: DecisionView[] }>;
   ticket(): Promise<Ticket>;
+  positions(): Promise<{ positions: PositionView[] }>;
 }
+
+/** The public door: no prompts, no replies, no costs, and nothing acts. */
+export const PUBLIC = "/public";
 
 const TIMEOUT_MS = 15_000;
 
-/** Without a pass nobody is asked who they are: one's own machine. */
-export function api(base: string, pass: Pass | null = null): Api {
+/** Without a pass nobody is asked who they are: one's own machine, or with `PUBLIC` the part that is shown to everybody. */
+export function api(base: string, pass: Pass | null = null, door = ""): Api {
   const send = (path: string, init: RequestInit, token?: string): Promise<Response> =>
-    fetch(new URL(path, base), {
+    fetch(new URL(`${door}${path}`, base), {
       ...init, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS),
       headers: { ...init.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
     });
@@ -125,7 +134,10 @@ export function api(base: string, pass: Pass | null = null): Api {
     calibration: () => ask("/api/calibration"),
     costs: () => ask("/api/costs"),
     why: (id) => ask(`/api/decisions/${encodeURIComponent(id)}`),
-    refusals: () => ask("/api/refusals"),
+    refusals: (limit = 100) => ask(query("/api/refusals", { limit })),
+    hindsights: (limit) => ask(query("/api/hindsights", { limit })),
+    postMortems: (limit) => ask(query("/api/post-mortems", { limit })),
+    vitals: () => ask("/api/vitals"),
     news: () => ask("/api/news"),
     context: () => ask("/api/context"),
     snapshot: (id) => ask(`/api/snapshots/${encodeURIComponent(id)}`),
@@ -139,6 +151,7 @@ export function api(base: string, pass: Pass | null = null): Api {
     exported: async (id) => (await answered(`/api/decisions/${encodeURIComponent(id)}/export.json`)).blob(),
     earlier: (symbol, before, limit) => ask(query("/api/decisions", { symbol, before, limit })),
     ticket: () => ask("/api/tickets", { method: "POST" }),
+    positions: () => ask("/api/position"),
   };
 }
 
