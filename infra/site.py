@@ -16,6 +16,8 @@ from .grants import finding
 from .stage_function import retention
 
 SCOPE = "openid email"
+# Where anybody may look, where the settings say so.
+PUBLIC = "/public/api"
 # Around its logo the chart library writes a style of its own into the page: these very words, and no others.
 LOGO_STYLE = "'sha256-3pRED1tOXas1FXFoPb9TGCjmYe9XQsmO9OV23khV2nY='"
 IMMUTABLE = upload.CacheControl.from_string("public, max-age=31536000, immutable")
@@ -37,10 +39,11 @@ class Addresses(NamedTuple):
     issuer: str
 
 
-def page_config(stage: str, addresses: Addresses, client_id: str) -> dict[str, Any]:
+def page_config(stage: str, addresses: Addresses, client_id: str, *, is_public: bool = False) -> dict[str, Any]:
     """What the page reads at its start, as `frontend/src/config.ts` understands it."""
     return {
         "stage": stage,
+        **({"public": True} if is_public else {}),
         "socket": addresses.socket,
         "signIn": {
             "authority": addresses.authority,
@@ -106,7 +109,10 @@ class Site(Construct):
             "Distribution",
             comment=f"Semantic Signal {deployment.stage}",
             default_behavior=pages,
-            additional_behaviors={"/api/*": api},
+            additional_behaviors={
+                "/api/*": api,
+                **({f"{PUBLIC}/*": api} if deployment.settings.cloud.is_public else {}),
+            },
             default_root_object="index.html",
             price_class=cloudfront.PriceClass.PRICE_CLASS_100,
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
@@ -133,7 +139,9 @@ class Site(Construct):
             refuse(Stack.of(self), "Site", "the dashboard is not built: run make setup, then deploy again")
             return
         hand = Hand(self, self._deployment, self.bucket)
-        config = page_config(self._deployment.stage, self._addresses, client_id)
+        config = page_config(
+            self._deployment.stage, self._addresses, client_id, is_public=self._deployment.settings.cloud.is_public
+        )
         assets = hand.puts("Assets", [upload.Source.asset(str(site / "assets"))], IMMUTABLE, "assets")
         pages = hand.puts(
             "Pages",

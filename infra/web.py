@@ -23,12 +23,13 @@ from .deployment import Deployment, waive
 from .grants import Place, grant
 from .pipeline import of_ours
 from .schedules import BY_SCHEDULE, Timetable
-from .site import Addresses, Site
+from .site import PUBLIC, Addresses, Site
 from .stage_function import RETRIES, StageFunction, age_s, retention
 
 ADMINS = "admin"
 # A handful of people with a page or two open each; a script that runs wild costs cents.
 REQUESTS = gateway.ThrottleSettings(rate_limit=25, burst_limit=50)
+LOOKS = gateway.ThrottleSettings(rate_limit=10, burst_limit=20)
 SOCKETS = gateway.ThrottleSettings(rate_limit=10, burst_limit=20)
 # Never the query: that of a socket holds its ticket.
 LOGGED = {
@@ -140,6 +141,7 @@ class HttpApi(gateway.HttpApi):
         )
         stage = self.add_stage("Stage", stage_name="$default", auto_deploy=True, throttle=REQUESTS).node.default_child
         assert isinstance(stage, gateway.CfnStage)
+        self._stage = stage
         stage.access_log_settings = gateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=log.log_group_arn, format=json.dumps(LOGGED)
         )
@@ -148,6 +150,19 @@ class HttpApi(gateway.HttpApi):
     def domain(self) -> str:
         stack = Stack.of(self)
         return f"{self.api_id}.execute-api.{stack.region}.{stack.url_suffix}"
+
+    def open_to_all(self, function: lambda_.Function) -> None:
+        """To look, and slower than those who are signed in, so that they are never crowded out."""
+        [route] = self.add_routes(
+            path=f"{PUBLIC}/{{proxy+}}",
+            methods=[gateway.HttpMethod.GET],
+            integration=integrations.HttpLambdaIntegration("Public", function),
+            authorizer=gateway.HttpNoneAuthorizer(),
+        )
+        waive(route, {"AwsSolutions-APIG4": "cloud.is_public: anybody may look; the function leaves out what was said"})
+        limits = {"ThrottlingRateLimit": LOOKS.rate_limit, "ThrottlingBurstLimit": LOOKS.burst_limit}
+        self._stage.route_settings = {f"GET {PUBLIC}/{{proxy+}}": limits}
+        self._stage.node.add_dependency(route)
 
     def open(self, function: lambda_.Function, issuer: str, client_id: str) -> None:
         self.add_routes(
@@ -226,6 +241,8 @@ class Web(Stack):
         site = Site(self, deployment, http.domain, addresses)
         client = people.client(site.url)
         http.open(api, people.issuer, client.user_pool_client_id)
+        if deployment.settings.cloud.is_public:
+            http.open_to_all(api)
         site.fill(client.user_pool_client_id)
 
         for function in self.functions:

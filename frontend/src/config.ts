@@ -12,6 +12,8 @@ export interface CloudConfig {
   readonly stage: string;
   readonly socket: string;
   readonly signIn: SignInConfig;
+  /** Anybody may look, at what the server shows to everybody. */
+  readonly isPublic: boolean;
   readonly silentAfterMs: number;
   readonly giveUpSocketAfterMs: number;
 }
@@ -52,6 +54,7 @@ function read(told: unknown): CloudConfig | null {
       clientId: text(signIn, "clientId", /^\w{1,128}$/, "a client id", "signIn."),
       scope: text(signIn, "scope", /^openid( [\w./:-]+)*$/, "openid and what else is asked", "signIn."),
     },
+    isPublic: root["public"] === true,
     silentAfterMs: milliseconds(root, "silentAfterMs", SILENT_AFTER_MS),
     giveUpSocketAfterMs: milliseconds(root, "giveUpSocketAfterMs", GIVE_UP_SOCKET_AFTER_MS),
   };

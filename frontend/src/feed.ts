@@ -27,7 +27,9 @@ export interface Socket {
 
 export interface FeedOptions {
   /** A socket on its way; it may first have to ask for a ticket. */
-  readonly open: () => Socket | Promise<Socket>;
+  readonly open: (() => Socket | Promise<Socket>) | null;
+  /** Where there is no socket: how long until the page looks again. */
+  readonly lookEveryMs?: number;
   readonly pageLimit?: number;
   readonly silentAfterMs?: number;
   readonly giveUpSocketAfterMs?: number;
@@ -43,7 +45,7 @@ type Settled = Required<FeedOptions>;
 
 const DEFAULTS = {
   pageLimit: 1000, silentAfterMs: 5000, giveUpSocketAfterMs: 12_000, firstWaitMs: 400, longestWaitMs: 5000,
-  openWithinMs: 5000, pingEveryMs: null,
+  openWithinMs: 5000, pingEveryMs: null, lookEveryMs: 60_000,
 } as const;
 
 const PING = JSON.stringify({ kind: "Ping" });
@@ -98,6 +100,7 @@ export class Feed {
 
   async #session(): Promise<void> {
     if (!this.#started) await this.#snapshot();
+    if (!this.#options.open) return this.#look();
     const { closed } = await this.#connect();
     await this.#catchUp();
     this.#say("live");
@@ -114,10 +117,26 @@ export class Feed {
     this.#tell.snapshot(view);
   }
 
+  /** Without a socket: what came is asked for by and by, and a minute is made of it as the socket would have told it. */
+  async #look(): Promise<void> {
+    while (!this.#stopped) {
+      await this.#catchUp();
+      const [{ positions }, health, { equity_quote }] = await Promise.all([this.#api.positions(), this.#api.health(), this.#api.statistics()]);
+      const { status, problem, history_done_ratio, next_candle_at, now } = health;
+      const prices = positions.map(({ symbol, mark_price }) => ({ symbol, price: mark_price }));
+      const pulse = { status, problem, history_done_ratio, next_candle_at, lag_s: null };
+      this.#heard();
+      this.#say("live");
+      this.#tell.events([{ kind: "MinutePassed", id: `minute#${now}`, at: now, prices, positions, equity_quote, pulse }]);
+      await this.#sleep(this.#options.lookEveryMs);
+    }
+  }
+
   /** Resolves when open (`closed` resolves when it no longer is); rejects when it does not open. */
   async #connect(): Promise<{ closed: Promise<void> }> {
     this.#early = [];
     const { open, openWithinMs, pingEveryMs } = this.#options;
+    if (!open) throw new Error("there is no socket here");
     const socket = await open();
     return new Promise((opened, refused) => {
       let pings: ReturnType<typeof setInterval> | undefined;

@@ -2,7 +2,7 @@
 import "./styles/tokens.css";
 import "./styles/layout.css";
 import "./styles/panels.css";
-import { api } from "./api";
+import { PUBLIC, api } from "./api";
 import { SemsigApp } from "./app";
 import { ConfigError, config, type CloudConfig } from "./config";
 import { Feed, backoff, type FeedOptions } from "./feed";
@@ -37,19 +37,20 @@ async function known(app: SemsigApp): Promise<CloudConfig | null | undefined> {
   }
 }
 
-async function enter(app: SemsigApp, { socket, signIn, silentAfterMs, giveUpSocketAfterMs }: CloudConfig): Promise<void> {
+async function enter(app: SemsigApp, { socket, signIn, isPublic, silentAfterMs, giveUpSocketAfterMs }: CloudConfig): Promise<void> {
   const { SignIn, SignedOut } = await import("./sign-in");
   const door = new SignIn(signIn, {
     storage: sessionStorage, here: () => new URL(location.href), go: (url) => location.assign(url),
     rewrite: (url) => history.replaceState(null, "", url),
   });
-  const shut = (said: string | null): void =>
-    app.shut({ said, signIn: () => void door.start().catch((error: unknown) => shut(error instanceof Error ? error.message : String(error))) });
+  const go = (): void => void door.start().catch((error: unknown) => shut(error instanceof Error ? error.message : String(error)));
+  const shut = (said: string | null): void => app.shut({ said, signIn: go });
   try {
     const { email, groups } = await door.resume();
     const isAdmin = groups.includes("admin");
-    app.visitor = { email, forbidden: isAdmin ? null : "Only people in the group “admin” may ask for an analysis.", signOut: () => void leave() };
+    app.visitor = { email, forbidden: isAdmin ? null : "Only people in the group “admin” may ask for an analysis.", signOut: () => void leave(), signIn: null };
   } catch (error) {
+    if (isPublic && error instanceof SignedOut) return look(app, go);
     return shut(error instanceof SignedOut ? error.message || null : "The sign-in service did not answer. Try again.");
   }
   const told = (app.api = api(location.origin, door));
@@ -64,6 +65,13 @@ async function enter(app: SemsigApp, { socket, signIn, silentAfterMs, giveUpSock
     shut(null);
     return door.end();
   };
+}
+
+/** Nobody is signed in, and anybody may look: what is shown to everybody, asked for once a minute and without a socket. */
+function look(app: SemsigApp, signIn: () => void): void {
+  app.visitor = { email: null, forbidden: null, signOut: null, signIn };
+  app.api = api(location.origin, null, PUBLIC);
+  listen(app, { open: null });
 }
 
 function listen(app: SemsigApp, options: FeedOptions): Feed {

@@ -37,8 +37,13 @@ describe("a page without a configuration is on one's own machine", () => {
   });
 });
 
+test("only a deployment that says so is public", async () => {
+  expect((await config(await told({ ...GOOD, public: true })))?.isPublic).toBe(true);
+  expect((await config(await told({ ...GOOD, public: "no" })))?.isPublic).toBe(false);
+});
+
 test("a deployment's configuration is taken as it is, with patience for a market that speaks once a minute", async () => {
-  expect(await config(await told(GOOD))).toEqual({ ...GOOD, silentAfterMs: 90_000, giveUpSocketAfterMs: 180_000 });
+  expect(await config(await told(GOOD))).toEqual({ ...GOOD, isPublic: false, silentAfterMs: 90_000, giveUpSocketAfterMs: 180_000 });
 });
 
 test("the patience may be set", async () => {

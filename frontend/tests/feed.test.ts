@@ -4,10 +4,10 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { api } from "../src/api";
-import { Feed, backoff, type Link, type Socket } from "../src/feed";
+import { Feed, backoff, type FeedOptions, type Link, type Socket } from "../src/feed";
 import type { EventView } from "../src/shapes";
 import { fromView, reduce, type State } from "../src/state";
-import { AT, made, minute, stateView } from "./views";
+import { AT, health, made, minute, stateView } from "./views";
 
 /** A ledger that outlives the server in front of it. */
 class House {
@@ -34,6 +34,9 @@ class House {
         const decisions = this.ledger.flatMap((event) => (event.kind === "DecisionMade" ? [event.decision] : [])).reverse();
         return answer(200, stateView({ decisions, last_event_id: this.ledger.at(-1)?.id ?? null }));
       }
+      if (url.pathname === "/api/health") return answer(200, health());
+      if (url.pathname === "/api/statistics") return answer(200, { equity_quote: "10010.5" });
+      if (url.pathname === "/api/position") return answer(200, { positions: [], orders: [] });
       this.beforeEvents();
       const after = url.searchParams.get("after");
       const place = after === null ? 0 : this.ledger.findIndex(({ id }) => id === after) + 1;
@@ -75,7 +78,7 @@ afterEach(async () => {
   for (const stop of running.splice(0)) await stop();
 });
 
-async function watch(house: House, change: { pageLimit?: number; silentAfterMs?: number; giveUpSocketAfterMs?: number } = {}) {
+async function watch(house: House, change: Partial<FeedOptions> = {}) {
   const page = { state: null as State | null, links: [] as Link["status"][], snapshots: 0, told: [] as EventView[] };
   const feed = new Feed(
     api(house.url),
@@ -230,6 +233,17 @@ describe("the feed", () => {
 
     expect(page.told.map(({ kind }) => kind)).toEqual(["AnalysisStepped", "NewsGathered"]);
     expect(house.asked).toHaveLength(2);
+  });
+
+  test("where there is no socket the page looks by and by, and each look is a minute", async () => {
+    const house = await opened([1]);
+    const page = await watch(house, { open: null, lookEveryMs: 30 });
+    await until(() => page.links.at(-1) === "live");
+    house.write(2);
+
+    await until(() => seqs(page).length === 2);
+    expect(page.state?.equity_quote).toBe("10010.5");
+    expect(house.listeners).toBe(0);
   });
 
   test("waits grow, vary, and never exceed five seconds", () => {

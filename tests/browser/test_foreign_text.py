@@ -22,7 +22,6 @@ from semanticsignal.domain.microstructure import FundingQuote, OpenInterest
 from semanticsignal.domain.news import Article, Excerpt, News
 from semanticsignal.drivers import web
 from semanticsignal.drivers.figures import Figures
-from semanticsignal.drivers.vitals import Known
 from semanticsignal.logic.show import views
 from semanticsignal.ports import Sockets
 
@@ -56,9 +55,6 @@ URLS = (
 @dataclass
 class Open(House):
     """A living market, as far as the page is told."""
-
-    def known(self) -> Known:
-        return Known()
 
     def health(self) -> views.HealthView:
         return views.HealthView(

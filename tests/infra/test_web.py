@@ -2,10 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
-from assembly import Assembly, Resource
+from assembly import Assembly, Resource, asked, built, dashboard
 
+from infra.app import app
+from infra.deployment import Deployment
 from infra.schedules import SCHEDULED_AT
 
 
@@ -64,6 +67,29 @@ def test_every_route_of_the_api_asks_for_a_token_of_this_page(cloud: Assembly) -
         "Audience": [f"<{client.id}>"],
         "Issuer": f"https://cognito-idp.<AWS::Region>.amazonaws.com/<{pool.id}>",
     }
+
+
+def test_where_the_settings_say_so_anybody_may_look_through_one_door_and_more_slowly(
+    tmp_path: Path,
+) -> None:
+    deployment = Deployment(
+        asked(**{"cloud.is_public": True}), layer=built(tmp_path / "layers"), site=dashboard(tmp_path / "dist")
+    )
+    app(deployment, outdir=str(tmp_path / "cdk.out")).synth()
+    cloud = Assembly(tmp_path / "cdk.out")
+    api = of_kind(cloud, "HTTP")
+
+    routes = routes_of(cloud, api)
+    assert {name: route["AuthorizationType"] for name, route in routes.items()} == {
+        "GET /api/{proxy+}": "JWT", "POST /api/{proxy+}": "JWT", "GET /public/api/{proxy+}": "NONE",
+    }  # fmt: skip
+    limits = cloud.one("AWS::ApiGatewayV2::Stage", ApiId={"Ref": api.id}).properties["RouteSettings"]
+    assert limits == {"GET /public/api/{proxy+}": {"ThrottlingRateLimit": 10, "ThrottlingBurstLimit": 20}}
+    paths = [
+        each["PathPattern"]
+        for each in cloud.one("AWS::CloudFront::Distribution").properties["DistributionConfig"]["CacheBehaviors"]
+    ]
+    assert paths == ["/api/*", "/public/api/*"]
 
 
 def test_a_page_of_another_origin_is_told_nothing(cloud: Assembly) -> None:
@@ -139,10 +165,24 @@ def test_the_market_is_shown_every_minute(cloud: Assembly) -> None:
     assert json.loads(found[0]["Target"]["Input"]) == {"kind": "ScheduledMinute", "scheduled_at": SCHEDULED_AT}
 
 
+def test_what_the_ledger_does_not_keep_is_heard_on_the_bus_and_nothing_else(cloud: Assembly) -> None:
+    [rule] = [each for each in cloud.all("AWS::Events::Rule") if each.stack == "web"]
+    [target] = cloud.read(rule.properties["Targets"])
+
+    kinds = {"AnalysisRequested", "MarketCollected", "MarketAnalysed", "NewsGathered", "ContextGathered"}
+    assert rule.properties["EventPattern"]["source"] == ["semanticsignal"]
+    assert set(rule.properties["EventPattern"]["detail-type"]) == kinds
+    assert target["Arn"] == f"<{cloud.functions['show'].id}.Arn>"
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 300, "MaximumRetryAttempts": 2}
+    assert "-dead" in str(cloud.one("AWS::SQS::Queue", QueueName="semanticsignal-dev-show-dead").properties)
+
+
 def test_only_the_socket_gateway_may_ask_the_door_keeper(cloud: Assembly) -> None:
     for permission in cloud.all("AWS::Lambda::Permission"):
         if permission.stack == "web":
-            assert permission.properties["Principal"] == "apigateway.amazonaws.com"
+            shows = cloud.read(permission.properties["FunctionName"]) == f"<{cloud.functions['show'].id}.Arn>"
+            principal = "events.amazonaws.com" if shows else "apigateway.amazonaws.com"
+            assert permission.properties["Principal"] == principal
             assert "SourceArn" in permission.properties
 
 

@@ -11,11 +11,13 @@ export interface Notice {
   readonly href?: string;
 }
 
-/** Whoever is signed in, where one must. `forbidden`: why they may not ask for an analysis. */
+/** Whoever is signed in, where one must, or with `signIn` whoever looks at what everybody may see. `forbidden`: why they
+ * may not ask for an analysis. */
 export interface Visitor {
   readonly email: string | null;
   readonly forbidden: string | null;
-  signOut(): void;
+  readonly signOut: (() => void) | null;
+  readonly signIn: (() => void) | null;
 }
 
 export const THEMES = ["dark", "light", "system"] as const;
@@ -62,6 +64,10 @@ export function topbar(props: TopbarProps): TemplateResult {
       </button>
       ${themeButton(theme, props.toggleTheme, props.chosenTheme)}
       ${visitor ? signOutButton(visitor) : nothing}
+      ${visitor?.signIn ? html`<span class="public" data-test="public">Public view: prompts are not shown</span>` : analyseButton(props)}
+      ${themeButton(theme, props.toggleTheme)}
+      ${visitor?.signIn ? html`<button type="button" class="primary" data-test="sign-in" @click=${visitor.signIn}>Sign in</button>` : nothing}
+      ${visitor?.signOut ? signOutButton(visitor.email, visitor.signOut) : nothing}
     </div>
     <div class="notice-place" role="status">${notice ? noticeCard(notice, props.dismiss) : nothing}</div>
   </header>`;
@@ -84,7 +90,7 @@ export function themeButton(theme: "dark" | "light", toggle: () => void, chosen:
   </button>`;
 }
 
-function signOutButton({ email, signOut }: Visitor): TemplateResult {
+function signOutButton(email: string | null, signOut: () => void): TemplateResult {
   const words = email ? `Sign out ${email}` : "Sign out";
   return html`<button type="button" class="icon" data-test="sign-out" aria-label=${words} title=${words} @click=${signOut}>
     <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true"><path d="M8 3H3.500v14H8M12.500 6l4 4-4 4M16 10H7.500" fill="none" stroke="currentColor" stroke-width="1.600" stroke-linecap="round" stroke-linejoin="round"/></svg>

@@ -133,6 +133,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
         {"pattern": r"^(sha256:[0-9a-f]{64})?$"},
     ),
     "cloud.is_spot": ("Chroma on Fargate Spot: cheaper, with pauses of a minute or two", {}),
+    "cloud.is_public": ("whether anybody may look without signing in: no prompts, no replies, no costs, no acting", {}),
     "cloud.budget_usd": ("a month's cost above which the budget alarm rings, US dollars", {"gt": 0, "le": 100_000}),
     "cloud.alarm_email": ("who hears the alarms", {"pattern": r"^([^@\s]+@[^@\s]+)?$", "max_length": 200}),
     "cloud.log_days": ("how long logs are kept, days; rounded up to what CloudWatch offers", {"ge": 1, "le": 3653}),

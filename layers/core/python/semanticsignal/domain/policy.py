@@ -182,6 +182,7 @@ class Cloud:
     stage: str = "dev"
     chroma_digest: str = ""
     is_spot: bool = False
+    is_public: bool = False
     budget_usd: Decimal = Decimal(20)
     alarm_email: str = ""
     log_days: int = 30

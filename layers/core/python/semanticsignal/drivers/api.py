@@ -54,6 +54,8 @@ from . import brain
 from .costs import Caps, budget
 from .figures import Figures
 from .library import Library
+from .public import for_whom
+from .public import why as why_not
 from .questions import Past, Question
 from .vitals import Known, measured
 
@@ -131,11 +133,11 @@ class Lived(BaseModel):
 
 def said(content: Any, status: int = 200) -> Response:
     """The codec writes every answer, so page and socket read the same words."""
-    return Response(dumps(content), status, media_type="application/json")
+    return Response(dumps(for_whom(content)), status, media_type="application/json")
 
 
 def problem(status: int, detail: str) -> Response:
-    body = views.Problem("about:blank", HTTPStatus(status).phrase, status, detail)
+    body = views.Problem("about:blank", HTTPStatus(status).phrase, status, why_not(status, detail))
     return Response(dumps(body), status, media_type="application/problem+json")
 
 

@@ -21,6 +21,7 @@ from .aws_lambda import requested
 from .container import Container
 from .costs import limits
 from .figures import Figures
+from .public import PublicDoor
 from .vitals import Known
 
 ADMINS = "admin"
@@ -99,6 +100,8 @@ def site(room: CloudRoom) -> FastAPI:
         return said(views.TicketView(await room.audience.admit(who, until=until), until), 201)
 
     web.add_middleware(AdminsAct)
+    nothing = problem(404, "this is not part of the public view")
+    web.add_middleware(PublicDoor, refused=nothing, is_open=settings.cloud.is_public)
     web.add_middleware(GZipMiddleware, minimum_size=1000)
     web.add_middleware(WithHeaders)
     return web
