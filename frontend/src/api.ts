@@ -1,9 +1,7 @@
 /** The page's questions. Nothing is ever answered from a cache: a stale figure must not look fresh. */
 import type {
   BrainView, CalibrationView, ContextView, CostsView, CurveView, Decisions, DecisionView, EventView, Experiences, HealthView,
-  IntervalsView, MarketView, MemoryView, NewsView, Problem, QueuedView, RefusedView, Seen, StateView, StatisticsView, WhyView,
-  WorkedView,
-  ContextView, DecisionView, EventView, HealthView, HindsightView, MarketView, NewsView, PositionView, PostMortemView, Problem, QueuedView,
+  HindsightView, IntervalsView, MarketView, MemoryView, NewsView, PositionView, PostMortemView, Problem, QueuedView,
   RefusedView, Seen, StateView, StatisticsView, VitalsView, WhyView, WorkedView,
 } from "./shapes";
 

@@ -1,29 +1,29 @@
 /** The shell: holds the state, passes it to the panels and answers their buttons. */
 import { LitElement, html, nothing, type TemplateResult } from "lit";
+import type { DirectiveResult } from "lit/directive.js";
 import { guard } from "lit/directives/guard.js";
 import { keyed } from "lit/directives/keyed.js";
 import { ApiError, type Api } from "./api";
 import { duration, ratio } from "./format";
 import type { Link, Listener } from "./feed";
-import type { EventView, MarketView, StateView, WorkedView } from "./shapes";
-import { CAPS, fromView, reduce, type State } from "./state";
+import type { EventView, StateView, WorkedView } from "./shapes";
+import { fromView, reduce, type State } from "./state";
 import { struck, type Command } from "./commands";
 import { forget, keep, kept, keptAmong } from "./kept";
 import { banner } from "./panels/banner";
-import { equityChart, priceChart, type ChartProps } from "./panels/charts";
+import "./panels/equity";
+import "./panels/price";
+import "./panels/steps";
 import { lastDecision } from "./panels/decision";
-import { decisions, type DecisionFilter } from "./panels/decisions";
 import { gatePage, type Gate } from "./panels/gate";
 import { headline } from "./panels/headline";
 import { help } from "./panels/help";
 import { market as marketPanel } from "./panels/market";
-import { memory, type MemorySort } from "./panels/memory";
 import { nav } from "./panels/nav";
 import { news as newsPanel } from "./panels/news";
 import { worked, type Asked } from "./panels/worked";
 import type { Fold, Frame } from "./panels/parts";
 import { positions } from "./panels/position";
-import { refusals } from "./panels/refusals";
 import { rules } from "./panels/rules";
 import { tickers } from "./panels/tickers";
 import { THEMES, topbar, type Notice, type ThemeChoice, type Visitor } from "./panels/topbar";
@@ -33,8 +33,6 @@ import { OVERVIEW, PAGES, PANELS, asked, closedFrom, foldOf, growing, pageHref, 
 import { NOTHING, heard, lastOn, type Answer, type Question, type Surroundings } from "./surroundings";
 
 const NARROW = "(max-width: 900px)";
-const MARKET_BARS = 300;
-const TAIL_BARS = 5;
 const REFRESH_MS = 30_000;
 const HEALTH_MS = 15_000;
 const TROUBLED_MS = 2_500;
@@ -47,16 +45,17 @@ type Theme = "dark" | "light";
 type Sheet = "help" | "palette";
 
 /** What a page needs beyond what stands in the first load, asked for when somebody goes there. */
-const NEEDS: Partial<Record<Page["id"], () => Promise<unknown>>> = {};
+const NEEDS: Partial<Record<Page["id"], () => Promise<unknown>>> = {
+  decisions: () => Promise.all([import("./panels/feed"), import("./panels/refused"), import("./panels/postmortems")]),
+  mind: () => Promise.all([import("./panels/thoughts"), import("./panels/cortex"), import("./panels/neural")]),
+  memory: () => Promise.all([import("./panels/brain"), import("./panels/memory-table")]),
+  results: () => Promise.all([import("./panels/statistics"), import("./panels/calibration"), import("./panels/costs")]),
+  health: () => import("./panels/health"),
+};
 
 /** What the person at the page has chosen, beside the facts. */
 interface Choices {
-  readonly filter: DecisionFilter;
   readonly sort: TradeSort;
-  readonly lessons: MemorySort;
-  readonly refusals: number;
-  readonly bars: number;
-  readonly days: number;
   readonly articles: number;
   readonly worked: Asked;
 }
@@ -64,8 +63,8 @@ interface Choices {
 export class SemsigApp extends LitElement implements Listener {
   static override properties = {
     api: { attribute: false }, state: { state: true }, socket: { state: true }, symbol: { state: true }, theme: { state: true },
-    choices: { state: true }, notice: { state: true }, asking: { state: true }, why: { state: true }, market: { state: true },
-    marketFailed: { state: true }, quietMs: { state: true }, gate: { state: true }, visitor: { state: true },
+    choices: { state: true }, notice: { state: true }, asking: { state: true }, why: { state: true },
+    quietMs: { state: true }, gate: { state: true }, visitor: { state: true },
     around: { state: true }, worked: { state: true }, workedFailed: { state: true }, chosenTheme: { state: true },
     page: { state: true }, closed: { state: true }, full: { state: true }, sheet: { state: true }, keys: { state: true }, narrow: { state: true }, unloaded: { state: true },
   };
@@ -78,8 +77,6 @@ export class SemsigApp extends LitElement implements Listener {
   declare notice: Notice | null;
   declare asking: boolean;
   declare why: Why | null;
-  declare market: MarketView | null;
-  declare marketFailed: string | null;
   declare quietMs: number | null;
   declare gate: Gate | null;
   declare visitor: Visitor | null;
@@ -103,7 +100,6 @@ export class SemsigApp extends LitElement implements Listener {
   #dirty = false;
   #refreshedAt = 0;
   #healthAt = 0;
-  #extending = false;
   #aroundAt = 0;
 
   constructor() {
@@ -121,16 +117,12 @@ export class SemsigApp extends LitElement implements Listener {
     this.narrow = matchMedia(NARROW).matches;
     const few = matchMedia("(max-width: 640px)").matches;
     this.choices = {
-      filter: { symbol: "all", action: "all", shown: few ? 6 : 10 },
       sort: { by: "closed", descending: true, shown: few ? 6 : 14, scope: "all" },
-      lessons: { by: "newest", shown: few ? 3 : 4 }, refusals: few ? 3 : 5, bars: few ? 60 : 120, days: 0,
       articles: few ? 4 : 8, worked: { during: "", side: "" },
     };
     this.notice = null;
     this.asking = false;
     this.why = null;
-    this.market = null;
-    this.marketFailed = null;
     this.quietMs = null;
     this.gate = null;
     this.visitor = null;
@@ -165,20 +157,12 @@ export class SemsigApp extends LitElement implements Listener {
 
   snapshot(view: StateView): void {
     const first = this.state === null;
-    const known = this.state?.refusals ?? [];
     this.state = fromView(view);
-    if (known.length && !this.state.refusals.length) this.state = { ...this.state, refusals: known };
     this.#refreshedAt = this.#healthAt = performance.now();
     if (!view.health.symbols.includes(this.symbol)) this.symbol = keptAmong("symbol", view.health.symbols) ?? view.health.symbols[0] ?? "";
-    void this.#loadMarket();
-    void this.#loadRefusals();
     void this.#loadWorked();
     this.#lookAround();
-    if (first) {
-      this.#route();
-      void import("./charts/price-chart");
-      void import("./charts/equity-chart");
-    }
+    if (first) this.#route();
   }
 
   events(events: readonly EventView[]): void {
@@ -201,10 +185,6 @@ export class SemsigApp extends LitElement implements Listener {
       void this.#loadSeen();
       if (performance.now() - this.#aroundAt > AROUND_MS) this.#loadAround();
     }
-    if (candleClosed && !this.#extending) {
-      this.#extending = true;
-      void this.#extendMarket().finally(() => (this.#extending = false));
-    }
   }
 
   link(link: Link): void {
@@ -215,48 +195,13 @@ export class SemsigApp extends LitElement implements Listener {
   /** Nobody may look: what was seen is put away, too. */
   shut(gate: Gate): void {
     this.gate = gate;
-    this.state = this.market = this.why = this.visitor = null;
+    this.state = this.why = this.visitor = null;
     this.around = NOTHING;
     this.worked = null;
     this.workedFailed = null;
   }
 
   // What the page asks for.
-
-  async #loadMarket(): Promise<void> {
-    const symbol = this.symbol;
-    if (!symbol) return;
-    if (this.market?.symbol !== symbol) this.market = null;
-    this.marketFailed = null;
-    try {
-      const market = await this.api.market(symbol, MARKET_BARS);
-      if (symbol === this.symbol) this.market = market;
-    } catch (error) {
-      if (symbol === this.symbol && !this.market) this.marketFailed = words(error);
-    }
-  }
-
-  /** A candle closed: the newest few bars, joined to those already drawn. */
-  async #extendMarket(): Promise<void> {
-    const { symbol, market } = this;
-    if (!market || market.symbol !== symbol) return this.#loadMarket();
-    const tail = await this.api.market(symbol, TAIL_BARS).catch(() => null);
-    const first = tail?.candles[0];
-    const last = this.market?.candles.at(-1);
-    if (!tail || !first || !last || symbol !== this.symbol || this.market?.symbol !== symbol) return;
-    if (first.time > last.time) return this.#loadMarket();
-    const before = this.market.candles.filter(({ time }) => time < first.time);
-    this.market = { ...tail, candles: [...before, ...tail.candles].slice(-MARKET_BARS * 2) };
-  }
-
-  async #loadRefusals(): Promise<void> {
-    const told = await this.api.refusals().catch(() => null);
-    if (!told || !this.state) return;
-    const known = new Set(told.refusals.map(({ id }) => id));
-    const newer = this.state.refusals.filter(({ id }) => !known.has(id));
-    const all = [...newer, ...told.refusals].sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
-    this.state = { ...this.state, refusals: all.slice(0, CAPS.refusals) };
-  }
 
   /** Asked anew by choice, and when another trade has taught something. */
   async #loadWorked(): Promise<void> {
@@ -319,15 +264,6 @@ export class SemsigApp extends LitElement implements Listener {
     if (view) this.snapshot(view);
   }
 
-  #older = async (): Promise<void> => {
-    const told = await this.api.decisions(CAPS.decisions).catch(() => null);
-    if (!told || !this.state) return;
-    const known = new Set(told.decisions.map(({ id }) => id));
-    const newer = this.state.decisions.filter(({ id, closed_at }) => !known.has(id) && closed_at > (told.decisions[0]?.closed_at ?? ""));
-    this.state = { ...this.state, decisions: [...newer, ...told.decisions].slice(0, CAPS.decisions) };
-    this.#choose({ filter: { ...this.choices.filter, shown: this.choices.filter.shown + 25 } });
-  };
-
   #analyse = async (): Promise<void> => {
     const symbol = this.symbol;
     this.asking = true;
@@ -365,7 +301,6 @@ export class SemsigApp extends LitElement implements Listener {
     if (symbol === this.symbol) return;
     this.symbol = symbol;
     keep("symbol", symbol);
-    void this.#loadMarket();
     void this.#loadSeen();
   };
 
@@ -605,7 +540,7 @@ export class SemsigApp extends LitElement implements Listener {
         <p><strong>Educational, paper trading only. No real orders.</strong> <button type="button" class="quiet" @click=${() => (this.sheet = "help")}>Keyboard</button></p>
         <p class="muted">Charts by <a href="https://www.tradingview.com/" rel="noopener noreferrer" target="_blank">TradingView Lightweight Charts™</a>. ${state ? html`Model ${state.health.model}, market ${state.health.market_source}, version ${state.health.version}.` : nothing} All times UTC.</p>
       </footer>
-      ${guard([why], () => whyDialog({ why, chart: (id) => this.api.chart(id), close: this.#closeWhy, copy: this.#copy }))}
+      ${guard([why], () => whyDialog({ why, chart: (id) => this.api.chart(id), close: this.#closeWhy, copy: this.#copy, exported: (id) => this.api.exported(id) }))}
       ${this.#sheet()}`;
   }
 
@@ -651,48 +586,44 @@ export class SemsigApp extends LitElement implements Listener {
   }
 
   /** Full, a panel lies over the page; the rest is out of reach until it is put back. It is the same panel all the while. */
-  #slot(name: PanelName, state: State, grows: boolean): TemplateResult | typeof nothing {
+  #slot(name: PanelName, state: State, grows: boolean): TemplateResult {
     const full = this.full === name;
-    const shown = this.#panel(name, state);
-    if (shown === null) return nothing;
     return html`<div class="slot ${full ? "full" : grows ? "grows" : ""}" data-slot=${name} ?inert=${this.full !== null && !full}
-      role=${full ? "dialog" : nothing} aria-modal=${full ? "true" : nothing} aria-label=${full ? PANELS[name] : nothing}>${shown}</div>`;
+      role=${full ? "dialog" : nothing} aria-modal=${full ? "true" : nothing} aria-label=${full ? PANELS[name] : nothing}>${this.#panel(name, state)}</div>`;
   }
 
-  #panel(name: PanelName, state: State): unknown {
-    const { symbol, choices, around } = this;
+  #panel(name: PanelName, state: State): TemplateResult | DirectiveResult {
+    const { symbol, choices, around, theme, api } = this;
     const frame = this.#frame(name);
-    const open = this.why?.id ?? null;
     switch (name) {
       case "headline": return headline(state, frame);
-      case "price": return priceChart(this.#charts(state));
-      case "equity": return equityChart(this.#charts(state));
+      case "price": return html`<semsig-price .api=${api} .state=${state} .symbol=${symbol} .theme=${theme} .frame=${frame}></semsig-price>`;
+      case "equity": return html`<semsig-equity .api=${api} .state=${state} .symbol=${symbol} .theme=${theme} .frame=${frame}></semsig-equity>`;
+      case "steps": return html`<semsig-steps .state=${state} .symbol=${symbol} .frame=${frame}></semsig-steps>`;
+      case "neural": return html`<semsig-neural .api=${api} .state=${state} .symbol=${symbol} .frame=${frame}></semsig-neural>`;
+      case "thoughts": return html`<semsig-thoughts .api=${api} .state=${state} .symbol=${symbol} .frame=${frame}></semsig-thoughts>`;
+      case "cortex": return html`<semsig-cortex .api=${api} .state=${state} .symbol=${symbol} .frame=${frame}></semsig-cortex>`;
+      case "brain": return html`<semsig-brain .api=${api} .state=${state} .symbol=${symbol} .theme=${theme} .frame=${frame}></semsig-brain>`;
+      case "memory": return html`<semsig-memory .api=${api} .state=${state} .symbol=${symbol} .frame=${frame}></semsig-memory>`;
+      case "decisions": return html`<semsig-decisions .api=${api} .state=${state} .symbol=${symbol} .frame=${frame}></semsig-decisions>`;
+      case "refusals": return html`<semsig-refusals .api=${api} .state=${state} .frame=${frame}></semsig-refusals>`;
+      case "postmortems": return html`<semsig-postmortems .api=${api} .state=${state} .symbol=${symbol} .frame=${frame}></semsig-postmortems>`;
+      case "statistics": return html`<semsig-statistics .api=${api} .state=${state} .frame=${frame}></semsig-statistics>`;
+      case "calibration": return html`<semsig-calibration .api=${api} .state=${state} .frame=${frame}></semsig-calibration>`;
+      case "costs": return html`<semsig-costs .api=${api} .state=${state} .frame=${frame}></semsig-costs>`;
+      case "health": return html`<semsig-health .api=${api} .state=${state} .frame=${frame}></semsig-health>`;
       case "positions": return positions(state, symbol, this.quietMs, frame);
       case "last": return lastDecision(state, symbol, frame);
       case "market": return marketPanel({ state, around, symbol, frame });
       case "news": return newsPanel({ state, around, symbol, frame, shown: choices.articles, show: (articles) => this.#choose({ articles }) });
-      case "decisions": return guard([state.decisions, state.health.symbols, choices.filter, open, frame.fold], () => decisions({
-        state, filter: choices.filter, open, setFilter: (filter) => this.#choose({ filter }), older: () => void this.#older(),
-      }));
       case "trades": return guard([state.trades, symbol, choices.sort, frame.fold], () =>
         trades({ state, symbol, sort: choices.sort, setSort: (sort) => this.#choose({ sort }), frame }));
-      case "memory": return guard([state.experiences, choices.lessons, frame.fold], () => memory(state, choices.lessons, (lessons) => this.#choose({ lessons })));
       case "worked": return guard([this.worked, this.workedFailed, choices.worked, frame.fold], () => worked({
         asked: choices.worked, told: this.worked, failed: this.workedFailed, frame,
         ask: (asked) => { this.#choose({ worked: asked }); void this.#loadWorked(); },
       }));
       case "rules": return guard([state.rules, frame.fold], () => rules(state, frame));
-      case "refusals": return guard([state.refusals, choices.refusals, frame.fold], () => refusals(state, choices.refusals, (shown) => this.#choose({ refusals: shown })));
-      default: return null;
     }
-  }
-
-  #charts(state: State): ChartProps {
-    const { symbol, choices, market, marketFailed: failed, theme } = this;
-    return {
-      state, symbol, market, failed, theme, bars: choices.bars, days: choices.days,
-      setBars: (bars) => this.#choose({ bars }), setDays: (days) => this.#choose({ days }),
-    };
   }
 }
 

@@ -21,6 +21,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/brain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Graph
+         * @description How memories and rules led to the newest decisions that did or wanted something, and what came of these.
+         *
+         *     `decision`: one to be told of, too, though it only held.
+         */
+        get: operations["graph_api_brain_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/calibration": {
         parameters: {
             query?: never;
@@ -75,6 +97,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/curve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Curve
+         * @description What is drawn beside equity: buy and hold of the start money, and the decisions that did something.
+         */
+        get: operations["curve_api_curve_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/decisions": {
         parameters: {
             query?: never;
@@ -82,7 +124,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Decisions */
+        /**
+         * Decisions
+         * @description Newest first, all of `words` in each. Looks at so many at once and no more: ask on from `next`.
+         */
         get: operations["decisions_api_decisions_get"];
         put?: never;
         post?: never;
@@ -118,6 +163,26 @@ export interface paths {
         };
         /** Picture */
         get: operations["picture_api_decisions__id__chart_png_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions/{id}/export.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exported
+         * @description All of it in one file, with the seals to check it by.
+         */
+        get: operations["exported_api_decisions__id__export_json_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -197,6 +262,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/intervals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sure
+         * @description The statistics, each with its 90 % interval and what it rests on.
+         */
+        get: operations["sure_api_intervals_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/market": {
         parameters: {
             query?: never;
@@ -204,7 +289,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Market */
+        /**
+         * Market
+         * @description `timeframe`: that which is traded, or a longer one it divides.
+         */
         get: operations["market_api_market_get"];
         put?: never;
         post?: never;
@@ -221,8 +309,29 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Memory */
+        /**
+         * Memory
+         * @description Everything lived, a page of it. `query`: words, or a decision. Similarity is to `like`, a decision or the
+         *     newest one of a pair; else to the newest of all.
+         */
         get: operations["memory_api_memory_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/memory/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One Memory */
+        get: operations["one_memory_api_memory__id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -481,6 +590,23 @@ export interface components {
             spent_usd: string;
         };
         /**
+         * ActedView
+         * @description A decision that did something.
+         */
+        ActedView: {
+            /** Action */
+            action: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Decision Id */
+            decision_id: string;
+            /** Symbol */
+            symbol: string;
+        };
+        /**
          * AnalysisSteppedView
          * @description `id`: of the analysis, which its decision will bear. `problem`: in words, of one that failed.
          */
@@ -572,6 +698,29 @@ export interface components {
             thinking_tokens: number | null;
         };
         /**
+         * BinView
+         * @description Forecasts that stated `lowest` to `highest`, `stated` in the mean; so many went up as `happened`, whose 90 %
+         *     interval is `low` to `high` (Wilson) for the `effective` ones among them: those open at once count as one.
+         */
+        BinView: {
+            /** Effective */
+            effective: number;
+            /** Forecasts */
+            forecasts: number;
+            /** Happened */
+            happened: number;
+            /** High */
+            high: number;
+            /** Highest */
+            highest: number;
+            /** Low */
+            low: number;
+            /** Lowest */
+            lowest: number;
+            /** Stated */
+            stated: number;
+        };
+        /**
          * BookView
          * @description The order book in figures. `depths`: at 5, 10, 20 and 50 levels, as many as it has. `imbalance_change`: against
          *     the last snapshot's at as many levels, None when it had none.
@@ -600,20 +749,104 @@ export interface components {
             walls: components["schemas"]["Wall"][];
         };
         /**
+         * BrainEdgeView
+         * @description From what came first to what it led to: a memory `recalled` or a rule `shown` for a decision; a decision that
+         *     `opened`, `moved`, `closed` or was `refused`; a close that `taught` a memory.
+         */
+        BrainEdgeView: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "recalled" | "shown" | "opened" | "moved" | "closed" | "taught" | "refused";
+            /** Source */
+            source: string;
+            /** Target */
+            target: string;
+        };
+        /**
+         * BrainNodeView
+         * @description `decision_id`: whose why tells more. Figures are there where the kind has them: of an entry its price and levels,
+         *     of an update its levels, of a close its price and result, of a memory its result. Texts may be a model's words.
+         */
+        BrainNodeView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Decision Id */
+            decision_id: string | null;
+            /** Detail */
+            detail: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "memory" | "rule" | "decision" | "entry" | "update" | "close" | "refusal";
+            /** Pnl Quote */
+            pnl_quote: string | null;
+            /** Price */
+            price: string | null;
+            /** R Multiple */
+            r_multiple: number | null;
+            /** Return Ratio */
+            return_ratio: number | null;
+            /** Stop Price */
+            stop_price: string | null;
+            /** Symbol */
+            symbol: string | null;
+            /** Target Price */
+            target_price: string | null;
+            /** Title */
+            title: string;
+            /**
+             * Tone
+             * @enum {string}
+             */
+            tone: "up" | "down" | "flat";
+        };
+        /**
+         * BrainView
+         * @description Nodes newest story first: a trade with all its decisions, or a refusal. `earlier`: older ones are left out.
+         */
+        BrainView: {
+            /** Earlier */
+            earlier: boolean;
+            /** Edges */
+            edges: components["schemas"]["BrainEdgeView"][];
+            /** Nodes */
+            nodes: components["schemas"]["BrainNodeView"][];
+        };
+        /**
          * CalibrationView
-         * @description How good the stated probabilities were. `brier_skill` above 0: better than the base rate known at the time.
+         * @description How good the stated probabilities were. `brier_skill` above 0: better than the base rate known at the time;
+         *     `skill_low`, `skill_high`: its 90 % interval by block bootstrap. `effective`: so many are independent at least.
+         *     `bins`: ten or fewer of equal mass, lowest first.
          */
         CalibrationView: {
+            /** Bins */
+            bins: components["schemas"]["BinView"][];
             /** Brier */
             brier: number | null;
             /** Brier Skill */
             brier_skill: number | null;
+            /** Effective */
+            effective: number;
             /** Forecasts */
             forecasts: number;
             /** Horizon */
             horizon: string;
             /** Log Loss */
             log_loss: number | null;
+            /** Skill High */
+            skill_high: number | null;
+            /** Skill Low */
+            skill_low: number | null;
             /** Up Ratio */
             up_ratio: number | null;
         };
@@ -680,6 +913,13 @@ export interface components {
             score_ratio: number | null;
             /** Until */
             until: string | null;
+        };
+        /** ConditionView */
+        ConditionView: {
+            /** Name */
+            name: string;
+            /** Word */
+            word: string;
         };
         /**
          * ContextGatheredView
@@ -764,6 +1004,28 @@ export interface components {
             providers: components["schemas"]["ProviderCostView"][];
             total: components["schemas"]["CostView"];
         };
+        /**
+         * CurveView
+         * @description What is drawn beside equity. `points`: the same start money in equal parts in each pair since the first mark,
+         *     after the fee and slippage of its one entry, oldest first, thinned. Its worth now: `cash_quote` and the
+         *     `held` coins at their prices. `acted`: oldest first.
+         */
+        CurveView: {
+            /** Acted */
+            acted: components["schemas"]["ActedView"][];
+            /** Cash Quote */
+            cash_quote: string;
+            /** Fees Quote */
+            fees_quote: string;
+            /** Held */
+            held: components["schemas"]["HeldView"][];
+            /** Points */
+            points: components["schemas"]["HoldPointView"][];
+            /** Since */
+            since: string | null;
+            /** Start Quote */
+            start_quote: string;
+        };
         /** DayCostView */
         DayCostView: {
             cost: components["schemas"]["CostView"];
@@ -811,6 +1073,8 @@ export interface components {
         /**
          * DecisionView
          * @description `action` is what was done, `wanted` what the model asked for (None: unreadable, or it was not asked).
+         *
+         *     `cost_usd`: of every question to a model; None where none was asked or one did not tell.
          */
         DecisionView: {
             /** Action */
@@ -822,6 +1086,8 @@ export interface components {
             closed_at: string;
             /** Confidence Ratio */
             confidence_ratio: number | null;
+            /** Cost Usd */
+            cost_usd: string | null;
             /**
              * Decided At
              * Format: date-time
@@ -870,10 +1136,18 @@ export interface components {
             /** Wanted */
             wanted: string | null;
         };
-        /** Decisions */
+        /**
+         * Decisions
+         * @description `next`: ask on with `before` this; None: the ledger begins here. `searched_until`: all that is newer was looked
+         *     at, whether it is shown or not; None: nothing was there to look at.
+         */
         Decisions: {
             /** Decisions */
             decisions: components["schemas"]["DecisionView"][];
+            /** Next */
+            next: string | null;
+            /** Searched Until */
+            searched_until: string | null;
         };
         /**
          * Depth
@@ -949,6 +1223,40 @@ export interface components {
             /** Id */
             id: string;
         };
+        /**
+         * EstimateView
+         * @description One figure: `low` and `high` are its 90 % interval by `method`. `n` of `of` it rests on, of which so many as
+         *     `effective` are independent at least (None: not reckoned). Without a `value` `why` says so, without an interval
+         *     too. `needed`: how many would tell it from nothing, if it stays as it is.
+         */
+        EstimateView: {
+            /** Effective */
+            effective: number | null;
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Method */
+            method: string;
+            /** N */
+            n: number;
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "win_rate" | "mean_r" | "expectancy" | "profit_factor" | "sharpe" | "max_drawdown" | "against_hold";
+            /** Needed */
+            needed: number | null;
+            /**
+             * Of
+             * @enum {string}
+             */
+            of: "trades" | "marks";
+            /** Value */
+            value: number | null;
+            /** Why */
+            why: string | null;
+        };
         /** Events */
         Events: {
             /** Events */
@@ -982,7 +1290,11 @@ export interface components {
             /** Url */
             url: string | null;
         };
-        /** ExperienceView */
+        /**
+         * ExperienceView
+         * @description `used`: how many decisions were shown it since; `used_wins`, `used_losses`: of closed trades that these opened.
+         *     None where nobody counted. `decision_id`: the decision that opened the trade.
+         */
         ExperienceView: {
             /**
              * Closed At
@@ -993,6 +1305,8 @@ export interface components {
             conditions: string[];
             /** Confidence Ratio */
             confidence_ratio: number;
+            /** Decision Id */
+            decision_id: string | null;
             /** Exit Reason */
             exit_reason: string;
             /** Id */
@@ -1022,13 +1336,50 @@ export interface components {
             symbol: string;
             /** Trade Id */
             trade_id: string;
+            /** Used */
+            used: number | null;
+            /** Used Losses */
+            used_losses: number | null;
+            /** Used Wins */
+            used_wins: number | null;
             /** Verdict */
             verdict: string;
         };
-        /** Experiences */
+        /**
+         * Experiences
+         * @description A page of the `total`. `until` and `like` (a decision): ask for other pages of the same with these.
+         */
         Experiences: {
             /** Experiences */
             experiences: components["schemas"]["ExperienceView"][];
+            /** Like */
+            like: string | null;
+            /** Total */
+            total: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * ExportView
+         * @description The same ledger and archive give the same bytes. `market`, `chart_png` (base64): None when not kept.
+         */
+        ExportView: {
+            /** Chart Png */
+            chart_png: string | null;
+            /** Decision Id */
+            decision_id: string;
+            /**
+             * Format
+             * @constant
+             */
+            format: "semantic-signal decision 1";
+            market: components["schemas"]["KeptMarketView"] | null;
+            /** Seals */
+            seals: components["schemas"]["SealView"][];
+            why: components["schemas"]["WhyView"];
         };
         /**
          * FigureView
@@ -1056,6 +1407,48 @@ export interface components {
             unit: string;
             /** Value */
             value: string | null;
+        };
+        /**
+         * FillView
+         * @description `price` after slippage; `slippage_quote`: what slipping cost against the venue's own price.
+         *
+         *     `expected_price`: what the deciding close, the stop or the target said, by `expected`; None where none is known.
+         *     `worse_quote`: what the fill cost against it, all of its quantity, below 0 when it was better; `worse_ratio`: of the
+         *     expected price. `event_id`: the fact that tells of it.
+         */
+        FillView: {
+            /** Event Id */
+            event_id: string;
+            /**
+             * Expected
+             * @enum {string}
+             */
+            expected: "decision" | "stop" | "target";
+            /** Expected Price */
+            expected_price: string | null;
+            /** Fee Quote */
+            fee_quote: string;
+            /**
+             * Filled At
+             * Format: date-time
+             */
+            filled_at: string;
+            /** Order Id */
+            order_id: string;
+            /** Price */
+            price: string;
+            purpose: components["schemas"]["Purpose"];
+            /** Quantity */
+            quantity: string;
+            side: components["schemas"]["Side"];
+            /** Slippage Quote */
+            slippage_quote: string;
+            /** Source */
+            source: string | null;
+            /** Worse Quote */
+            worse_quote: string | null;
+            /** Worse Ratio */
+            worse_ratio: number | null;
         };
         /**
          * Flow
@@ -1200,6 +1593,13 @@ export interface components {
             /** Version */
             version: string;
         };
+        /** HeldView */
+        HeldView: {
+            /** Quantity */
+            quantity: string;
+            /** Symbol */
+            symbol: string;
+        };
         /**
          * HindsightView
          * @description An entry that was refused; what it would have come to stands there once it is known. Returns net of fees.
@@ -1238,6 +1638,16 @@ export interface components {
             /** Refusals */
             refusals: components["schemas"]["HindsightView"][];
         };
+        /** HoldPointView */
+        HoldPointView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Hold Quote */
+            hold_quote: string;
+        };
         /**
          * InterestView
          * @description Of the perpetual: in base and in quote, None where it is not told.
@@ -1254,6 +1664,44 @@ export interface components {
             perpetual: string;
             /** Quantity */
             quantity: string | null;
+            /** Source */
+            source: string;
+        };
+        /**
+         * IntervalsView
+         * @description `verdict`: whether the mean result of a trade can be told from luck, `said` in words. `statistics`: of the same
+         *     moment, with the exact sums.
+         */
+        IntervalsView: {
+            /** Bars Per Year */
+            bars_per_year: number;
+            /** Figures */
+            figures: components["schemas"]["EstimateView"][];
+            /** Said */
+            said: string;
+            statistics: components["schemas"]["StatisticsView"];
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "nothing" | "unclear" | "edge" | "loss";
+        };
+        /**
+         * KeptMarketView
+         * @description The bars as they were collected for this decision, oldest first.
+         */
+        KeptMarketView: {
+            /** Candles */
+            candles: components["schemas"]["CandleView"][];
+            /**
+             * Collected At
+             * Format: date-time
+             */
+            collected_at: string;
+            /** Flags */
+            flags: string[];
+            /** Is Disputed */
+            is_disputed: boolean;
             /** Source */
             source: string;
         };
@@ -1289,7 +1737,11 @@ export interface components {
             /** Is Whole */
             is_whole: boolean;
         };
-        /** MarketView */
+        /**
+         * MarketView
+         * @description `forming`: of the bar that has not closed, what closed bars of the traded timeframe already tell of it; None
+         *     where that is nothing. `timeframes`: those that can be asked for, the traded one first.
+         */
         MarketView: {
             /**
              * As Of
@@ -1298,6 +1750,7 @@ export interface components {
             as_of: string;
             /** Candles */
             candles: components["schemas"]["CandleView"][];
+            forming: components["schemas"]["CandleView"] | null;
             /** Id */
             id: string;
             /** Is Simulated */
@@ -1308,6 +1761,17 @@ export interface components {
             symbol: string;
             /** Timeframe */
             timeframe: string;
+            /** Timeframes */
+            timeframes: string[];
+        };
+        /**
+         * MemoryView
+         * @description One thing lived, with the newest of the decisions that recalled it; `experience.used` says how many there are.
+         */
+        MemoryView: {
+            experience: components["schemas"]["ExperienceView"];
+            /** Recalled By */
+            recalled_by: components["schemas"]["RecallView"][];
         };
         /**
          * MemoryVitalsView
@@ -1478,6 +1942,11 @@ export interface components {
          * @enum {string}
          */
         PassageKind: "insight" | "rule" | "post-mortem";
+        /**
+         * Phase
+         * @enum {string}
+         */
+        Phase: "trending" | "ranging" | "volatile";
         /** PointView */
         PointView: {
             /**
@@ -1670,6 +2139,11 @@ export interface components {
             status: "starting" | "running" | "degraded";
         };
         /**
+         * Purpose
+         * @enum {string}
+         */
+        Purpose: "open" | "close";
+        /**
          * QueuedView
          * @description A forced analysis was accepted; `waits` when one is running and this comes after it.
          */
@@ -1680,6 +2154,30 @@ export interface components {
             symbol: string;
             /** Waits */
             waits: boolean;
+        };
+        /**
+         * RecallView
+         * @description A decision that was shown an experience. `is_win`, `return_ratio`: of the trade that it opened; None where it
+         *     opened none, or none that has closed.
+         */
+        RecallView: {
+            /** Action */
+            action: string;
+            /**
+             * Closed At
+             * Format: date-time
+             */
+            closed_at: string;
+            /** Decision Id */
+            decision_id: string;
+            /** Is Win */
+            is_win: boolean | null;
+            /** Return Ratio */
+            return_ratio: number | null;
+            /** Symbol */
+            symbol: string;
+            /** Wanted */
+            wanted: string | null;
         };
         /** ReflectedView */
         ReflectedView: {
@@ -1777,6 +2275,16 @@ export interface components {
             /** Wanted */
             wanted: string | null;
         };
+        /**
+         * Regime
+         * @description State of the market, with the numbers that say so.
+         */
+        Regime: {
+            /** Evidence */
+            evidence: string[];
+            phase: components["schemas"]["Phase"];
+            trend: components["schemas"]["Trend"];
+        };
         /** RuleFormedView */
         RuleFormedView: {
             /**
@@ -1837,10 +2345,33 @@ export interface components {
             rules: components["schemas"]["RuleView"][];
         };
         /**
+         * SealView
+         * @description `stated`: in the decision, which the ledger keeps; None where none is stated. `computed`: of what the archive
+         *     holds now; None where it holds it no longer. `is_intact`: whether both are the same; None where one is missing.
+         */
+        SealView: {
+            /** Computed */
+            computed: string | null;
+            /** How */
+            how: string;
+            /** Is Intact */
+            is_intact: boolean | null;
+            /**
+             * Of
+             * @enum {string}
+             */
+            of: "snapshot" | "prompt" | "reply" | "market" | "chart";
+            /** Stated */
+            stated: string | null;
+        };
+        /**
          * Seen
-         * @description `snapshot` is None when the archive no longer has it.
+         * @description `snapshot` is None when the archive no longer has it; `conditions`: the state of the market in words, as memory
+         *     compares it, which the decision itself keeps.
          */
         Seen: {
+            /** Conditions */
+            conditions: components["schemas"]["ConditionView"][];
             /** Decision Id */
             decision_id: string;
             snapshot: components["schemas"]["SnapshotView"] | null;
@@ -1856,6 +2387,8 @@ export interface components {
          *     should be, in words; `is_disputed`: another venue's price was another.
          */
         SnapshotView: {
+            /** Bars */
+            bars: number;
             book: components["schemas"]["BookView"] | null;
             /**
              * Closed At
@@ -1870,6 +2403,10 @@ export interface components {
             funding: components["schemas"]["FundingView"] | null;
             /** Id */
             id: string;
+            /** Indicators */
+            indicators: {
+                [key: string]: number | null;
+            };
             interest: components["schemas"]["InterestView"] | null;
             /** Is Disputed */
             is_disputed: boolean;
@@ -1879,8 +2416,11 @@ export interface components {
             missing: components["schemas"]["GapView"][];
             /** News */
             news: components["schemas"]["ExcerptView"][];
+            /** Price */
+            price: string;
             /** Readings */
             readings: components["schemas"]["FigureView"][];
+            regime: components["schemas"]["Regime"];
             /** Score Ratio */
             score_ratio: number;
             /**
@@ -2023,6 +2563,8 @@ export interface components {
             gross_pnl_quote: string;
             /** Id */
             id: string;
+            /** Initial Stop Price */
+            initial_stop_price: string;
             /** Is Ambiguous */
             is_ambiguous: boolean;
             /** Mae Ratio */
@@ -2056,6 +2598,11 @@ export interface components {
             /** Trades */
             trades: components["schemas"]["TradeView"][];
         };
+        /**
+         * Trend
+         * @enum {string}
+         */
+        Trend: "bull" | "bear" | "neutral";
         /** ValidationError */
         ValidationError: {
             /** Context */
@@ -2131,6 +2678,8 @@ export interface components {
         /**
          * WhyView
          * @description Everything that led to one decision. Text of prompt and reply is None when the archive no longer has it.
+         *
+         *     `events` and `fills`: what came of it, oldest first.
          */
         WhyView: {
             /** Attempts */
@@ -2138,6 +2687,8 @@ export interface components {
             decision: components["schemas"]["DecisionView"];
             /** Events */
             events: (components["schemas"]["CandleMissedView"] | components["schemas"]["DecisionMadeView"] | components["schemas"]["OrderPlacedView"] | components["schemas"]["OrderExpiredView"] | components["schemas"]["PositionOpenedView"] | components["schemas"]["PositionUpdatedView"] | components["schemas"]["PositionClosedView"] | components["schemas"]["EquityMarkedView"] | components["schemas"]["LessonLearnedView"] | components["schemas"]["RuleFormedView"] | components["schemas"]["MinutePassedView"] | components["schemas"]["ReflectedView"] | components["schemas"]["PostMortemWrittenView"] | components["schemas"]["EntryRefusedView"] | components["schemas"]["RefusalJudgedView"] | components["schemas"]["AnalysisSteppedView"] | components["schemas"]["NewsGatheredView"] | components["schemas"]["ContextGatheredView"])[];
+            /** Fills */
+            fills: components["schemas"]["FillView"][];
             /** Mismatches */
             mismatches: components["schemas"]["Mismatch"][];
             /** Prompt Sha256 */
@@ -2146,6 +2697,8 @@ export interface components {
             recalled: components["schemas"]["ExperienceView"][];
             /** Reply */
             reply: string | null;
+            /** Reply Sha256 */
+            reply_sha256: string | null;
             /** Rules */
             rules: components["schemas"]["RuleView"][];
             /** Snapshot */
@@ -2203,6 +2756,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QueuedView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    graph_api_brain_get: {
+        parameters: {
+            query?: {
+                symbol?: string;
+                decision?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrainView"];
                 };
             };
             /** @description Validation Error */
@@ -2287,12 +2873,45 @@ export interface operations {
             };
         };
     };
+    curve_api_curve_get: {
+        parameters: {
+            query?: {
+                points?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurveView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     decisions_api_decisions_get: {
         parameters: {
             query?: {
                 limit?: number;
                 symbol?: string;
                 before?: string;
+                action?: ("acted" | "refused" | "forced" | "BUY" | "SELL" | "HOLD" | "CLOSE" | "UPDATE") | null;
+                words?: string;
             };
             header?: never;
             path?: never;
@@ -2369,6 +2988,37 @@ export interface operations {
                 };
                 content: {
                     "image/png": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    exported_api_decisions__id__export_json_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
                 };
             };
             /** @description Validation Error */
@@ -2496,11 +3146,32 @@ export interface operations {
             };
         };
     };
+    sure_api_intervals_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntervalsView"];
+                };
+            };
+        };
+    };
     market_api_market_get: {
         parameters: {
             query: {
                 symbol: string;
                 limit?: number;
+                timeframe?: string;
             };
             header?: never;
             path?: never;
@@ -2532,8 +3203,14 @@ export interface operations {
         parameters: {
             query?: {
                 query?: string;
-                sort?: "date" | "similarity" | "pnl" | "confidence" | "outcome";
+                like?: string;
+                sort?: "date" | "symbol" | "side" | "regime" | "pnl" | "r" | "confidence" | "outcome" | "similarity" | "age" | "used" | "win_rate";
                 order?: "asc" | "desc";
+                side?: components["schemas"]["Side"] | null;
+                outcome?: ("won" | "lost") | null;
+                since?: string | null;
+                until?: string | null;
+                offset?: number;
                 limit?: number;
             };
             header?: never;
@@ -2549,6 +3226,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Experiences"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    one_memory_api_memory__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryView"];
                 };
             };
             /** @description Validation Error */

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { drawdown, openRisk, scale, spanMs, untilNextCandle } from "../src/figures";
-import { chosen } from "../src/panels/decisions";
 import { sorted } from "../src/panels/trades";
 import { CAPS, fromView, reduce } from "../src/state";
 import type { EventView } from "../src/shapes";
@@ -209,13 +208,6 @@ describe("figures", () => {
 });
 
 describe("lists", () => {
-  test("decisions are chosen by symbol and by what became of them", () => {
-    const all = [decision(3, { action: "HOLD", refusals: [{ guard: "g", reason: "r", until: null }] }), decision(2, { symbol: "ETH/USDC" }), decision(1, { action: "HOLD" })];
-    const by = (symbol: string, action: string): number[] => chosen(all, { symbol, action, shown: 9 }).map(({ seq }) => seq);
-
-    expect([by("all", "refused"), by("ETH/USDC", "all"), by("all", "acted"), by("BTC/USDC", "HOLD")]).toEqual([[3], [2], [2], [3, 1]]);
-  });
-
   test("trades are sorted by number, not by spelling", () => {
     const all = [trade("a", { realized_pnl_quote: "9" }), trade("b", { realized_pnl_quote: "-100" }), trade("c", { realized_pnl_quote: "10" })];
 

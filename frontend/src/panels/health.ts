@@ -6,7 +6,7 @@ import { spanMs } from "../figures";
 import { age, between, duration, fixed, instant, ratio, time } from "../format";
 import type { VitalsView } from "../shapes";
 import type { State } from "../state";
-import { Loaded } from "./loaded";
+import { Loaded } from "./asking";
 import { empty, field, gaps, panel, whyHref, type Frame } from "./parts";
 
 /** Names of fields to people. */

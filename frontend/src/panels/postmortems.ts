@@ -6,7 +6,7 @@ import type { Api } from "../api";
 import { ratio, time } from "../format";
 import type { PostMortemView, TradeView } from "../shapes";
 import type { State } from "../state";
-import { Loaded } from "./loaded";
+import { Loaded } from "./asking";
 import { empty, panel, segment, signed, whyHref, type Frame } from "./parts";
 
 const ASKED = 100;
@@ -45,7 +45,7 @@ export class SemsigPostmortems extends LitElement {
     const chosen = this.scope === "pair" ? all.filter((one) => one.symbol === symbol) : all;
     const controls = all.length ? segment<"all" | "pair">("Which pairs", [["All pairs", "all"], [symbol, "pair"]], this.scope, (scope) => { this.scope = scope; this.shown = FIRST; }) : nothing;
     const trades = new Map(state.trades.map((trade) => [trade.id, trade]));
-    return panel({ name: "post-mortems", title: "Post-mortems", frame, beside: html`<span class="count">${all.length}</span>`, controls }, () => html`
+    return panel({ name: "postmortems", title: "Post-mortems", frame, beside: html`<span class="count">${all.length}</span>`, controls }, () => html`
       ${failed ? html`<p class="refusal beyond">Older ones could not be asked for: ${failed} <button type="button" @click=${() => void this.#asked.load()}>Try again</button></p>` : nothing}
       ${chosen.length ? html`<ul class="lessons">${repeat(chosen.slice(0, this.shown), ({ id }) => id, (one) => item(one, trades.get(one.trade_id) ?? null))}</ul>`
         : told || failed ? empty("No post-mortem yet", "When a trade has closed it is looked at again: what was expected, what came, and what to take from it.")

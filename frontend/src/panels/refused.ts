@@ -6,7 +6,7 @@ import type { Api } from "../api";
 import { multiple, ratio, time } from "../format";
 import type { HindsightView, RefusedView } from "../shapes";
 import type { State } from "../state";
-import { Loaded } from "./loaded";
+import { Loaded } from "./asking";
 import { actionTag, empty, panel, select, signed, whyHref, type Frame } from "./parts";
 
 const ASKED = 300;

@@ -7,7 +7,7 @@ import type { Attempt, EventView, FillView, Mismatch, PositionView, TradeView, W
 import { safeHref } from "../surroundings";
 import { fold, known, read, table, type Known } from "./known";
 import { inWords } from "./in-words";
-import { lesson } from "./memory";
+import { lesson } from "./lesson";
 import { actionTag, field, meter, signed, whyHref } from "./parts";
 import { rule } from "./rules";
 

@@ -58,14 +58,11 @@ export function topbar(props: TopbarProps): TemplateResult {
     <p class="link ${tone}" role="status" data-test="link"><span class="dot" aria-hidden="true"></span>${said}</p>
     ${times(state)}
     <div class="actions">
-      ${analyseButton(props)}
+      ${visitor?.signIn ? html`<span class="public" data-test="public">Public view: prompts are not shown</span>` : analyseButton(props)}
       <button type="button" class="icon" data-test="find" aria-label="Find anything (Ctrl K)" title="Find anything: pages, pairs, panels (Ctrl K)" @click=${props.find}>
         <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true"><path d="M9 3.500a5.500 5.500 0 1 1 0 11 5.500 5.500 0 0 1 0-11zM13 13l4 4" fill="none" stroke="currentColor" stroke-width="1.600" stroke-linecap="round"/></svg>
       </button>
       ${themeButton(theme, props.toggleTheme, props.chosenTheme)}
-      ${visitor ? signOutButton(visitor) : nothing}
-      ${visitor?.signIn ? html`<span class="public" data-test="public">Public view: prompts are not shown</span>` : analyseButton(props)}
-      ${themeButton(theme, props.toggleTheme)}
       ${visitor?.signIn ? html`<button type="button" class="primary" data-test="sign-in" @click=${visitor.signIn}>Sign in</button>` : nothing}
       ${visitor?.signOut ? signOutButton(visitor.email, visitor.signOut) : nothing}
     </div>

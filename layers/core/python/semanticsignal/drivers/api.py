@@ -44,7 +44,6 @@ from ..logic.show.brain import BrainView
 from ..logic.show.candles import forming, offered
 from ..logic.show.chosen import Chosen, Kind
 from ..logic.show.memories import Column, MemoryView, Wanted
-from ..logic.show import costs, learned, surroundings, views
 from ..logic.show.vitals import VitalsView
 from ..logic.show.worked import WorkedView
 from ..ports import Ledger, Purse, Sockets

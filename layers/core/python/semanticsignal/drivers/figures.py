@@ -3,11 +3,9 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
-from collections import Counter
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -194,8 +192,8 @@ class Figures:
         """What was reckoned of the same entries before; else now, beside the loop, of what is given before it goes on
         reading."""
         kept = self._kept.get(name)
-        if kept is None or kept[0] != self._seq:
-            kept = self._seq, await asyncio.to_thread(work, given())
+        if kept is None or kept[0] != self.seq:
+            kept = self.seq, await asyncio.to_thread(work, given())
             self._kept[name] = kept
         found: T = kept[1]
         return found

@@ -16,10 +16,9 @@ from ...domain.learning import Hindsight, PostMortem, Reflection, RefusedEntry, 
 from ...domain.ledger import Amendment, Closing, Entry, Expiry, Learned, Opening
 from ...domain.market import Symbol
 from ...domain.trading import EquityPoint, Order, Portfolio, Position, Trade
-from . import learned
+from . import learned, live
 from .costs import paid
 from .fills import FillView
-from . import learned, live
 
 
 @dataclass(frozen=True, slots=True)
