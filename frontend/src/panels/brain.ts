@@ -20,7 +20,7 @@ export class SemsigBrain extends LitElement {
   static override properties = {
     api: { attribute: false }, state: { attribute: false }, symbol: { attribute: false }, theme: { attribute: false },
     frame: { attribute: false }, decision: { attribute: false }, view: { state: true }, failed: { state: true },
-    chosen: { state: true }, shape: { state: true }, only: { state: true },
+    chosen: { state: true }, shape: { state: true }, only: { state: true }, unfolded: { state: true },
   };
   declare api: Api;
   declare state: State;
@@ -35,6 +35,8 @@ export class SemsigBrain extends LitElement {
   declare shape: Shape;
   /** The chosen pair alone. */
   declare only: boolean;
+  /** Stories of the list that stand open; the newest does from the start. */
+  declare unfolded: ReadonlySet<string>;
 
   #heard = "";
   #asked = "";
@@ -46,6 +48,7 @@ export class SemsigBrain extends LitElement {
     this.decision = this.view = this.failed = this.chosen = null;
     this.shape = matchMedia("(max-width: 640px)").matches ? "list" : "graph";
     this.only = false;
+    this.unfolded = new Set();
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -61,6 +64,11 @@ export class SemsigBrain extends LitElement {
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("decision") && this.decision) this.chosen = `decision:${this.decision}`;
   }
+
+  /** What is inside is made when it is first opened: a page of closed ones stays light. */
+  #unfold = (id: string): void => {
+    if (!this.unfolded.has(id)) this.unfolded = new Set([...this.unfolded, id]);
+  };
 
   protected override updated(): void {
     if (this.frame.fold === "closed") return;
@@ -121,7 +129,7 @@ export class SemsigBrain extends LitElement {
     return html`${wrong}
       <div class="brain-place">
         <div class="brain-main">
-          ${this.shape === "graph" ? this.#graph(view) : list(view, this.chosen, this.#read)}
+          ${this.shape === "graph" ? this.#graph(view) : list(view, this.chosen, this.#read, this.unfolded, this.#unfold)}
           ${view.earlier ? html`<p class="muted earlier">The newest ${view.nodes.length} pieces. Older ones are not shown.</p>` : nothing}
         </div>
         <p class="sr-only" role="status">${node ? `${NAMES[node.kind]}: ${called(node)}, ${time(node.at)}` : nothing}</p>
@@ -171,17 +179,19 @@ function legend(): TemplateResult {
 }
 
 /** The same as the graph, for reading: a trade after the other, before each decision what was recalled for it. */
-function list(view: BrainView, chosen: string | null, choose: (id: string) => void): TemplateResult {
+function list(
+  view: BrainView, chosen: string | null, choose: (id: string) => void, unfolded: ReadonlySet<string>, unfold: (id: string) => void,
+): TemplateResult {
   const row = (node: BrainNode): TemplateResult => html`<button type="button" class="piece" aria-pressed=${node.id === chosen ? "true" : "false"} @click=${() => choose(node.id)}>
     ${glyph(node.kind, node.tone)}<span class="what"><span class="sr-only">${NAMES[node.kind]}: </span><bdi>${called(node)}</bdi></span><span class="figure-of">${worth(node)}</span></button>`;
   const step = ({ node, because }: Step): TemplateResult => html`
     ${because.length ? html`<li><span class="muted">Recalled for ${called(node)}</span><ul>${because.map((one) => html`<li>${row(one)}</li>`)}</ul></li>` : nothing}
     <li>${row(node)}</li>`;
   return html`<ol class="brain-list" aria-label="Trades and refusals, newest first">
-    ${repeat(stories(view), ({ id }) => id, (story, place) => html`<li><details ?open=${place === 0}>
+    ${repeat(stories(view), ({ id }) => id, (story, place) => html`<li><details ?open=${place === 0} @toggle=${() => unfold(story.id)}>
       <summary>${head(story)}</summary>
-      <ol class="steps">${story.steps.map(step)}
-        ${story.taught ? html`<li><span class="muted">Taught</span><ul><li>${row(story.taught)}</li></ul></li>` : nothing}</ol>
+      ${place === 0 || unfolded.has(story.id) ? html`<ol class="brain-steps">${story.steps.map(step)}
+        ${story.taught ? html`<li><span class="muted">Taught</span><ul><li>${row(story.taught)}</li></ul></li>` : nothing}</ol>` : nothing}
     </details></li>`)}
   </ol>`;
 }

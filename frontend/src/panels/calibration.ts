@@ -40,7 +40,7 @@ export class Calibration extends LoadedPanel<readonly CalibrationView[]> {
 export function calibrationBody(told: CalibrationView): TemplateResult {
   if (!told.forecasts) return empty("No forecast has come due yet", `Each decision states the chance that the price rises (${told.horizon}); it is compared once that time has passed.`);
   const [tone, said] = verdict(told);
-  return html`<p class="verdict ${tone}">${said}</p>
+  return html`<p class="luck ${tone}">${said}</p>
     <dl class="figures sums">
       <div class="field" title="Above 0: better than the share of rises known at the time"><dt>Skill</dt><dd>${ratio(told.brier_skill, 1, true)} <small>${told.skill_low === null || told.skill_high === null ? "" : `${ratio(told.skill_low, 1, true)} to ${ratio(told.skill_high, 1, true)}`}</small></dd></div>
       <div class="field" title="Mean squared error: 0 is perfect, 0.25 is always saying one half"><dt>Brier</dt><dd>${number(told.brier, 4)}</dd></div>

@@ -70,7 +70,7 @@ export function statisticsBody(told: IntervalsView, currency: string): TemplateR
   const [tone, short] = VERDICTS[told.verdict];
   const all = told.statistics;
   return html`
-    <p class="verdict ${tone}"><strong>${short}.</strong> ${told.said}</p>
+    <p class="luck ${tone}"><strong>${short}.</strong> ${told.said}</p>
     <ul class="estimates">${ORDER.map((name) => known.get(name)).filter((one) => one !== undefined).map((one) => estimate(one, currency, told.bars_per_year))}</ul>
     ${told.figures.some(({ n, effective }) => effective !== null && n - effective >= 0.5)
       ? html`<p class="muted">Independent: trades open at the same time count as parts of one, as if all pairs moved together.</p>` : nothing}
