@@ -178,7 +178,7 @@ export function under(node: BrainNode): string {
   switch (node.kind) {
     case "memory":
     case "rule":
-      return marked(node.kind === "rule" ? ratio(node.return_ratio, 2, true) : result());
+      return `${marked(result())} · ${time(node.at).split(" ")[0]}`;
     case "entry":
       return `at ${price(node.price)}`;
     case "update":

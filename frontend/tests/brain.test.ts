@@ -86,6 +86,6 @@ describe("the graph", () => {
 
 it("says a result with its sign and arrow, and a level as a price", () => {
   expect(under(node("close:x", 1, { pnl_quote: "-21.7395821" }))).toBe("▼ \u221221.74\u00a0USDC");
-  expect(under(node("memory:x", 1, { return_ratio: 0.05, r_multiple: null }))).toBe("▲ +5.00\u00a0%");
+  expect(under(node("memory:x", 1, { return_ratio: 0.05, r_multiple: null }))).toBe("▲ +5.00\u00a0% · 1\u00a0Jan");
   expect(under(node("update:x", 1, { title: "Target moved", target_price: "110", stop_price: "95" }))).toBe("target 110.00");
 });

@@ -16,6 +16,9 @@ const OFTEN_MS = 3000;
 
 type Shape = "graph" | "list";
 
+/** What was chosen lasts when the panel is made anew elsewhere on the page. */
+const kept: { shape: Shape | null; only: boolean; chosen: string | null } = { shape: null, only: false, chosen: null };
+
 export class SemsigBrain extends LitElement {
   static override properties = {
     api: { attribute: false }, state: { attribute: false }, symbol: { attribute: false }, theme: { attribute: false },
@@ -45,9 +48,10 @@ export class SemsigBrain extends LitElement {
 
   constructor() {
     super();
-    this.decision = this.view = this.failed = this.chosen = null;
-    this.shape = matchMedia("(max-width: 640px)").matches ? "list" : "graph";
-    this.only = false;
+    this.decision = this.view = this.failed = null;
+    this.shape = kept.shape ?? (matchMedia("(max-width: 640px)").matches ? "list" : "graph");
+    this.only = kept.only;
+    this.chosen = kept.chosen;
     this.unfolded = new Set();
   }
 
@@ -102,7 +106,7 @@ export class SemsigBrain extends LitElement {
   }
 
   #choose = (id: string | null): void => {
-    this.chosen = id;
+    this.chosen = kept.chosen = id;
   };
 
   /** Where it stands below the list, it is brought to sight. */
@@ -114,8 +118,8 @@ export class SemsigBrain extends LitElement {
   protected override render(): TemplateResult {
     const { frame, only, symbol, shape } = this;
     const controls = html`
-      ${segment<boolean>("Pairs of the graph", [["All pairs", false], [symbol, true]], only, (value) => (this.only = value))}
-      ${segment<Shape>("Shown as", [["Graph", "graph"], ["List", "list"]], shape, (value) => (this.shape = value))}`;
+      ${segment<boolean>("Pairs of the graph", [["All pairs", false], [symbol, true]], only, (value) => (this.only = kept.only = value))}
+      ${segment<Shape>("Shown as", [["Graph", "graph"], ["List", "list"]], shape, (value) => (this.shape = kept.shape = value))}`;
     return panel({ name: "brain", title: "Brain", frame, beside: html`<span class="muted">what led to what</span>`, controls }, () => this.#body());
   }
 
@@ -174,7 +178,7 @@ function legend(): TemplateResult {
   return html`<ul class="brain-legend" aria-label="Legend">
     ${(Object.keys(NAMES) as Kind[]).map((kind) => html`<li>${glyph(kind)} ${NAMES[kind]}</li>`)}
     ${LINES.map(([name, dashes, says]) => html`<li><svg class="line ${name}" viewBox="0 0 26 8" width="26" height="8" aria-hidden="true">${svg`<path d="M0 4h26" stroke="currentColor" stroke-width="2" stroke-dasharray=${dashes || nothing} fill="none"/>`}</svg> ${says}</li>`)}
-    <li><span class="up">▲ won</span> <span class="down">▼ lost</span></li>
+    <li><span class="up">▲ long or won</span></li><li><span class="down">▼ short or lost</span></li>
   </ul>`;
 }
 
@@ -204,13 +208,14 @@ function head({ steps, entry, close }: Story): TemplateResult {
       <span class="muted">${close.r_multiple === null ? nothing : multiple(close.r_multiple, "R", true)}</span>`
     : entry ? html`<span class="muted">open</span>` : node.kind === "refusal" ? html`<span class="muted">not done: <bdi>${node.title}</bdi></span>` : nothing;
   const title = entry || (close && first.kind === "close") ? (name.title.split(" ")[0] ?? "") : first.kind === "decision" ? first.title : NAMES[first.kind];
-  return html`<span class="row"><strong>${title} ${name.symbol ?? ""}</strong> <span class="ends">${ends}</span> <span class="muted push">${time(first.at)}</span></span>`;
+  return html`<span class="row"><strong>${title} ${name.symbol ?? ""}</strong> <span class="brain-ends">${ends}</span> <span class="muted push">${time(first.at)}</span></span>`;
 }
 
 /** Of a piece, what a figure says, coloured and signed. */
 function worth(node: BrainNode): unknown {
-  const text = under(node).replace(/^[▲▼] /, "");
-  return node.kind === "memory" || node.kind === "rule" || node.kind === "close" ? signed(text) : html`<span class="muted">${text}</span>`;
+  const [text, ...at] = under(node).replace(/^[▲▼] /, "").split(" · ");
+  const isResult = node.kind === "memory" || node.kind === "rule" || node.kind === "close";
+  return isResult ? html`${signed(text!)}${at.map((when) => html` <span class="muted">${when}</span>`)}` : html`<span class="muted">${text}</span>`;
 }
 
 function detail(node: BrainNode, view: BrainView, choose: (id: string) => void): TemplateResult {
