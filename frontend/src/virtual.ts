@@ -87,6 +87,8 @@ export class VirtualRows extends LitElement {
   #watch = new ResizeObserver(([entry]) => { if (entry) this.tall = entry.contentRect.height; });
   #told = "";
   #focus = false;
+  /** Where to scroll to once the rows are there. */
+  #wish: number | null = null;
 
   constructor() {
     super();
@@ -107,7 +109,11 @@ export class VirtualRows extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    if (this.hasUpdated) this.#watch.observe(this.#scroller);
+    if (!this.hasUpdated) return;
+    // Who is moved within the page, to fill it or back, has lost its place.
+    this.#wish = this.top;
+    this.#watch.observe(this.#scroller);
+    this.requestUpdate();
   }
 
   get #scroller(): HTMLElement {
@@ -140,11 +146,14 @@ export class VirtualRows extends LitElement {
     const before = changed.get("rows");
     if (!before?.count) return;
     const { rows } = this;
+    // Scrolling is told with the next frame; rows may come before it.
+    const was = (this.top = this.hasUpdated && this.#wish === null ? this.#scroller.scrollTop : this.top);
     const anchor = Math.min(before.count - 1, Math.floor(this.top / before.height));
     if (rows.height !== before.height) this.top = (this.top / before.height) * rows.height;
     else this.top = kept(this.#box, moved(before, rows, anchor));
     this.current = Math.max(0, Math.min(rows.count - 1, this.current + moved(before, rows, this.current)));
     this.top = Math.max(0, Math.min(this.top, rows.count * rows.height - this.tall));
+    if (this.top !== was) this.#wish = this.top;
   }
 
   protected override firstUpdated(): void {
@@ -152,9 +161,8 @@ export class VirtualRows extends LitElement {
   }
 
   protected override updated(): void {
-    const scroller = this.#scroller;
-    // The scroller is as high as its rows only now.
-    if (Math.abs(scroller.scrollTop - this.top) > 1) scroller.scrollTop = this.top;
+    if (this.#wish !== null) this.#scroller.scrollTop = this.#wish;
+    this.#wish = null;
     if (this.#focus) {
       this.#focus = false;
       this.querySelector<HTMLElement>("[data-focus][tabindex='0']")?.focus({ preventScroll: true });
