@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from world import d
 
 from semanticsignal.domain.asking import Attempt, Fault, Usage
-from semanticsignal.logic.show.costs import UNASKED, AccountView, Bill, CostsView, CostView
+from semanticsignal.logic.show.costs import UNASKED, AccountView, Bill, CostsView, CostView, paid
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -47,6 +47,13 @@ def test_what_a_day_came_to_by_hand() -> None:
         mean_latency_s=71.5 / 4, median_latency_s=5.5,
     )  # fmt: skip
     assert [(one.day, one.cost) for one in told.days] == [(date(2026, 11, 28), told.total)]
+
+
+def test_what_one_decision_cost_is_known_where_every_question_told_its_own() -> None:
+    first, second, unasked = asked(usd=d("0.0012")), asked(usd=d("0.0003")), asked(fault=Fault.BUDGET)
+
+    assert paid((first, second, unasked)) == d("0.0015")
+    assert paid(()) is paid((unasked,)) is paid((first, asked())) is None
 
 
 def test_nothing_asked_is_no_figure_at_all() -> None:
