@@ -23,7 +23,7 @@ export function changes(older: string, newer: string): readonly (Line | Skipped)
   if (!parts) return null;
   const lines = parts.flatMap(({ value, added, removed }) =>
     value.replace(/\n$/, "").split("\n").map((text): Line => ({ mark: added ? "+" : removed ? "−" : " ", text })));
-  return folded(lines);
+  return folded(paired(lines));
 }
 
 export function counted(lines: readonly (Line | Skipped)[]): { readonly added: number; readonly removed: number } {
@@ -40,6 +40,25 @@ function asLines(text: string): string {
     // It is words.
   }
   return text.endsWith("\n") ? text : `${text}\n`;
+}
+
+/** As many gone as come: most likely the same lines with other figures, read best one under the other. */
+function paired(lines: readonly Line[]): Line[] {
+  const told: Line[] = [];
+  for (let at = 0; at < lines.length; ) {
+    const run = (mark: string, from: number): number => {
+      let length = 0;
+      while (lines[from + length]?.mark === mark) length += 1;
+      return length;
+    };
+    const gone = run("−", at);
+    const come = run("+", at + gone);
+    const whole = Math.max(1, gone + come);
+    if (gone && gone === come) for (let place = at; place < at + gone; place += 1) told.push(lines[place]!, lines[place + gone]!);
+    else told.push(...lines.slice(at, at + whole));
+    at += whole;
+  }
+  return told;
 }
 
 function folded(lines: readonly Line[]): (Line | Skipped)[] {

@@ -24,6 +24,11 @@ describe("what is other than in the cycle before", () => {
       .toEqual([" {", '   "action": "BUY",', '−  "confidence": 60', '+  "confidence": 70', " }"]);
   });
 
+  test("lines with other figures stand one under the other", () => {
+    expect(marked("rsi: 40\nadx: 20\nend", "rsi: 41\nadx: 22\nend")).toEqual(["−rsi: 40", "+rsi: 41", "−adx: 20", "+adx: 22", " end"]);
+    expect(marked("a\nb\nend", "c\nend")).toEqual(["−a", "−b", "+c", " end"]);
+  });
+
   test("additions and deletions are counted", () => {
     expect(counted(changes("a\nb", "a\nc\nd") ?? [])).toEqual({ added: 2, removed: 1 });
   });

@@ -12,6 +12,7 @@ export class PictureLightbox extends LitElement {
   declare name: string;
   declare words: string;
   declare look: Look;
+  declare back: () => void;
   #fingers = new Map<number, { x: number; y: number }>();
 
   constructor() {
@@ -95,11 +96,16 @@ export class PictureLightbox extends LitElement {
     this.#fingers.delete(event.pointerId);
   };
 
+  #closed = (): void => {
+    this.remove();
+    this.back();
+  };
+
   protected override render(): TemplateResult {
     const { scale, x, y } = this.look;
     const button = (name: string, sign: string, act: () => void, off = false): TemplateResult =>
       html`<button type="button" class="icon" aria-label=${name} title=${name} ?disabled=${off} @click=${act}>${sign}</button>`;
-    return html`<dialog class="lightbox" aria-label=${this.name} @close=${() => this.remove()} @keydown=${this.#key}>
+    return html`<dialog class="lightbox" aria-label=${this.name} @close=${this.#closed} @keydown=${this.#key}>
       <div class="lightbox-head">
         <p class="lightbox-name">${this.name}</p>
         ${button("Farther (−)", "−", () => this.#zoom(1 / STEP), scale <= 1)}
@@ -119,9 +125,9 @@ export class PictureLightbox extends LitElement {
 
 customElements.define("picture-lightbox", PictureLightbox);
 
-/** Above all that is open; the focus comes back to what opened it. */
-export function enlarge(url: string, name: string, words: string): void {
+/** Above all that is open; `back` puts the focus where it was, when it closes. */
+export function enlarge(url: string, name: string, words: string, back: () => void): void {
   const box = document.createElement("picture-lightbox") as PictureLightbox;
-  Object.assign(box, { url, name, words });
+  Object.assign(box, { url, name, words, back });
   document.body.append(box);
 }

@@ -26,6 +26,12 @@ export class DecisionPicture extends LitElement {
     return this;
   }
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    // Moved elsewhere on the page: its bytes were let go when it left.
+    if (this.hasUpdated) void this.#fetch(this.decision);
+  }
+
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#let();
@@ -35,19 +41,18 @@ export class DecisionPicture extends LitElement {
     if (changed.has("decision")) void this.#fetch(this.decision);
   }
 
+  /** The one before stands until there is another: whoever is about to press it finds it. */
   async #fetch(id: string): Promise<void> {
+    const told = await this.load(id).catch(words);
+    if (!this.isConnected || id !== this.decision) return;
     this.#let();
-    try {
-      const picture = await this.load(id);
-      if (this.isConnected && id === this.decision) this.url = URL.createObjectURL(picture);
-    } catch (error) {
-      if (id === this.decision) this.failed = words(error);
-    }
+    if (typeof told === "string") this.failed = told;
+    else this.url = URL.createObjectURL(told);
   }
 
   async #enlarge(url: string): Promise<void> {
     const { enlarge } = await import("./lightbox");
-    if (this.url === url) enlarge(url, this.name, this.words);
+    if (this.url === url) enlarge(url, this.name, this.words, () => this.querySelector("button")?.focus());
   }
 
   /** The browser keeps the bytes of an address until it is told to let them go. */

@@ -1,6 +1,6 @@
 /** What was known when it was decided: the snapshot in readable tables. Every part may be absent, in older ones more. */
 import { html, nothing, type TemplateResult } from "lit";
-import { NONE, compact, fixed, instant, multiple, price, quoteOf, ratio, significant, time } from "../format";
+import { NONE, compact, fixed, multiple, price, quoteOf, ratio, time } from "../format";
 import { amount } from "./market";
 import { field, meter, signed } from "./parts";
 
@@ -66,7 +66,7 @@ export function known(view: Known): TemplateResult {
       ${field("Candles", html`${fixed(view.bars, 0)} <span class="muted">of ${view.timeframe}${view.gaps ? `, ${fixed(view.gaps, 0)} missing` : ""}</span>`)}
       ${field("Known of the bars", meter(view.completeness_ratio, ratio(view.completeness_ratio, 0)))}
       ${field("Known of everything", meter(view.score_ratio ?? null, ratio(view.score_ratio, 0)))}
-      ${field("Seen", html`<time datetime=${view.seen_at}>${instant(view.seen_at)}</time>`)}
+      ${field("Seen", html`<time datetime=${view.seen_at}>${time(view.seen_at)} UTC</time>`)}
       ${field("Source", html`<bdi>${view.source}</bdi>`)}
       ${view.session ? field("Daily close", time(view.session.daily_close_at)) : nothing}
     </dl>
@@ -114,9 +114,13 @@ function away({ distance_atr: distance }: Mark): string {
   return distance === null ? NONE : fixed(distance, 2, { signed: true });
 }
 
+/** Prices of the pair; the others have no unit, or one that their name tells. */
+const QUOTED = /^(sma|ema|bb_(upper|middle|lower)|keltner|donchian|ichimoku|vwap|twap|sar|supertrend_\d|chandelier|atr_\d|macd)/;
+
 function figure(name: string, value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
   if (name === "volume_ratio") return multiple(value, "×");
   if (name.startsWith("change_") || /^(atr|bb_\w+)_ratio$/.test(name)) return ratio(value, 2, name.startsWith("change_"));
-  return Math.abs(value) >= 1e4 && !/sma|ema|bb_|keltner|donchian|ichimoku|vwap|twap|sar|super|chand/.test(name) ? compact(value) : significant(value);
+  if (QUOTED.test(name)) return fixed(value, Math.abs(value) >= 1 ? 2 : 6);
+  return Math.abs(value) >= 1e4 ? compact(value) : fixed(value, Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 0.1 ? 2 : 4);
 }

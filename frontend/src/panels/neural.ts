@@ -83,7 +83,7 @@ export class SemsigNeural extends LitElement {
       <dl class="gauges">
         ${gauge("Trend", words.has("adx") ? `${words.get("trend")}, ${words.get("adx")} strength` : words.get("trend"), now["adx_14"], 60, "ADX")}
         ${gauge("Momentum", [words.get("rsi"), words.get("macd")].filter(Boolean).join(", ") || undefined, now["rsi_14"], 100, "RSI")}
-        ${gauge("Volatility", words.get("volatility"), now["atr_rank_ratio"], 1, "ATR above that share of its past")}
+        ${gauge("Volatility", words.get("volatility"), now["atr_rank_ratio"], 1, "ATR above this share of its past:")}
       </dl>
       ${rest.length ? html`<p class="chips">${rest.map(([name, word]) => html`<span class="chip">${name} ${word}</span>`)}</p>` : nothing}
     </div>`;

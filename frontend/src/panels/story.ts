@@ -68,7 +68,7 @@ export class WhyStory extends LitElement {
     if (name === this.at) return;
     this.at = name;
     const button = this.querySelector<HTMLElement>(`[data-step=${name}]`);
-    const bar = button?.parentElement?.parentElement;
+    const bar = button?.closest<HTMLElement>(".steps");
     if (button && bar) bar.scrollLeft = button.offsetLeft - bar.clientWidth / 2 + button.clientWidth / 2;
   };
 
@@ -169,7 +169,7 @@ function told(view: WhyView, chart: WhyStory["chart"], copy: WhyStory["copy"], h
       from: [["Decision", fact]],
     },
     {
-      name: "guards", title: "Guards", happened: decision.refusals.length > 0, gist: decision.refusals.length ? `${decision.wanted ?? "nothing"} → ${decision.action}` : "let it pass",
+      name: "guards", title: "Guards", happened: decision.refusals.length > 0 || decision.wanted !== null, gist: decision.refusals.length ? `${decision.wanted ?? "nothing"} → ${decision.action}` : "let it pass",
       body: html`${decision.refusals.length ? decision.refusals.map((one) => html`<p class="refusal"><strong>Refused by ${one.guard}.</strong> ${one.reason}${one.until ? html` Until ${instant(one.until)}.` : nothing}</p>`)
           : html`<p>No guard refused it: ${decision.wanted ?? "nothing"} was wanted, ${decision.action} was decided.</p>`}
         ${decision.notes.length ? html`<ul class="notes">${decision.notes.map((note) => html`<li>${note}</li>`)}</ul>` : nothing}`,
@@ -214,7 +214,7 @@ function ordered({ decision, events }: WhyView): Stage {
     name: "order", title: "Order", happened: order !== undefined, gist: order ? `${order.purpose} ${order.side}` : undefined,
     body: html`${order ? html`<dl class="fields figures">
         ${field("To", `${order.purpose} a ${order.side}`)}${field("Quantity", html`${quantity(order.quantity)} ${order.symbol.split("/")[0]}`)}
-        ${field("Placed", instant(order.created_at))}${field("Good until", instant(order.expires_at))}</dl>` : html`<p>${none}</p>`}
+        ${field("Placed", `${time(order.created_at)} UTC`)}${field("Good until", `${time(order.expires_at)} UTC`)}</dl>` : html`<p>${none}</p>`}
       ${expired ? html`<p class="refusal"><strong>Not filled.</strong> ${expired.refusal.reason}</p>` : nothing}`,
     from: placed ? [["Order", placed.id]] : expired ? [["Order", expired.id]] : moved ? [["Update", moved.id]] : [["Decision", `DecisionMade:${decision.id}`]],
   };
@@ -229,7 +229,7 @@ function filled(fill: FillView, currency: string): TemplateResult {
     ${field("Slippage to it", fill.worse_quote === null ? NONE : html`${exact(fill.worse_quote)} ${currency} <span class="muted">${fixed(fill.worse_ratio, 1, { shift: 4, signed: true })} bps ${worse > 0 ? "worse" : worse < 0 ? "better" : ""}</span>`, "Above 0 it cost, below 0 it brought")}
     ${field("Quantity", quantity(fill.quantity))}
     ${field("Fee", html`${exact(fill.fee_quote)} ${currency}`)}
-    ${field("Filled", instant(fill.filled_at))}
+    ${field("Filled", `${time(fill.filled_at)} UTC`, instant(fill.filled_at))}
     ${field("At the prices of", html`<bdi>${fill.source ?? NONE}</bdi>`)}
   </dl>`;
 }

@@ -255,7 +255,7 @@ function different(told: readonly (Line | Skipped)[] | "other", before: Decision
   const count = (mark: string): number => told.filter((line) => line.mark === mark).length;
   if (!count("+") && !count("−")) return html`<p class="muted">Word for word the same as at ${since}.</p>`;
   return html`<p class="muted aside">Since ${since}: <span class="up">+ ${count("+")}</span> and <span class="down">− ${count("−")}</span> lines.</p>
-    <div class="changes">${told.map((line) => line.mark === "…" ? html`<p class="skipped">… ${line.lines} lines the same</p>`
+    <div class="changes">${told.map((line) => line.mark === "…" ? html`<p class="skipped">… ${line.lines} ${line.lines === 1 ? "line" : "lines"} the same</p>`
       : html`<p class=${{ "+": "added", "−": "removed", " ": "same" }[line.mark]}><span class="mark" aria-hidden="true">${line.mark}</span><span class="sr-only">${SPOKEN[line.mark]}</span><span>${line.text || " "}</span></p>`)}</div>`;
 }
 
