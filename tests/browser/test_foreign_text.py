@@ -17,6 +17,7 @@ from semanticsignal.adapters.inmemory import InMemoryArchive, SplitArchive
 from semanticsignal.adapters.websocket import WebSocketNotifier
 from semanticsignal.domain.analysis import BookView, Depth, Flow, Liquidity, Snapshot, Wall
 from semanticsignal.domain.context import MarketContext, Reading, Unit
+from semanticsignal.domain.decision import Reply
 from semanticsignal.domain.market import Timeframe
 from semanticsignal.domain.microstructure import FundingQuote, OpenInterest
 from semanticsignal.domain.news import Article, Excerpt, News
@@ -50,6 +51,25 @@ URLS = (
     f"{EVIL}/{'a' * 1500}",
     "//evil.example",
 )
+
+
+# A reply as a model may be talked into writing it.
+REPLY = f"""# <script>alert(1)</script> A heading
+
+**bold of a model** and <img src=x onerror=alert(1)> and <b style="position:fixed" id="main" class="why">dress</b>
+
+[good](https://example.org/a) [bad](javascript:alert(1)) [you](https://you:word@evil.example/) <javascript:alert(2)>
+[split](java\nscript:alert(1)) [data](data:text/html,<script>alert(1)</script>) ![picture]({EVIL}/x.png "t")
+
+<form action="{EVIL}"><input name="x"><button>Go</button></form> <style>*{{display:none}}</style>
+<svg><a xlink:href="javascript:alert(1)"><text>x</text></a></svg><math><mtext><table><mglyph><style><img src=x>
+
+| a | b |
+|---|:-:|
+| <td onmouseover=alert(1)> | `code <img src={EVIL}/y.png>` |
+
+- [ ] task
+"""
 
 
 @dataclass
@@ -122,10 +142,15 @@ async def written_into() -> Sockets:
     strangers = InMemoryArchive()
     seen = await on.archive.get(f"snapshot/{cycle(BTC, LAST)}", Snapshot)
     await strangers.put(f"snapshot/{cycle(BTC, LAST)}", surrounded(seen))
+    said = await on.archive.get(f"reply/{cycle(BTC, LAST)}", Reply)
+    await strangers.put(f"reply/{cycle(BTC, LAST)}", replace(said, text=REPLY))
+    for earlier in range(1, 4):
+        key = f"reply/{cycle(BTC, LAST - earlier * 4 * HOUR)}"
+        await strangers.put(key, await on.archive.get(key, Reply))
     await strangers.put(f"news/news#{Timeframe.H1.floor(NOW).isoformat()}", press())
     await strangers.put(f"context/context#{Timeframe.M15.floor(NOW).isoformat()}", mood())
     on.clock.set(NOW)  # type: ignore[attr-defined]
-    parts: Any = dict.fromkeys(("snapshot", "news", "context"), strangers)
+    parts: Any = dict.fromkeys(("snapshot", "news", "context", "reply"), strangers)
     return replace(on, archive=SplitArchive(parts, on.archive))
 
 

@@ -6,14 +6,14 @@ import { begin, end, foreign, shots, url, violations, visit } from "./visit";
 beforeAll(begin);
 afterAll(end);
 
-/** All that our own templates make in these two panels. */
+/** All that our own templates make in these two panels, but for the marks on their buttons. */
 const OURS = new Set(
   ("SECTION DIV H2 H3 P A BDI UL LI SPAN STRONG BUTTON DL DT DD TABLE CAPTION THEAD TBODY TR TH TD").split(" "),
 );
 const EVIL = "javascript:alert(document.domain)";
 
 async function strange(page: Page): Promise<string[]> {
-  const tags = await page.locator(".panel.news, .panel.market").evaluateAll((panels) => panels.flatMap((panel) => [...panel.querySelectorAll(":not(.tools *)")].map((found) => found.tagName)));
+  const tags = await page.locator(".panel.news, .panel.market").evaluateAll((panels) => panels.flatMap((panel) => [...panel.querySelectorAll("*:not(.tools *)")].map((found) => found.tagName)));
   return [...new Set(tags)].filter((tag) => !OURS.has(tag));
 }
 
@@ -71,6 +71,68 @@ test("the page trusts no address, whoever tells it", async () => {
   expect(await worse.locator("a").count()).toBe(0);
   expect(await strange(page)).toEqual([]);
   expect(await unfit(page)).toEqual([]);
+  expect(foreign(requested)).toEqual([]);
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+/** All that a reply in Markdown may become. */
+const DRAWN = new Set(("P BR HR STRONG EM DEL CODE PRE BLOCKQUOTE UL OL LI H3 A TABLE THEAD TBODY TR TH TD").split(" "));
+
+test("what a model wrote is drawn as Markdown, and nothing of it acts, loads, dresses up or leads astray", async () => {
+  const { page, context, complaints, requested } = await visit("desktop", "dark", "/#/mind");
+  await page.locator("semsig-thoughts").scrollIntoViewIfNeeded();
+  const drawn = page.locator(".thoughts .markdown");
+  await drawn.locator("strong", { hasText: "bold of a model" }).waitFor();
+
+  const found = await drawn.locator("*").evaluateAll((all) => all.map((one) => [one.tagName, one.getAttributeNames().join(" "), one.getAttribute("href") ?? "", one.getAttribute("rel") ?? ""] as const));
+  expect(found.map(([tag]) => tag).filter((tag) => !DRAWN.has(tag))).toEqual([]);
+  expect(new Set(found.map(([, names]) => names))).toEqual(new Set(["", "href rel"]));
+  expect(found.filter(([tag]) => tag === "A").map(([, , href, rel]) => [href, rel])).toEqual([["https://example.org/a", "noopener nofollow ugc"]]);
+  expect(await drawn.innerText()).toContain("<img src=x onerror=alert(1)>");
+  expect(await violations(page)).toEqual([]);
+  await page.locator("semsig-thoughts").screenshot({ path: `${shots}foreign-thoughts.png` });
+
+  await page.getByRole("button", { name: "Changes" }).click();
+  await page.locator(".thoughts .changes .added .mark", { hasText: "+" }).first().waitFor();
+  await page.locator(".thoughts .changes .removed .mark", { hasText: "−" }).first().waitFor();
+  await page.getByRole("tab", { name: "Reply" }).focus();
+  await page.keyboard.press("ArrowRight");
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Prompt");
+  expect(foreign(requested)).toEqual([]);
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test("a decision in which strangers wrote is told as one story, and its chart is looked at from near by keyboard alone", async () => {
+  const { page, context, complaints, requested } = await visit("desktop", "light", "/#/decisions");
+  await page.locator(".decision", { hasText: "BTC" }).first().click();
+  const why = page.locator("dialog.why");
+  await why.locator("img.picture").waitFor({ timeout: 30_000 });
+
+  expect(await why.locator(".steps button").allInnerTexts()).toHaveLength(12);
+  expect(await why.locator("iframe, script, svg svg, img:not(.picture)").count()).toBe(0);
+  expect(new Set(await addresses(page))).toEqual(new Set(["http:", "https:"]));
+  expect(await violations(page)).toEqual([]);
+  await why.locator("[data-step=result]").click();
+  await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe("stage-result");
+
+  await why.locator(".picture-open").focus();
+  await page.keyboard.press("Enter");
+  const box = page.getByRole("dialog", { name: "BTC/USDC 4h" });
+  await box.waitFor();
+  await page.keyboard.press("+");
+  await expect.poll(() => box.locator("output").innerText()).toBe("140 %");
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press("0");
+  await expect.poll(() => box.locator("output").innerText()).toBe("100 %");
+  await page.keyboard.press("Escape");
+  await expect.poll(() => box.count()).toBe(0);
+  expect(await why.isVisible()).toBe(true);
+  expect(await page.evaluate(() => document.activeElement?.className)).toBe("picture-open");
+
+  const [file] = await Promise.all([page.waitForEvent("download"), why.locator("[data-test=why-export]").click()]);
+  expect(file.suggestedFilename()).toMatch(/^semantic-signal-BTC-USDC-4h-[\dT-]+\.json$/);
   expect(foreign(requested)).toEqual([]);
   expect(complaints).toEqual([]);
   await context.close();
