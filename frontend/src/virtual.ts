@@ -75,7 +75,7 @@ export class SightEvent extends Event {
 }
 
 export class VirtualRows extends LitElement {
-  static override properties = { rows: { attribute: false }, label: {}, kind: {}, top: { state: true }, tall: { state: true }, current: { state: true } };
+  static override properties = { rows: { attribute: false }, label: {}, kind: {}, tall: { state: true }, current: { state: true } };
   declare rows: Rows;
   declare label: string;
   /** The role of the box that holds the rows: a list, or a part of a grid. */
@@ -134,11 +134,11 @@ export class VirtualRows extends LitElement {
     this.current = index;
     this.#focus = true;
     this.#scrollTo(revealed(this.#box, index));
-    this.requestUpdate();
   }
 
   #scrollTo(top: number): void {
     this.#scroller.scrollTop = this.top = top;
+    this.requestUpdate();
   }
 
   /** A row that was current stays it, wherever it is now; what is read stays in sight when rows came in above. */
@@ -167,17 +167,24 @@ export class VirtualRows extends LitElement {
       this.#focus = false;
       this.querySelector<HTMLElement>("[data-focus][tabindex='0']")?.focus({ preventScroll: true });
     }
-    const span = inSight(this.#box, this.rows.count);
-    const atTop = this.top < this.rows.height / 2;
-    const told = `${span.first} ${span.last} ${this.rows.count} ${atTop}`;
+    const { span, atTop, told } = this.#seen();
     if (told === this.#told) return;
     this.#told = told;
     this.dispatchEvent(new SightEvent(span, atTop));
   }
 
+  /** Rows are drawn anew only when others come into sight. */
   #scrolled = (): void => {
     this.top = Math.max(0, this.#scroller.scrollTop);
+    if (this.#seen().told !== this.#told) this.requestUpdate();
   };
+
+  #seen(): { span: Span; atTop: boolean; told: string } {
+    const { rows } = this;
+    const span = inSight(this.#box, rows.count);
+    const atTop = this.top < rows.height / 2;
+    return { span, atTop, told: `${span.first} ${span.last} ${rows.count} ${atTop}` };
+  }
 
   #pressed = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
