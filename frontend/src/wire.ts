@@ -2679,7 +2679,8 @@ export interface components {
          * WhyView
          * @description Everything that led to one decision. Text of prompt and reply is None when the archive no longer has it.
          *
-         *     `events` and `fills`: what came of it, oldest first.
+         *     `saw_chart`: whether its picture was shown; None when nobody was asked, or the archive no longer tells. `events` and
+         *     `fills`: what came of it, oldest first.
          */
         WhyView: {
             /** Attempts */
@@ -2701,6 +2702,8 @@ export interface components {
             reply_sha256: string | null;
             /** Rules */
             rules: components["schemas"]["RuleView"][];
+            /** Saw Chart */
+            saw_chart: boolean | null;
             /** Snapshot */
             snapshot: string | null;
             /** Snapshot Sha256 */

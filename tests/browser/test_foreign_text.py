@@ -184,7 +184,7 @@ async def test_what_strangers_wrote_stays_text(browser: str) -> None:  # noqa: F
             cwd=FRONTEND, env={**os.environ, "SEMSIG_URL": address, "CHROMIUM": browser, "NO_COLOR": "1"},
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        async with asyncio.timeout(200):
+        async with asyncio.timeout(300):
             said = (await done.communicate())[0].decode()
 
     assert done.returncode == 0, said

@@ -108,6 +108,7 @@ async def test_a_stranger_can_check_each_seal_by_the_file_alone() -> None:
     assert digest(market) == seal("market", told)["computed"]
     assert [bar["close"] for bar in told["market"]["candles"]] == PRICES[:2]
     assert base64.b64decode(told["chart_png"]) == PNG
+    assert told["why"]["saw_chart"] is False
     assert digest(PNG) == seal("chart", told)["computed"]
 
 
@@ -143,6 +144,7 @@ async def test_a_picture_that_was_shown_and_is_gone_leaves_its_prompt_unsealed()
     told = (await file_of(replace(on, archive=SplitArchive({"prompt": captioned}, InMemoryArchive())), id)).json()
 
     assert seal("prompt", told)["is_intact"] is None
+    assert told["why"]["saw_chart"] is True
 
 
 async def test_the_same_ledger_gives_the_same_bytes() -> None:

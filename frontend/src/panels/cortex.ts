@@ -11,6 +11,9 @@ import { inWords } from "./in-words";
 import { empty, panel, whyHref, type Frame } from "./parts";
 import { SeenFirst } from "./seen-first";
 
+/** Decides by figures alone. */
+const RULES = "rules-analyst";
+
 export class SemsigCortex extends LitElement {
   static override properties = {
     api: { attribute: false }, state: { attribute: false }, symbol: { attribute: false }, frame: { attribute: false }, seen: { state: true },
@@ -50,7 +53,7 @@ export class SemsigCortex extends LitElement {
       made ? html`<figure class="cortex-place">
           ${this.#first.isSeen ? html`<decision-picture .decision=${made.id} .load=${this.#load} .name=${`${symbol} ${made.timeframe}, ${time(made.closed_at)} UTC`} .words=${words}></decision-picture>`
             : html`<div class="picture-place"></div>`}
-          <figcaption>${words} <a href=${whyHref(made.id)}>Why it decided as it did</a></figcaption>
+          <figcaption>${words} ${made.model === RULES ? "The rules analyst read the figures, not this picture." : nothing} <a href=${whyHref(made.id)}>Why it decided as it did</a></figcaption>
         </figure>`
         : empty("No chart yet", `It is drawn when the first candle of ${symbol} has closed and a decision is made on it.`));
   }

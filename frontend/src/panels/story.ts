@@ -130,7 +130,7 @@ function told(view: WhyView, chart: WhyStory["chart"], copy: WhyStory["copy"], h
     {
       name: "chart", title: "Chart", happened: true,
       body: html`<decision-picture .decision=${decision.id} .load=${chart} .name=${`${decision.symbol} ${decision.timeframe}, ${time(decision.closed_at)} UTC`} .words=${inWords(decision, seen)}></decision-picture>
-        <p class="muted">${inWords(decision, seen)}</p>`,
+        <p class="muted">${inWords(decision, seen)} ${view.prompt_sha256 === null ? "Nobody was asked." : SAW[String(view.saw_chart)]}</p>`,
       from: [["Chart", `chart/${decision.id}`]],
     },
     {
@@ -184,6 +184,11 @@ function told(view: WhyView, chart: WhyStory["chart"], copy: WhyStory["copy"], h
     result(view),
   ];
 }
+
+/** A picture that nobody was shown decided nothing. */
+const SAW: Readonly<Record<string, string>> = {
+  true: "The model was shown this picture.", false: "No model was shown it: the prompt went without a picture.", null: "Whether a model was shown it is no longer known.",
+};
 
 function answered({ decision, reply }: WhyView, copy: WhyStory["copy"]): TemplateResult {
   const { wanted, price: at, stop_price: stop, target_price: target } = decision;

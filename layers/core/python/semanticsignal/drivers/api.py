@@ -503,6 +503,7 @@ async def _why(room: Room, entry: Entry) -> views.WhyView:
         snapshot=dumps(snapshot).decode() if snapshot else None,
         system_prompt=prompt.system if prompt else None,
         user_prompt=prompt.user if prompt else None,
+        saw_chart=bool(prompt.caption) if prompt else None,
         reply=reply.text if reply else None,
         prompt_sha256=decision.prompt_sha256,
         reply_sha256=decision.reply_sha256,

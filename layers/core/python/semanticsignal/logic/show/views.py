@@ -442,12 +442,14 @@ class AttemptView:
 class WhyView:
     """Everything that led to one decision. Text of prompt and reply is None when the archive no longer has it.
 
-    `events` and `fills`: what came of it, oldest first."""
+    `saw_chart`: whether its picture was shown; None when nobody was asked, or the archive no longer tells. `events` and
+    `fills`: what came of it, oldest first."""
 
     decision: DecisionView
     snapshot: str | None
     system_prompt: str | None
     user_prompt: str | None
+    saw_chart: bool | None
     reply: str | None
     prompt_sha256: str | None
     reply_sha256: str | None
