@@ -37,7 +37,7 @@ export function costsBody(told: CostsView, model: string, decisions: number): Te
           ${row("Questions", fixed(total.calls, 0), `${fixed(total.faults, 0)} brought no answer to use${total.unasked ? `, ${fixed(total.unasked, 0)} were not put` : ""}`)}
           ${row("Tokens in", tokens(total.input_tokens), untold(total.input_untold))}
           ${row("Tokens out", tokens(total.output_tokens), untold(total.output_untold))}
-          ${row("of these thought", tokens(total.thinking_tokens), untold(total.thinking_untold))}
+          ${row("Tokens thought", tokens(total.thinking_tokens), [total.thinking_tokens === null ? "" : "within those out", untold(total.thinking_untold)].filter(Boolean).join(", "))}
         </dl>
         <div class="table-place" tabindex="0" role="region" aria-label="Costs by model"><table class="by-model">
           <thead><tr><th scope="col">Model</th><th scope="col" class="number">Asked</th><th scope="col" class="number">Tokens in / out</th><th scope="col" class="number">Median</th><th scope="col" class="number">Cost</th></tr></thead>
