@@ -60,7 +60,7 @@ function body(told: VitalsView, state: State, failed: string | null): TemplateRe
     <dl class="fields">
       ${field("Market's clock", instant(state.at))}
       ${field("Oldest price", lag_s === null ? html`<span class="muted">none told yet</span>` : `${duration(lag_s * 1000)} old`, "Age of the oldest of the prices shown, by the market's clock")}
-      ${known("last_minute_at", told.last_minute_at && age(told.last_minute_at, later(told.now, state.at)))}
+      ${known("last_minute_at", told.last_minute_at && html`<span title="Of ${instant(told.last_minute_at)}">${between(told.last_minute_at, told.now)} old when asked</span>`)}
       ${known("uptime_s", told.uptime_s === null ? null : duration(told.uptime_s * 1000))}
       ${known("dead_letters", told.dead_letters)}
       ${known("deliveries", told.deliveries)}
@@ -104,10 +104,6 @@ function circuit({ of, name, is_open, until, score_ratio, reason }: Circuit): Te
 function bytes(count: number | null): string | null {
   if (count === null) return null;
   return count >= 1e9 ? `${fixed(count / 1e9, 1)} GB` : count >= 1e6 ? `${fixed(count / 1e6, 1)} MB` : `${fixed(count / 1e3, 0)} kB`;
-}
-
-function later(one: string, other: string): string {
-  return Date.parse(one) > Date.parse(other) ? one : other;
 }
 
 customElements.define("semsig-health", SemsigHealth);
