@@ -115,3 +115,17 @@ async def test_of_ten_pairs_one_tries_and_the_others_wait() -> None:
 
     assert found == [None] + [Fault.CIRCUIT] * 9
     assert len(model.asked) == 2
+
+
+async def test_it_tells_for_how_long_and_why_while_it_is_open_and_nothing_else() -> None:
+    time = Time()
+    breaker = Breaker(Plays(fault(Fault.AUTH), HOLD), "p", time.now_s)
+    before = breaker.circuit()
+    await tried(breaker)
+    time.seconds = 100
+
+    assert (before.name, before.left_s, before.why) == ("p", None, "")
+    assert (breaker.circuit().left_s, breaker.circuit().why) == (800, "auth")
+    time.seconds = 900
+    await tried(breaker)
+    assert breaker.circuit().left_s is None
