@@ -33,13 +33,8 @@ import { OVERVIEW, PAGES, PANELS, asked, closedFrom, foldOf, growing, pageHref, 
 import { NOTHING, heard, lastOn, type Answer, type Question, type Surroundings } from "./surroundings";
 
 const NARROW = "(max-width: 900px)";
-const REFRESH_MS = 30_000;
-const HEALTH_MS = 15_000;
-const TROUBLED_MS = 2_500;
 const NOTICE_MS = 12_000;
-/** No fact tells that the press or the market was asked: the page looks after a decision, at most so often, and else so often. */
-const AROUND_MS = 60_000;
-const AROUND_IDLE_MS = 180_000;
+const BETWEEN_MS = 2_000;
 
 type Theme = "dark" | "light";
 type Sheet = "help" | "palette";
@@ -98,9 +93,7 @@ export class SemsigApp extends LitElement implements Listener {
   /** Symbols with a forced analysis whose decision is awaited. */
   #awaited = new Set<string>();
   #dirty = false;
-  #refreshedAt = 0;
-  #healthAt = 0;
-  #aroundAt = 0;
+  #refreshing = false;
 
   constructor() {
     super();
@@ -141,7 +134,7 @@ export class SemsigApp extends LitElement implements Listener {
     addEventListener("keydown", this.#key);
     matchMedia(NARROW).addEventListener("change", this.#width);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.#systemTheme);
-    this.#timers = [setInterval(() => this.#tick(), 1000)];
+    this.#timers = [setInterval(() => this.#quiet(), 1000)];
   }
 
   override disconnectedCallback(): void {
@@ -158,7 +151,6 @@ export class SemsigApp extends LitElement implements Listener {
   snapshot(view: StateView): void {
     const first = this.state === null;
     this.state = fromView(view);
-    this.#refreshedAt = this.#healthAt = performance.now();
     if (!view.health.symbols.includes(this.symbol)) this.symbol = keptAmong("symbol", view.health.symbols) ?? view.health.symbols[0] ?? "";
     void this.#loadWorked();
     this.#lookAround();
@@ -167,7 +159,9 @@ export class SemsigApp extends LitElement implements Listener {
 
   events(events: readonly EventView[]): void {
     if (!this.state) return;
-    this.state = events.reduce(reduce, this.state);
+    const before = this.state;
+    this.state = events.reduce(reduce, before);
+    this.#follow(before, this.state);
     let candleClosed = false;
     if (events.some(({ kind }) => kind === "LessonLearned")) void this.#loadWorked();
     for (const event of events) {
@@ -181,14 +175,25 @@ export class SemsigApp extends LitElement implements Listener {
         this.#notify({ tone: "up", text: `${made.symbol}: ${made.action}${refused}.`, href: why });
       }
     }
-    if (candleClosed) {
-      void this.#loadSeen();
-      if (performance.now() - this.#aroundAt > AROUND_MS) this.#loadAround();
-    }
+    if (candleClosed) void this.#loadSeen();
+    if (this.#dirty) void this.#refresh();
+  }
+
+  /** A fact says that there is more to ask for. */
+  #follow(before: State, { told, health }: State): void {
+    if (told.news !== before.told.news) this.#loadNews();
+    if (told.context !== before.told.context) this.#loadContext();
+    if (before.health.status === "starting" && health.status !== "starting") void this.#begun();
   }
 
   link(link: Link): void {
+    // What passes is not told again: after a cut the page looks for itself.
+    const isBack = this.socket.status === "lost" && link.status === "live" && this.state !== null;
     this.socket = link;
+    if (isBack) {
+      this.#lookAround();
+      void this.#refresh();
+    }
     this.#quiet();
   }
 
@@ -224,8 +229,15 @@ export class SemsigApp extends LitElement implements Listener {
   }
 
   #loadAround(): void {
-    this.#aroundAt = performance.now();
+    this.#loadNews();
+    this.#loadContext();
+  }
+
+  #loadNews(): void {
     void this.#ask("news", async () => ({ of: "news", told: await this.api.news() }));
+  }
+
+  #loadContext(): void {
     void this.#ask("context", async () => ({ of: "context", told: await this.api.context() }));
   }
 
@@ -245,21 +257,20 @@ export class SemsigApp extends LitElement implements Listener {
     if (answer && this.state) this.around = heard(this.around, answer);
   }
 
-  /** What only the server can reckon: Sharpe, profit factor, fees. */
+  /** What only the server can reckon: Sharpe, profit factor, fees. A burst of facts is one question, and one after it. */
   async #refresh(): Promise<void> {
+    if (this.#refreshing) return;
     this.#dirty = false;
-    this.#refreshedAt = performance.now();
+    this.#refreshing = true;
     const statistics = await this.api.statistics().catch(() => null);
     if (statistics && this.state) this.state = { ...this.state, statistics };
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+    this.#refreshing = false;
+    if (this.#dirty) await this.#refresh();
   }
 
-  async #checkHealth(): Promise<void> {
-    this.#healthAt = performance.now();
-    const health = await this.api.health().catch(() => null);
-    if (!health || !this.state) return;
-    const ready = this.state.health.status === "starting" && health.status !== "starting";
-    this.state = { ...this.state, health };
-    if (!ready) return;
+  /** The history is lived through. */
+  async #begun(): Promise<void> {
     const view = await this.api.state().catch(() => null);
     if (view) this.snapshot(view);
   }
@@ -281,16 +292,6 @@ export class SemsigApp extends LitElement implements Listener {
   };
 
   // What happens here.
-
-  #tick(): void {
-    this.#quiet();
-    if (document.hidden || !this.state || this.socket.status === "lost") return;
-    const now = performance.now();
-    const well = this.socket.status === "live" && this.state.health.status === "running";
-    if (now - this.#healthAt > (well ? HEALTH_MS : TROUBLED_MS)) void this.#checkHealth();
-    if (this.#dirty && now - this.#refreshedAt > REFRESH_MS) void this.#refresh();
-    if (now - this.#aroundAt > AROUND_IDLE_MS) this.#lookAround();
-  }
 
   #quiet(): void {
     const { heardAt } = this.socket;
