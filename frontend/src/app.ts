@@ -494,6 +494,11 @@ export class SemsigApp extends LitElement implements Listener {
     if (at >= 0 && found) location.hash = `#/decision/${encodeURIComponent(found.id)}`;
   }
 
+  /** Whoever is not signed in where everybody may look. */
+  get #isPublic(): boolean {
+    return this.visitor?.signIn != null;
+  }
+
   #act(): void {
     const forbidden = this.visitor?.forbidden ?? null;
     if (forbidden !== null) this.#notify({ tone: "flat", text: forbidden });
@@ -541,7 +546,7 @@ export class SemsigApp extends LitElement implements Listener {
         <p><strong>Educational, paper trading only. No real orders.</strong> <button type="button" class="quiet" @click=${() => (this.sheet = "help")}>Keyboard</button></p>
         <p class="muted">Charts by <a href="https://www.tradingview.com/" rel="noopener noreferrer" target="_blank">TradingView Lightweight Charts™</a>. ${state ? html`Model ${state.health.model}, market ${state.health.market_source}, version ${state.health.version}.` : nothing} All times UTC.</p>
       </footer>
-      ${guard([why], () => whyDialog({ why, chart: (id) => this.api.chart(id), close: this.#closeWhy, copy: this.#copy, exported: (id) => this.api.exported(id) }))}
+      ${guard([why], () => whyDialog({ why, chart: (id) => this.api.chart(id), close: this.#closeWhy, copy: this.#copy, exported: (id) => this.api.exported(id), promptsHidden: this.#isPublic }))}
       ${this.#sheet()}`;
   }
 
@@ -602,7 +607,7 @@ export class SemsigApp extends LitElement implements Listener {
       case "equity": return html`<semsig-equity .api=${api} .state=${state} .symbol=${symbol} .theme=${theme} .frame=${frame}></semsig-equity>`;
       case "steps": return html`<semsig-steps .state=${state} .symbol=${symbol} .frame=${frame}></semsig-steps>`;
       case "neural": return html`<semsig-neural .api=${api} .state=${state} .symbol=${symbol} .frame=${frame}></semsig-neural>`;
-      case "thoughts": return html`<semsig-thoughts .api=${api} .state=${state} .symbol=${symbol} .frame=${frame}></semsig-thoughts>`;
+      case "thoughts": return html`<semsig-thoughts .api=${api} .state=${state} .symbol=${symbol} .frame=${frame} .promptsHidden=${this.#isPublic}></semsig-thoughts>`;
       case "cortex": return html`<semsig-cortex .api=${api} .state=${state} .symbol=${symbol} .frame=${frame}></semsig-cortex>`;
       case "brain": return html`<semsig-brain .api=${api} .state=${state} .symbol=${symbol} .theme=${theme} .frame=${frame}></semsig-brain>`;
       case "memory": return html`<semsig-memory .api=${api} .state=${state} .symbol=${symbol} .frame=${frame}></semsig-memory>`;

@@ -23,9 +23,12 @@ function at(change: Partial<HealthView>): State {
   return { ...fromView(stateView({ health: health(change), positions: [held] })), prices: { [SYMBOL]: "31234.5" } };
 }
 
+const nothing = (): void => undefined;
+
 function drawn(state: State): TemplateResult {
   return priceChart({
-    state, symbol: SYMBOL, market: null, failed: null, theme: "dark", bars: 60, days: 7, setBars: () => undefined, setDays: () => undefined,
+    state, symbol: SYMBOL, market: null, failed: null, theme: "dark", bars: 60, setBars: nothing, timeframe: "", setTimeframe: nothing,
+    frame: { fold: "open", set: nothing }, listed: false, list: nothing,
   });
 }
 

@@ -10,77 +10,70 @@ const BARS = [["60", 60], ["120", 120], ["All", 0]] as const;
 const DAYS = [["1 W", 7], ["1 M", 30], ["All", 0]] as const;
 const LISTED = 24;
 
-export interface ChartProps {
-  state: State;
-  symbol: string;
-  market: MarketView | null;
-  failed: string | null;
-  theme: string;
-  bars: number;
-  days: number;
-  setBars(bars: number): void;
-  setDays(days: number): void;
-}
-
-/** What a chart that loads for itself has, besides. */
-export interface Kept {
+interface Framed {
+  readonly state: State;
+  readonly theme: string;
   readonly frame: Frame;
   readonly listed: boolean;
   list(open: boolean): void;
 }
 
-export interface PriceKept extends Kept {
-  setTimeframe(timeframe: string): void;
+export interface PriceProps extends Framed {
+  readonly symbol: string;
+  readonly market: MarketView | null;
+  readonly failed: string | null;
+  readonly bars: number;
+  setBars(bars: number): void;
+  /** Empty: the one that is traded. */
   readonly timeframe: string;
+  setTimeframe(timeframe: string): void;
 }
 
-export interface EquityKept extends Kept {
+export interface EquityProps extends Framed {
+  readonly days: number;
+  setDays(days: number): void;
   readonly curve: CurveView | null;
   /** What holding is worth now. */
   readonly hold: number | null;
   readonly curveFailed: string | null;
 }
 
-export function priceChart({ state, symbol, market, failed, theme, bars, setBars }: ChartProps, kept?: PriceKept): TemplateResult {
+export function priceChart(props: PriceProps): TemplateResult {
+  const { state, symbol, market, failed, theme, bars, setBars, setTimeframe, frame } = props;
   // What is of the past has no place on the candles of today.
   const isPast = state.health.status === "starting";
   const position = isPast ? undefined : state.positions.find((held) => held.symbol === symbol);
   const now = isPast ? undefined : state.prices[symbol];
   const frames = market?.timeframes ?? [];
-  const timeframe = kept?.timeframe || state.health.timeframe;
+  const timeframe = props.timeframe || state.health.timeframe;
   const beside = html`<span class="muted">${timeframe}</span>
     ${isPast ? html`<span class="muted" data-test="past">the past is lived through: ${ratio(state.health.history_done_ratio, 0)}</span>`
       : html`<span class="now" data-test="price">${price(now)}</span>`}
     <span class="muted source">${market?.source ?? ""}</span>`;
-  const controls = html`${kept && frames.length > 1 ? timeframes(frames, timeframe, kept.setTimeframe) : nothing}${segment("Bars shown", BARS, bars as 60, setBars)}`;
+  const controls = html`${frames.length > 1 ? timeframes(frames, timeframe, setTimeframe) : nothing}${segment("Bars shown", BARS, bars as 60, setBars)}`;
   const body = (): TemplateResult => html`<figure class="chart-place" aria-labelledby="price-words">
       <figcaption id="price-words" class="sr-only">${market ? priceInWords(market, position, now) : `Loading candles of ${symbol}`}</figcaption>
       ${failed ? html`<p class="over">No candles: ${failed}</p>` : market ? nothing : html`<p class="over">Loading candles…</p>`}
       <price-chart .market=${market} .price=${now} .at=${state.at} .position=${position} .theme=${theme} .bars=${bars}
         .trades=${state.trades}></price-chart>
     </figure>
-    ${kept && market ? twin("Candles and trades as tables", kept, () => priceTables(market, state)) : nothing}`;
-  return framed("price", symbol, beside, controls, kept, body);
+    ${market ? twin("Candles and trades as tables", props, () => priceTables(market, state)) : nothing}`;
+  return panel({ name: "price", title: symbol, frame, beside, controls }, body);
 }
 
-export function equityChart({ state, theme, days, setDays }: ChartProps, kept?: EquityKept): TemplateResult {
+export function equityChart(props: EquityProps): TemplateResult {
+  const { state, theme, days, setDays, curve, hold, curveFailed, frame } = props;
   const currency = quoteOf(state.health.symbols[0] ?? "");
   const beside = html`<span class="muted">${currency}</span>
-    ${kept?.curveFailed ? html`<span class="muted">no buy &amp; hold: <bdi>${kept.curveFailed}</bdi></span>` : nothing}`;
+    ${curveFailed ? html`<span class="muted">no buy &amp; hold: <bdi>${curveFailed}</bdi></span>` : nothing}`;
   const body = (): TemplateResult => html`<figure class="chart-place" aria-labelledby="equity-words">
-      <figcaption id="equity-words" class="sr-only">${equityInWords(state.equity, state.equity_quote, currency, kept?.hold ?? null)}</figcaption>
+      <figcaption id="equity-words" class="sr-only">${equityInWords(state.equity, state.equity_quote, currency, hold)}</figcaption>
       ${state.equity.length ? nothing : html`<p class="over">Equity is marked when the first candle closes.</p>`}
       <equity-chart .equity=${state.equity} .now=${state.equity_quote} .at=${state.at} .start=${state.statistics.start_quote}
-        .trades=${state.trades} .theme=${theme} .days=${days} .curve=${kept?.curve ?? null} .hold=${kept?.hold ?? null}></equity-chart>
+        .trades=${state.trades} .theme=${theme} .days=${days} .curve=${curve} .hold=${hold}></equity-chart>
     </figure>
-    ${kept ? twin("Marks and trades as tables", kept, () => equityTables(state, kept.curve, currency)) : nothing}`;
-  return framed("equity", "Equity", beside, segment("Time shown", DAYS, days as 7, setDays), kept, body);
-}
-
-function framed(name: string, title: string, beside: unknown, controls: unknown, kept: Kept | undefined, body: () => TemplateResult): TemplateResult {
-  if (kept) return panel({ name, title, frame: kept.frame, beside, controls }, body);
-  return html`<section class="panel ${name}" aria-labelledby="${name}-title">
-    <div class="panel-head"><h2 id="${name}-title">${title}</h2>${beside}<div class="push row">${controls}</div></div>${body()}</section>`;
+    ${twin("Marks and trades as tables", props, () => equityTables(state, curve, currency))}`;
+  return panel({ name: "equity", title: "Equity", frame, beside, controls: segment("Time shown", DAYS, days as 7, setDays) }, body);
 }
 
 /** A few as buttons; on a phone there is room for a list alone. */
@@ -88,7 +81,7 @@ function timeframes(frames: readonly string[], chosen: string, choose: (timefram
   return select("Timeframe", frames.map((one) => [one, one] as const), chosen, choose);
 }
 
-function twin(summary: string, { listed, list }: Kept, body: () => TemplateResult): TemplateResult {
+function twin(summary: string, { listed, list }: Framed, body: () => TemplateResult): TemplateResult {
   return html`<details class="twin" ?open=${listed} @toggle=${(event: Event) => list((event.target as HTMLDetailsElement).open)}>
     <summary>${summary}</summary>${listed ? body() : nothing}</details>`;
 }

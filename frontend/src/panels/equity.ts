@@ -34,10 +34,10 @@ export class EquityPanel extends LoadedPanel<CurveView> {
 
   protected override render(): TemplateResult {
     const { state, theme, days, frame, listed, told, failed } = this;
-    return equityChart(
-      { state, symbol: "", market: null, failed: null, theme, bars: 0, days, setBars: () => undefined, setDays: (value) => (this.days = value) },
-      { frame, listed, list: (open) => (this.listed = open), curve: told, curveFailed: told ? null : failed, hold: told && holdNow(told, state.prices) },
-    );
+    return equityChart({
+      state, theme, frame, days, setDays: (value) => (this.days = value), listed, list: (open) => (this.listed = open),
+      curve: told, curveFailed: told ? null : failed, hold: told && holdNow(told, state.prices),
+    });
   }
 }
 

@@ -1,13 +1,12 @@
 /** How the machine itself fares: what is late, what failed, who is left alone, how full the disk is. */
-import { LitElement, html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import "../styles/health.css";
-import type { Api } from "../api";
 import { spanMs } from "../figures";
 import { age, between, duration, fixed, instant, ratio, time } from "../format";
 import type { VitalsView } from "../shapes";
 import type { State } from "../state";
-import { Loaded } from "./asking";
-import { empty, field, gaps, panel, whyHref, type Frame } from "./parts";
+import { LoadedPanel } from "./loaded";
+import { empty, field, gaps, panel, whyHref } from "./parts";
 
 /** Names of fields to people. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -16,21 +15,15 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 const SHOWN_DAYS = 7;
 
-export class SemsigHealth extends LitElement {
-  static override properties = { api: { attribute: false }, state: { attribute: false }, frame: { attribute: false } };
-  declare api: Api;
-  declare state: State;
-  declare frame: Frame;
-  readonly #vitals = new Loaded<VitalsView>(this, () => this.api.vitals());
-
-  protected override createRenderRoot(): HTMLElement {
-    return this;
+export class SemsigHealth extends LoadedPanel<VitalsView> {
+  /** Another decision, another candle missed, another problem: the figures are others. */
+  protected override needs(): string {
+    const { decisions, refusals, health } = this.state;
+    return JSON.stringify([decisions[0]?.id, refusals[0]?.id, health.status, health.problem]);
   }
 
-  /** Another decision, another candle missed, another problem: the figures are others. */
-  protected override willUpdate(_: PropertyValues): void {
-    const { decisions, refusals, health } = this.state;
-    if (this.frame.fold !== "closed") this.#vitals.follow(JSON.stringify([decisions[0]?.id, refusals[0]?.id, health.status, health.problem]));
+  protected override load(): Promise<VitalsView> {
+    return this.api.vitals();
   }
 
   protected override render(): TemplateResult {
@@ -38,8 +31,8 @@ export class SemsigHealth extends LitElement {
     const { status } = state.health;
     const tone = { running: "up", starting: "flat", degraded: "down" }[status];
     return panel({ name: "health", title: "Health", frame, beside: html`<span class="tag ${tone}">${status}</span>` }, () => {
-      const { told, failed } = this.#vitals;
-      if (!told) return failed ? html`${empty("Health cannot be told", failed)}<p class="more"><button type="button" @click=${() => void this.#vitals.load()}>Try again</button></p>`
+      const { told, failed } = this;
+      if (!told) return failed ? html`${empty("Health cannot be told", failed)}<p class="more"><button type="button" @click=${this.again}>Try again</button></p>`
         : html`<div class="body" aria-busy="true"><p class="muted">Asking…</p></div>`;
       return body(told, state, failed);
     });

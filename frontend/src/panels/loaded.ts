@@ -23,6 +23,7 @@ export abstract class LoadedPanel<T> extends LitElement {
   #asked = "";
   #askedAt = -Infinity;
   #asking = false;
+  #isToBeTried = false;
 
   constructor() {
     super();
@@ -51,7 +52,9 @@ export abstract class LoadedPanel<T> extends LitElement {
     if (!this.api || !this.state || this.frame.fold === "closed" || this.#asking) return;
     const needs = this.needs();
     const soon = performance.now() - this.#askedAt < BETWEEN_MS;
-    if (needs === this.#asked || (soon && !this.asksAnother(this.#asked, needs))) return;
+    const isNew = needs !== this.#asked;
+    if (!isNew && !this.#isToBeTried) return;
+    if (soon && !(isNew && this.asksAnother(this.#asked, needs))) return;
     void this.#ask(needs);
   }
 
@@ -63,7 +66,10 @@ export abstract class LoadedPanel<T> extends LitElement {
       const told = await this.load();
       if (told !== null) this.told = told;
       this.failed = null;
+      this.#isToBeTried = false;
     } catch (error) {
+      // Asked again with the next fact: facts come, so the server answers.
+      this.#isToBeTried = true;
       this.failed = error instanceof ApiError ? error.message : "the server did not answer.";
     } finally {
       this.#asking = false;

@@ -52,10 +52,11 @@ export class PricePanel extends LoadedPanel<MarketView> {
   protected override render(): TemplateResult {
     const { state, symbol, theme, bars, timeframe, frame, listed, told, failed } = this;
     const market = told?.symbol === symbol && told.timeframe === (timeframe || state.health.timeframe) ? told : null;
-    return priceChart(
-      { state, symbol, market, failed: market ? null : failed, theme, bars, days: 0, setBars: (value) => (this.bars = value), setDays: () => undefined },
-      { frame, listed, timeframe, setTimeframe: (value) => (this.timeframe = value === state.health.timeframe ? "" : value), list: (open) => (this.listed = open) },
-    );
+    return priceChart({
+      state, symbol, market, failed: market ? null : failed, theme, frame, bars, setBars: (value) => (this.bars = value),
+      timeframe, setTimeframe: (value) => (this.timeframe = value === state.health.timeframe ? "" : value),
+      listed, list: (open) => (this.listed = open),
+    });
   }
 }
 

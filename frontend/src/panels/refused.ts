@@ -1,13 +1,11 @@
 /** What the guards did not let happen, and what it would have come to: whether each guard helped. */
-import { LitElement, html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import "../styles/refused.css";
-import type { Api } from "../api";
 import { multiple, ratio, time } from "../format";
 import type { HindsightView, RefusedView } from "../shapes";
-import type { State } from "../state";
-import { Loaded } from "./asking";
-import { actionTag, empty, panel, select, signed, whyHref, type Frame } from "./parts";
+import { LoadedPanel } from "./loaded";
+import { actionTag, empty, panel, select, signed, whyHref } from "./parts";
 
 const ASKED = 300;
 const FIRST = 6;
@@ -54,37 +52,30 @@ interface Asked {
   readonly hindsights: readonly HindsightView[];
 }
 
-export class SemsigRefusals extends LitElement {
-  static override properties = { api: { attribute: false }, state: { attribute: false }, frame: { attribute: false }, guard: { state: true }, pair: { state: true }, shown: { state: true } };
-  declare api: Api;
-  declare state: State;
-  declare frame: Frame;
+export class SemsigRefusals extends LoadedPanel<Asked> {
+  static override properties = { ...LoadedPanel.properties, guard: { state: true }, pair: { state: true }, count: { state: true } };
   declare guard: string;
   declare pair: string;
-  declare shown: number;
-  readonly #asked = new Loaded<Asked>(this, async () => {
-    const [{ refusals }, { refusals: hindsights }] = await Promise.all([this.api.refusals(ASKED), this.api.hindsights(ASKED)]);
-    return { refusals, hindsights };
-  });
+  declare count: number;
 
   constructor() {
     super();
     this.guard = this.pair = "all";
-    this.shown = FIRST;
+    this.count = FIRST;
   }
 
-  protected override createRenderRoot(): HTMLElement {
-    return this;
+  protected override async load(): Promise<Asked> {
+    const [{ refusals }, { refusals: hindsights }] = await Promise.all([this.api.refusals(ASKED), this.api.hindsights(ASKED)]);
+    return { refusals, hindsights };
   }
 
   /** What comes later is in the state; asked again only after the server began anew. */
-  protected override willUpdate(_: PropertyValues): void {
-    if (this.frame.fold !== "closed") this.#asked.follow(this.state.health.status === "starting" ? "starting" : "running");
+  protected override needs(): string {
+    return this.state.health.status === "starting" ? "starting" : "running";
   }
 
   protected override render(): TemplateResult {
-    const { state, frame } = this;
-    const { told, failed } = this.#asked;
+    const { state, frame, told, failed } = this;
     const all = joined(state.refusals, told?.refusals ?? [], [...(told?.hindsights ?? []), ...[...state.hindsights].reverse()]);
     const guards = byGuard(all);
     const chosen = all.filter(({ refused }) => (this.guard === "all" || refused.guard === this.guard) && (this.pair === "all" || refused.symbol === this.pair));
@@ -92,17 +83,17 @@ export class SemsigRefusals extends LitElement {
       ${select("Guard", [["All guards", "all"], ...guards.map(({ guard }) => [plain(guard), guard] as const)], this.guard, (guard) => this.#choose({ guard }))}
       ${select("Pair", [["All pairs", "all"], ...state.health.symbols.map((symbol) => [symbol, symbol] as const)], this.pair, (pair) => this.#choose({ pair }))}` : nothing;
     return panel({ name: "refusals", title: "Refusals", frame, beside: html`<span class="count">${all.length}</span>`, controls }, () => html`
-      ${failed ? html`<p class="refusal beyond">Older refusals could not be asked for: ${failed} <button type="button" @click=${() => void this.#asked.load()}>Try again</button></p>` : nothing}
+      ${failed ? html`<p class="refusal beyond">Older refusals could not be asked for: ${failed} <button type="button" @click=${this.again}>Try again</button></p>` : nothing}
       ${all.length ? html`${table(guards, this.guard, (guard) => this.#choose({ guard }))}
-          ${chosen.length ? html`<ul class="lessons">${repeat(chosen.slice(0, this.shown), ({ refused: { id } }) => id, item)}</ul>` : empty("None of these", "Choose another guard or pair.")}
-          ${chosen.length > this.shown ? html`<p class="more"><button type="button" @click=${() => (this.shown += MORE)}>Show ${Math.min(MORE, chosen.length - this.shown)} more of ${chosen.length}</button></p>` : nothing}`
+          ${chosen.length ? html`<ul class="lessons">${repeat(chosen.slice(0, this.count), ({ refused: { id } }) => id, item)}</ul>` : empty("None of these", "Choose another guard or pair.")}
+          ${chosen.length > this.count ? html`<p class="more"><button type="button" @click=${() => (this.count += MORE)}>Show ${Math.min(MORE, chosen.length - this.count)} more of ${chosen.length}</button></p>` : nothing}`
         : told || failed ? empty("Nothing refused", "When a guard stops what the model wants, it says here which one and why, and later what it would have come to.")
         : html`<div class="body" aria-busy="true"><p class="muted">Asking…</p></div>`}`);
   }
 
   #choose(change: { guard?: string; pair?: string }): void {
     Object.assign(this, change);
-    this.shown = FIRST;
+    this.count = FIRST;
   }
 }
 
