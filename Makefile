@@ -24,7 +24,7 @@ DIST_SOURCES    = $(shell find frontend/src frontend/public frontend/index.html 
 LOCKED_MODULES  = $(wildcard frontend/package.json frontend/package-lock.json frontend/*/package.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench memory layers synth deploy cost destroy types drift lock cover clean browser java worn learning
+.PHONY: help setup run test check bench memory layers synth deploy cost destroy types drift lock cover clean browser java worn learning shots
 
 help: ## what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ check: setup ## format, lint, types, import contracts, dead code, wire drift: wh
 	@echo "check: wire drift";       $(MAKE) --no-print-directory drift
 	@echo "check: TypeScript";       cd frontend && npm run --silent check
 	@echo "check: all good"
+
+shots: setup browser ## pictures of every page, both widths and themes → frontend/screenshots (URL=… of a running instance)
+	@cd frontend && SEMSIG_URL="$(URL)" CHROMIUM="$$($(find_browser))" npm run --silent shots
 
 bench: setup worn ## the benchmarks: a table here, and bench/results.json
 	@$(PY) -m bench $(ARGS)

@@ -13,6 +13,7 @@ from rich.table import Table
 from bench import measures
 from bench.analysing import analysing
 from bench.bars import bars
+from bench.browsing import browsing, lighthouse
 from bench.cold import cold
 from bench.collecting import collecting
 from bench.deciding import deciding
@@ -36,9 +37,11 @@ MEASURES = {
     "collecting": collecting,
     "cold": cold,
     "synth": synth,
+    "browsing": browsing,
+    "lighthouse": lighthouse,
 }
 # Measured when asked for by name, and kept until then.
-LONG = ("remembering-long",)
+LONG = ("remembering-long", "lighthouse")
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 HEAD = """# Speed, size, memory

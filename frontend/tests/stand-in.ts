@@ -99,6 +99,10 @@ export class StandIn {
     this.#beat = setInterval(() => this.tell(this.minute(moves)), BEAT_MS);
   }
 
+  quiet(): void {
+    clearInterval(this.#beat);
+  }
+
   minute(moves: boolean): EventView {
     if (moves) this.#minute += 1;
     return this.history.minute(this.#minute, moves ? (this.#minute % 20) / 1e4 : 0);

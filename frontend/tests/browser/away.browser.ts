@@ -68,7 +68,7 @@ test("cut off for a minute while facts go on, it shows its age, dims, and is who
   await expect.poll(() => fresh(page), WITHIN).toEqual([]);
   server.history.facts(40);
   await page.clock.fastForward(60_000);
-  await expect.poll(() => page.locator("body").innerText(), WITHIN).toMatch(/heard for 1m|heard for 6\d ?s/);
+  await expect.poll(() => page.locator("body").innerText(), WITHIN).toMatch(/heard for (1\smin|6\d\ss)/);
   expect(await fresh(page)).toEqual([]);
 
   server.restart();

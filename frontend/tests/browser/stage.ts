@@ -109,8 +109,17 @@ export class Watched {
     return this.page.locator(`${within} section:has(> .panel-head [data-full="${name}"])`.trim());
   }
 
-  async tooWide(): Promise<number> {
-    return this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  /** By how much it is wider than the screen, and what of it reaches farthest out. */
+  async overhang(): Promise<string[]> {
+    return this.page.evaluate(() => {
+      const edge = document.documentElement.clientWidth;
+      const wide = document.documentElement.scrollWidth - edge;
+      if (wide <= 0) return [];
+      const scrolls = (at: Element | null): boolean => at !== null && at !== document.body && (getComputedStyle(at).overflowX !== "visible" || scrolls(at.parentElement));
+      const out = [...document.querySelectorAll<HTMLElement>("body *")].filter((found) => found.getBoundingClientRect().right > edge + 1 && found.checkVisibility() && !scrolls(found.parentElement));
+      const deepest = out.filter((found) => !out.some((other) => other !== found && found.contains(other)));
+      return [`${wide} px wider than the screen by ${[...new Set(deepest.map((found) => `${found.localName}.${found.className} in ${found.closest("section, dialog, header, footer")?.className}`))].slice(0, 12).join(" · ")}`];
+    });
   }
 
   get foreign(): string[] {

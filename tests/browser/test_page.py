@@ -1,0 +1,30 @@
+"""The page before a stand-in of any size, in a real Chromium: panels, bursts, outages, sleep, strangers' words."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from semanticsignal.drivers.api import HEADERS
+
+from .test_dashboard import FRONTEND, browser  # noqa: F401 - a fixture
+
+
+@pytest.mark.parametrize("name", ["panels", "busy", "away", "strangers"])
+def test_the_page_holds_what_is_promised_of_it(browser: str, name: str) -> None:  # noqa: F811
+    if not (FRONTEND / "dist" / "index.html").exists():
+        pytest.skip("the dashboard is not built: make setup")
+    done = subprocess.run(
+        ["npm", "run", "--silent", "test:page", name],
+        cwd=FRONTEND,
+        env={**os.environ, "SEMSIG_HEADERS": json.dumps(HEADERS), "CHROMIUM": browser, "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "passed" in done.stdout and "skipped" not in done.stdout, done.stdout
