@@ -38,7 +38,7 @@ def here(assembly: Assembly, venue: Venue, tmp_path: Path, monkeypatch: pytest.M
 
 
 def shown(here: Deployed, connection: str = "page") -> list[str]:
-    return [view["id"] for view in here.browsers.heard[connection] if view["kind"] != "MinutePassed"]
+    return [view["id"] for view in here.browsers.heard[connection] if "seq" in view]
 
 
 def test_the_ledger_of_the_deployment_is_that_of_the_laptop_fact_for_fact(
