@@ -54,7 +54,10 @@ def _without(view: Any) -> Any:
 
 
 HIDDEN = [
-    *((views.WhyView, name) for name in ("snapshot", "system_prompt", "user_prompt", "reply", "prompt_sha256")),
+    *(
+        (views.WhyView, name)
+        for name in ("snapshot", "system_prompt", "user_prompt", "reply", "prompt_sha256", "reply_sha256")
+    ),
     *((views.AttemptView, name) for name in ("said", "text")),
     (views.HealthView, "problem"),
     (live.PulseView, "problem"),
@@ -76,7 +79,7 @@ def test_nothing_is_hidden_but_what_was_asked_answered_or_paid() -> None:
     }
 
     counts = {(views.AttemptView, name) for name in ("input_tokens", "output_tokens", "thinking_tokens", "cost_usd")}
-    assert hidden == set(HIDDEN) | counts
+    assert hidden == set(HIDDEN) | counts | {(views.DecisionView, "cost_usd")}
 
 
 def test_the_attempts_of_a_decision_are_scrubbed_where_they_stand() -> None:

@@ -12,7 +12,16 @@ from . import live, views
 
 # Of these only so much; a field that is added is hidden until it is named.
 SHOWN: Mapping[type, frozenset[str]] = {
-    views.WhyView: frozenset(("decision", "snapshot_sha256", "recalled", "rules", "events", "attempts", "mismatches")),
+    views.WhyView: frozenset(
+        ("decision", "saw_chart", "snapshot_sha256", "recalled", "rules", "events", "fills", "attempts", "mismatches")
+    ),
+    views.DecisionView: frozenset(
+        (
+            "id", "seq", "symbol", "timeframe", "closed_at", "decided_at", "price", "action", "wanted",
+            "confidence_ratio", "p_up", "p_up_24h", "stop_price", "target_price", "reasoning", "invalidation", "regime",
+            "refusals", "notes", "recalled", "rules", "model", "prompt_version", "is_forced", "is_simulated",
+        )
+    ),
     views.AttemptView: frozenset(("provider", "model", "asked_at", "latency_s", "fault")),
     # A problem is told in the words of whoever had it: addresses, keys, paths.
     views.HealthView: frozenset(
@@ -30,7 +39,7 @@ UNTOLD = "not told in the public view"
 # Nothing costs money here, nothing acts, and nothing is a file of all that was said.
 PATHS = re.compile(
     r"/api/(health|state|position|statistics|calibration|market|events|trades|equity|refusals|hindsights|post-mortems"
-    r"|reflection|rules|memory|worked|news|context|decisions(/[^/#]+/[^/#]+#[^/#]+#[^/#]+(/chart\.png)?)?)"
+    r"|reflection|rules|memory(/[^/#]+/[^/#]+#[^/]+)?|brain|curve|intervals|worked|news|context|decisions(/[^/#]+/[^/#]+#[^/#]+#[^/#]+(/chart\.png)?)?)"
 )
 
 
