@@ -30,6 +30,7 @@ import { THEMES, topbar, type Notice, type ThemeChoice, type Visitor } from "./p
 import { trades, type TradeSort } from "./panels/trades";
 import { whyDialog, type Why } from "./panels/why";
 import { OVERVIEW, PAGES, PANELS, asked, closedFrom, foldOf, growing, pageHref, pageOf, rowsOf, type Page, type PanelName, type Row } from "./places";
+import { elapsed } from "./stopwatch";
 import { NOTHING, heard, lastOn, type Answer, type Question, type Surroundings } from "./surroundings";
 
 const NARROW = "(max-width: 900px)";
@@ -295,7 +296,7 @@ export class SemsigApp extends LitElement implements Listener {
 
   #quiet(): void {
     const { heardAt } = this.socket;
-    this.quietMs = heardAt === null ? null : performance.now() - heardAt;
+    this.quietMs = heardAt === null ? null : elapsed() - heardAt;
   }
 
   #pick = (symbol: string): void => {

@@ -1,8 +1,9 @@
 /** Fetch the past, then listen. Reconnects for ever, asks for what it missed, and says when it hears nothing. */
 import { ApiError, type Api } from "./api";
 import type { EventView, PassingEvent, StateView, StoredEvent } from "./shapes";
+import { elapsed } from "./stopwatch";
 
-/** `silent`: the socket stands but nothing comes. `lost`: no socket. `heardAt`: `performance.now()` of the last word. */
+/** `silent`: the socket stands but nothing comes. `lost`: no socket. `heardAt`: `elapsed()` at the last word. */
 export interface Link {
   readonly status: "connecting" | "live" | "silent" | "lost";
   readonly heardAt: number | null;
@@ -44,7 +45,7 @@ export interface FeedOptions {
 type Settled = Required<FeedOptions>;
 
 const DEFAULTS = {
-  pageLimit: 1000, silentAfterMs: 5000, giveUpSocketAfterMs: 12_000, firstWaitMs: 400, longestWaitMs: 5000,
+  pageLimit: 1000, silentAfterMs: 4000, giveUpSocketAfterMs: 12_000, firstWaitMs: 400, longestWaitMs: 3500,
   openWithinMs: 5000, pingEveryMs: null, lookEveryMs: 60_000,
 } as const;
 
@@ -75,7 +76,7 @@ export class Feed {
 
   /** Never rejects and ends only with `stop()`. */
   async run(): Promise<void> {
-    const watch = setInterval(() => this.#listen(), Math.min(500, this.#options.silentAfterMs / 4));
+    const watch = setInterval(() => this.#listen(), Math.min(250, this.#options.silentAfterMs / 4));
     for (let failures = 0; !this.#stopped; failures += 1) {
       await this.#session().catch(() => undefined);
       this.#early = null;
@@ -101,6 +102,8 @@ export class Feed {
   async #session(): Promise<void> {
     if (!this.#started) await this.#snapshot();
     if (!this.#options.open) return this.#look();
+    // First what answers or refuses at once: browsers let sockets that failed often wait, and nobody says for how long.
+    if (this.#link.status === "lost") await this.#catchUp();
     const { closed } = await this.#connect();
     await this.#catchUp();
     this.#say("live");
@@ -113,7 +116,7 @@ export class Feed {
     this.#lastSeq = 0;
     this.#exact = false;
     this.#started = true;
-    this.#link = { ...this.#link, heardAt: performance.now() };
+    this.#link = { ...this.#link, heardAt: elapsed() };
     this.#tell.snapshot(view);
   }
 
@@ -135,6 +138,7 @@ export class Feed {
   /** Resolves when open (`closed` resolves when it no longer is); rejects when it does not open. */
   async #connect(): Promise<{ closed: Promise<void> }> {
     this.#early = [];
+    this.#quietFrom = elapsed();
     const { open, openWithinMs, pingEveryMs } = this.#options;
     if (!open) throw new Error("there is no socket here");
     const socket = await open();
@@ -156,7 +160,7 @@ export class Feed {
       socket.onopen = () => {
         clearTimeout(patience);
         if (pingEveryMs !== null) pings = setInterval(() => socket.send(PING), pingEveryMs);
-        this.#quietFrom = performance.now();
+        this.#quietFrom = elapsed();
         opened({ closed });
       };
       socket.onmessage = ({ data }: MessageEvent<unknown>) => this.#receive(String(data));
@@ -211,7 +215,7 @@ export class Feed {
   }
 
   #heard(): void {
-    this.#quietFrom = performance.now();
+    this.#quietFrom = elapsed();
     this.#link = { ...this.#link, heardAt: this.#quietFrom };
     if (this.#link.status === "silent") this.#say("live");
   }
@@ -224,7 +228,7 @@ export class Feed {
   /** Nothing heard for a while: say so; for longer: the line is dead, take a new one. */
   #listen(): void {
     if (!this.#hangUp) return;
-    const quiet = performance.now() - this.#quietFrom;
+    const quiet = elapsed() - this.#quietFrom;
     if (quiet >= this.#options.giveUpSocketAfterMs) this.#hangUp();
     else if (quiet >= this.#options.silentAfterMs && this.#link.status === "live") this.#say("silent");
   }

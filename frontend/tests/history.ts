@@ -147,6 +147,7 @@ export class History {
     const luck = this.#dice() - 0.47;
     const lived: ExperienceView = {
       id: this.#name("experience", number), trade_id: this.#name("trade", number), symbol: pick(SYMBOLS, number), side: number % 3 ? "long" : "short",
+      decision_id: this.decisions.at(Math.min(this.decisions.length - 1, 8))?.id ?? null, used: number % 7, used_wins: number % 3, used_losses: number % 2,
       opened_at: iso(at - 6 * BAR_MS), closed_at: iso(at + number * 1000), conditions: [0, 1, 2].map((more) => pick(CONDITIONS, number * 3 + more * (number % 5))),
       confidence_ratio: 0.5 + Math.abs(luck), exit_reason: pick(EXITS, number), insight: pick(WHY, number), is_win: luck > 0,
       lesson: `Lesson ${number}: ${pick(WHY, number + 1)}`, r_multiple: luck * 2, regime: pick(REGIMES, number), return_ratio: luck / 20,
@@ -257,7 +258,8 @@ export class History {
   minute(number = 0, shift = 0): Extract<EventView, { kind: "MinutePassed" }> {
     const at = iso(NOW + number * MINUTE_MS);
     const prices = SYMBOLS.map((symbol) => ({ symbol, price: fixed(this.price(symbol, NOW) * (1 + shift)) }));
-    return { kind: "MinutePassed", id: `minute#${at}#${number}`, at, prices, positions: this.positions(), equity_quote: this.equityQuote };
+    const pulse = { status: "running" as const, problem: null, history_done_ratio: 1, next_candle_at: iso(LAST_CLOSE + BAR_MS), lag_s: 0 };
+    return { kind: "MinutePassed", id: `minute#${at}#${number}`, at, prices, positions: this.positions(), equity_quote: this.equityQuote, pulse };
   }
 
   drawn(): EquityView[] {

@@ -204,7 +204,7 @@ export class StandIn {
     if (kind && id) {
       const made = history.decisions.find((decision) => decision.id === decodeURIComponent(id));
       if (!made) return none("decision");
-      return kind === "decisions" ? ok<WhyView>(this.#why(made)) : ok<Seen>({ decision_id: made.id, snapshot: snapshot(made) });
+      return kind === "decisions" ? ok<WhyView>(this.#why(made)) : ok<Seen>({ decision_id: made.id, snapshot: snapshot(made), conditions: [{ name: "trend", word: "bull" }, { name: "rsi", word: "strong" }] });
     }
     return madeUp(method, url.pathname) ?? none("page");
   }
@@ -235,7 +235,7 @@ export class StandIn {
   }
 
   #market(symbol: string, limit: number): MarketView {
-    return { id: symbol, symbol, timeframe: "4h", source: "simulated", is_simulated: true, as_of: iso(NOW), candles: this.history.candles(symbol, limit) };
+    return { id: symbol, symbol, timeframe: "4h", source: "simulated", is_simulated: true, as_of: iso(NOW), candles: this.history.candles(symbol, limit), forming: null, timeframes: ["4h", "1d"] };
   }
 
   #why(made: DecisionView): WhyView {
@@ -244,7 +244,7 @@ export class StandIn {
     return {
       decision: made, snapshot: JSON.stringify({ symbol: made.symbol, seen_at: made.closed_at, rsi: 41.2, adx: 27.5 }),
       system_prompt: "You judge one pair at one close.\n\nAnswer in JSON.", user_prompt: `# ${made.symbol}\n\nRSI 41.2, ADX 27.5, regime ${made.regime}.\n\n- Position: none`,
-      reply: `The trend holds.\n\n\`\`\`json\n${JSON.stringify(reply, null, 2)}\n\`\`\``, prompt_sha256: "ab".repeat(32), snapshot_sha256: "cd".repeat(32),
+      reply: `The trend holds.\n\n\`\`\`json\n${JSON.stringify(reply, null, 2)}\n\`\`\``, prompt_sha256: "ab".repeat(32), reply_sha256: "ef".repeat(32), saw_chart: false, fills: [], snapshot_sha256: "cd".repeat(32),
       recalled: history.experiences.slice(0, 3).map((lived, place) => ({ ...lived, similarity_ratio: 0.9 - place / 10 })), rules: history.rules.slice(0, 2),
       events: history.ledger.slice(-4),
       attempts: [{
@@ -316,7 +316,7 @@ function snapshot(made: DecisionView): SnapshotView {
     },
     flow: { at, source: "simulated", trades: 500, buy_quote: 612_000, sell_quote: 420_000, span_s: 1800, buy_ratio: 0.593, per_minute: 16.7 },
     funding: { at, source: "simulated", perpetual: `${made.symbol}:USDC`, interval_s: 8 * 3600, rate_ratio: "-0.0000731", annualized_ratio: "-0.08" },
-    interest: null,
+    interest: null, price: made.price, bars: 999, regime: { trend: "bull", phase: "trending", evidence: ["adx 27.5"] }, indicators: { rsi: 41.2, adx: 27.5 },
   };
 }
 
