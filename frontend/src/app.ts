@@ -29,7 +29,7 @@ import { tickers } from "./panels/tickers";
 import { THEMES, topbar, type Notice, type ThemeChoice, type Visitor } from "./panels/topbar";
 import { trades, type TradeSort } from "./panels/trades";
 import { whyDialog, type Why } from "./panels/why";
-import { OVERVIEW, PAGES, PANELS, asked, closedFrom, foldOf, growing, pageHref, pageOf, rowsOf, type Page, type PanelName, type Row } from "./places";
+import { OVERVIEW, PANELS, asked, closedFrom, foldOf, growing, pageHref, pageOf, pagesFor, rowsOf, type Page, type PanelName, type Row } from "./places";
 import { elapsed } from "./stopwatch";
 import { NOTHING, heard, lastOn, type Answer, type Question, type Surroundings } from "./surroundings";
 
@@ -428,9 +428,9 @@ export class SemsigApp extends LitElement implements Listener {
 
   #commands(): readonly Command[] {
     const symbols = this.state?.health.symbols ?? [];
-    const panels = (Object.keys(PANELS) as PanelName[]).map((name): Command => ({ group: "Panel", name: PANELS[name], run: () => this.#goTo(name) }));
+    const panels = pagesFor(this.#isPublic).flatMap((page) => rowsOf(page, this.narrow, this.#isPublic).flatMap((row) => row.flatMap((column) => column.panels))).map((name): Command => ({ group: "Panel", name: PANELS[name], run: () => this.#goTo(name) }));
     return [
-      ...PAGES.map(({ id, name, says }, index): Command => ({ group: "Go to", name, also: says, key: String(index + 1), run: () => void (location.hash = pageHref(id)) })),
+      ...pagesFor(this.#isPublic).map(({ id, name, says }, index): Command => ({ group: "Go to", name, also: says, key: String(index + 1), run: () => void (location.hash = pageHref(id)) })),
       ...symbols.map((symbol): Command => ({ group: "Pair", name: symbol, run: () => this.#pick(symbol) })),
       { group: "Pair", name: "Next pair", key: "]", run: () => this.#step(1) },
       { group: "Pair", name: "Previous pair", key: "[", run: () => this.#step(-1) },
@@ -536,7 +536,7 @@ export class SemsigApp extends LitElement implements Listener {
           toggleTheme: this.#toggleTheme, analyse: this.#analyse, dismiss: () => this.#notify(null),
           forbid: (text) => this.#notify({ tone: "flat", text }), find: () => void (this.sheet = "palette"),
         })}
-        <div class="places">${nav(page.id)}${state ? tickers(state, symbol, this.#pick) : nothing}</div>
+        <div class="places">${nav(pagesFor(this.#isPublic), page.id)}${state ? tickers(state, symbol, this.#pick) : nothing}</div>
       </div>
       ${banner(state, socket, dim ? this.quietMs : null)}
       <main id="main" tabindex="-1" class=${dim ? "stale" : ""} .style=${aged}>
@@ -581,7 +581,7 @@ export class SemsigApp extends LitElement implements Listener {
     if (why === "") return html`<div class="loading" aria-busy="true"><div class="skeleton tall"></div></div>`;
     if (why !== undefined)
       return html`<p class="refusal"><strong>${why}</strong> There may be a newer version: <button type="button" @click=${() => location.reload()}>Load the page anew</button></p>`;
-    return keyed(`${id} ${this.narrow}`, rowsOf(page, this.narrow).map((row) => this.#row(row, state)));
+    return keyed(`${id} ${this.narrow}`, rowsOf(page, this.narrow, this.#isPublic).map((row) => this.#row(row, state)));
   }
 
   #row(row: Row, state: State): TemplateResult {

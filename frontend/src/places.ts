@@ -89,8 +89,19 @@ export function asked(hash: string): { readonly page: Page } | { readonly decisi
   return { page: PAGES.find((page) => pageHref(page.id) === hash) ?? OVERVIEW };
 }
 
-export function rowsOf({ rows, narrow }: Page, isNarrow: boolean): readonly Row[] {
-  return isNarrow && narrow ? [alone(...narrow)] : rows;
+/** What is told of these only to whoever is signed in. */
+const INNER: ReadonlySet<PanelName> = new Set(["steps", "costs", "health"]);
+
+export function rowsOf({ rows, narrow }: Page, isNarrow: boolean, isPublic = false): readonly Row[] {
+  const standing = isNarrow && narrow ? [alone(...narrow)] : rows;
+  if (!isPublic) return standing;
+  const shown = standing.map((row) => row.map(({ share, panels }) => ({ share, panels: panels.filter((name) => !INNER.has(name)) })));
+  return shown.map((row) => row.filter(({ panels }) => panels.length)).filter((row) => row.length);
+}
+
+/** A page of which everybody may see something, where nobody is signed in. */
+export function pagesFor(isPublic: boolean): readonly Page[] {
+  return PAGES.filter((page) => rowsOf(page, false, isPublic).length);
 }
 
 export function pageOf(panel: PanelName): Page {

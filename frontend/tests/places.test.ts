@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { OVERVIEW, PAGES, PANELS, asked, closedFrom, foldOf, growing, pageHref, pageOf, rowsOf, type PanelName } from "../src/places";
+import { OVERVIEW, PAGES, PANELS, asked, closedFrom, foldOf, growing, pageHref, pageOf, pagesFor, rowsOf, type PanelName } from "../src/places";
 
 const NAMES = Object.keys(PANELS) as PanelName[];
 const standing = (narrow: boolean): PanelName[] => PAGES.flatMap((page) => rowsOf(page, narrow)).flatMap((row) => row.flatMap(({ panels }) => [...panels]));
@@ -36,4 +36,11 @@ test("a panel that is full was not closed by it", () => {
   expect(foldOf("news", new Set(["news"]), null)).toBe("closed");
   expect(foldOf("news", new Set(), null)).toBe("open");
   expect(pageOf("news").id).toBe("market");
+});
+
+test("whoever is not signed in finds no page on which nothing is told to everybody", () => {
+  expect(pagesFor(true).map(({ id }) => id)).toEqual(PAGES.map(({ id }) => id).filter((id) => id !== "health"));
+  expect(pagesFor(false)).toEqual(PAGES);
+  const shown = pagesFor(true).flatMap((page) => rowsOf(page, true, true)).flatMap((row) => row.flatMap(({ panels }) => [...panels]));
+  expect(NAMES.filter((name) => !shown.includes(name))).toEqual(["steps", "costs", "health"]);
 });
