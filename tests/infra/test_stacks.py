@@ -32,7 +32,7 @@ from semanticsignal.stages import STAGES
 
 STACKS = {"data", "memory", "pipeline", "web", "watchtower"}
 NAMES = sorted(GRANTS)
-ROWS = [stage.name for stage in STAGES]
+ROWS = [stage.name for stage in STAGES if stage.name != "notify"]
 # What a role of Lambda needs beside its row of GRANTS, and on what.
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 
