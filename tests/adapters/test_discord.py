@@ -77,6 +77,13 @@ async def test_what_is_told_is_there_in_order_and_once_however_often_it_is_told_
     assert room.there.titles == ["one", "two", "three", "four"]
 
 
+async def test_a_message_that_is_made_anew_and_longer_adds_nothing_to_what_was_told(room: Room) -> None:
+    await room.told("one", text="short")
+    await room.told("one", text="long " * 2_000)
+
+    assert len(room.there.messages) == 1
+
+
 @pytest.mark.parametrize(
     "moods",
     [
@@ -155,12 +162,12 @@ async def test_messages_are_taken_back_a_week_later_also_by_another_process_and_
     room: Room,
 ) -> None:
     await room.told("one", "two")
-    room.there.messages.popitem()
+    del room.there.messages[next(iter(room.there.messages))]
     room.begin()
 
     room.clock.set(MONDAY + 167 * HOUR)
     await room.told()
-    assert room.there.titles == ["one"] and "DELETE" not in room.there.asked
+    assert room.there.titles == ["two"] and "DELETE" not in room.there.asked
 
     room.clock.set(MONDAY + 168 * HOUR)
     await room.told("three")

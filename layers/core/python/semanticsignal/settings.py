@@ -420,8 +420,10 @@ def _check_deadline(settings: Settings) -> None:
 
 
 def _check_zone(zone: str) -> None:
+    """Every place knows UTC; some have no other zones."""
     try:
-        ZoneInfo(zone)
+        if zone != "UTC":
+            ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidSetting(f"discord.zone is a time zone such as UTC or Europe/Berlin, was {zone!r}") from None
 

@@ -66,7 +66,7 @@ def _is_quiet(at: datetime, wanted: Discord) -> bool:
     if not wanted.quiet_hours:
         return False
     since, until = map(time.fromisoformat, wanted.quiet_hours.split("-"))
-    now = at.astimezone(ZoneInfo(wanted.zone)).time()
+    now = at.astimezone(UTC if wanted.zone == "UTC" else ZoneInfo(wanted.zone)).time()
     return since <= now < until if since <= until else now >= since or now < until
 
 
