@@ -13,8 +13,9 @@ from .grants import Place, grant
 from .schedules import BY_SCHEDULE, Timetable
 from .stage_function import RETRIES, StageFunction
 
-# Fed by the ledger's stream, so that nothing is shown that is not written; it lives in `web.py`, beside its sockets.
-ELSEWHERE = {"show"}
+# `show` is fed by the ledger's stream, so that nothing is shown that is not written; it lives in `web.py`, beside its
+# sockets. `notify` keeps its mail in a home: a deployment tells nobody yet.
+ELSEWHERE = {"show", "notify"}
 ROWS = tuple(stage for stage in STAGES if stage.name not in ELSEWHERE)
 
 

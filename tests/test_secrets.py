@@ -136,8 +136,9 @@ PLANTED = {
     "COINGECKO_API_KEY": "planted-coingecko",
     "CRYPTOCOMPARE_API_KEY": "planted-cryptocompare",
     "BLOCKRUN_WALLET_KEY": "0x" + "9a7e57ed" * 8,
+    "DISCORD_WEBHOOK_URL": "{url}/planted-discord-hook/token",
 }
-SENT = ("google-free", "google-paid", "openrouter", "local")
+SENT = ("google-free", "google-paid", "openrouter", "local", "discord-hook")
 # Venues and sources have addresses of their own: they are where nobody listens, and a source that repeats its key.
 WORLD = """
 import sys
@@ -208,7 +209,7 @@ async def echoing(says: Callable[[str], bytes]) -> AsyncIterator[tuple[str, list
 
 def planted(beside: Path, url: str) -> None:
     """Every secret in .env, everybody at one address."""
-    beside.write_text("".join(f"{name}={key}\n" for name, key in PLANTED.items()))
+    beside.write_text("".join(f"{name}={key.replace('{url}', url)}\n" for name, key in PLANTED.items()))
     beside.with_name("config.toml").write_text(f"""
 [model]
 provider = "all"
@@ -241,7 +242,8 @@ def told(*command: str, folder: Path) -> str:
 
 
 def leaked(said: str) -> list[str]:
-    return [name for name, key in PLANTED.items() if key.removeprefix("0x").lower() in said.lower()]
+    keys = {name: key.removeprefix("0x").removeprefix("{url}/").lower() for name, key in PLANTED.items()}
+    return [name for name, key in keys.items() if key in said.lower()]
 
 
 @pytest.mark.parametrize("says", [refusing, listing, lending, garbling])

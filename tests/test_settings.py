@@ -195,6 +195,22 @@ def test_what_is_no_number_is_refused(key: str, value: str) -> None:
     assert refusal(None, {"SEMSIG_" + key.upper().replace(".", "__"): value}).startswith(f"{key}: ")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("zone", "Mars/Olympus"),
+        ("zone", "../etc"),
+        ("quiet_hours", "22-7"),
+        ("quiet_hours", "25:00-07:00"),
+        ("exit", "loud"),
+    ],
+)
+def test_hours_zones_and_levels_that_are_none_are_refused_by_their_key(key: str, value: str) -> None:
+    said = refusal(f'[discord]\n{key} = "{value}"')
+
+    assert said.startswith(f"discord.{key}") and value in said
+
+
 @pytest.mark.parametrize("symbols", ["BTCUSDC", "BTC/", "/USDC", "BTC-USDC", "BTC/USDC/X", "B T/C"])
 @pytest.mark.parametrize("key", ["symbols", "simulation.symbols"])
 def test_a_pair_that_is_none_is_refused_by_its_key(key: str, symbols: str) -> None:

@@ -22,8 +22,9 @@ PATIENCE_S = 120.0
 
 
 def surroundings(variables: dict[str, str]) -> dict[str, str]:
-    """The environment without anybody's settings, with these."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SEMSIG_")}
+    """The environment without anybody's settings and without whom they tell, with these."""
+    heard = ("SEMSIG_", "DISCORD_WEBHOOK_URL", "BOT_TOKEN_DISCORD")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(heard)}
     return clean | {"NO_COLOR": "1", "COLUMNS": "200"} | variables
 
 

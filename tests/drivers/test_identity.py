@@ -58,7 +58,7 @@ def test_only_what_is_listed_here_makes_no_other_plan() -> None:
     """A new setting matters until somebody has thought about it."""
     without = {key for key in KEYS if identity.NO_MATTER.fullmatch(key)}
 
-    assert {key for key in without if not key.startswith(("cloud.", "budget.", "simulation."))} == {
+    assert {key for key in without if not key.startswith(("cloud.", "budget.", "discord.", "simulation."))} == {
         "home", "port", "memory.store", "blockrun.payees", "blockrun.chain", "blockrun.call_usd", "blockrun.day_usd",
         "model.timeout_s", "model.deadline_s", "collect.timeout_s", "collect.deadline_s", "context.timeout_s",
         "news.timeout_s",

@@ -18,7 +18,7 @@ from semanticsignal.stages import STAGES
 START = datetime(2026, 7, 1, 0, 0, tzinfo=UTC)
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 # Fed by the ledger's stream instead of by the bus.
-ON_THE_BUS = [stage for stage in STAGES if stage.name != "show"]
+ON_THE_BUS = [stage for stage in STAGES if stage.name not in ("show", "notify")]
 
 
 @pytest.mark.parametrize("stage", ON_THE_BUS, ids=lambda stage: stage.name)

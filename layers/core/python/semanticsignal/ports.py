@@ -16,6 +16,7 @@ from .domain.events import Fact
 from .domain.learning import ANY, Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
 from .domain.ledger import Entry
 from .domain.market import Candles, FundingRate, Symbol, Timeframe, TradingRules
+from .domain.messages import Message, Post, Posted
 from .domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrades, Quote
 from .domain.news import Article
 from .domain.policy import Settings
@@ -249,6 +250,61 @@ class Notifier(Protocol):
     async def tell(self, view: Any) -> None: ...
 
 
+class Messenger(Protocol):
+    """One way to tell people. Never waits for them."""
+
+    @property
+    def is_rich(self) -> bool:
+        """Whether it shows more of a message than its line."""
+        ...
+
+    async def take(self, message: Message) -> None:
+        """Once under its id: what was taken before is not taken again. Raises Unavailable when it cannot be kept."""
+        ...
+
+
+class Mail(Protocol):
+    """Posts that wait to be sent, in the order in which they were put, and those that were until they are taken back.
+    Durable when a call returns. Raises Unavailable."""
+
+    async def put(self, posts: Iterable[Post], *, at: datetime) -> int:
+        """First write wins by id, for ever; of too many that wait the oldest are dropped: returns how many."""
+        ...
+
+    async def first(self) -> tuple[Post, datetime] | None:
+        """The one that has waited longest, and since when."""
+        ...
+
+    async def sent(self, id: str, name: str, *, until: datetime | None) -> None:
+        """It is called `name` there, and is to be taken back then; None: never."""
+        ...
+
+    async def dropped(self, id: str) -> None: ...
+
+    async def expired(self, *, at: datetime, limit: int) -> tuple[Posted, ...]:
+        """To be taken back by then, the oldest first."""
+        ...
+
+    async def gone(self, id: str) -> None:
+        """It was taken back, or somebody else did."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Courier(Protocol):
+    """Carries a post to where people read it. Never waits for its turn: raises Postponed with how long to leave it
+    alone, NobodyHome when there is no use in asking again, InvalidPost for what will never be taken, Unavailable."""
+
+    async def post(self, post: Post, payload: Mapping[str, Any], picture: bytes | None) -> str:
+        """Returns what it is called there."""
+        ...
+
+    async def take_back(self, name: str) -> None:
+        """One that is not there any more is taken back."""
+        ...
+
+
 class Audience(Protocol):
     """Who listens over a socket that this process does not hold, and who may begin to."""
 
@@ -287,7 +343,8 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Sockets:
-    """All a step is given. Without a `context` or `news` feed nobody is asked, and nothing is told.
+    """All a step is given. Without a `context` or `news` feed nobody is asked, and nothing is told; without
+    `messengers` no message is made.
 
     `looked`: until when this process walked each position on its own venue's bars. Nothing hangs on it but that a
     venue which stands in for a silent one does not judge those bars anew."""
@@ -302,6 +359,7 @@ class Sockets:
     notifier: Notifier
     context: tuple[ContextFeed, ...] = ()
     news: tuple[NewsFeed, ...] = ()
+    messengers: tuple[Messenger, ...] = ()
     looked: dict[str, datetime] = field(default_factory=dict)
 
 

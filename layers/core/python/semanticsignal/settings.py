@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
@@ -123,6 +124,26 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "news.timeout_s": ("time for a whole answer of each source, seconds", {"gt": 0, "le": 60}),
     "news.limit": ("articles shown to the model", {"ge": 0, "le": 20}),
     "news.tokens": ("length of each of them, tokens (estimated)", {"ge": 50, "le": 4000}),
+    "discord.analysis": ("what a model wrote before it decided: off, silent, normal or always", {}),
+    "discord.decision": (
+        "decisions: off, silent (no phone rings), normal (none in the quiet hours), always (it rings)",
+        {},
+    ),
+    "discord.position": ("positions opened, moved, and how they stand: off, silent, normal or always", {}),
+    "discord.exit": ("closed trades: off, silent, normal or always", {}),
+    "discord.performance": ("the figures of each UTC day: off, silent, normal or always", {}),
+    "discord.refusals": ("what was refused on each UTC day: off, silent, normal or always", {}),
+    "discord.alarm": ("what somebody should look at: off, silent, normal or always", {}),
+    "discord.has_holds": ("whether decisions that nothing came of are sent too", {}),
+    "discord.has_chart": ("whether decisions come with their chart", {}),
+    "discord.status_bars": ("bars between two messages on an open position; 0: none", {"ge": 0, "le": 10_000}),
+    "discord.quiet_hours": (
+        "when phones are left in peace, as 22:00-07:00; empty: never",
+        {"pattern": r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$"},
+    ),
+    "discord.zone": ("time zone of the quiet hours, as Europe/Berlin", {"min_length": 1, "max_length": 60}),
+    "discord.expiry_hours": ("age at which messages are taken back, hours; 0: never", {"ge": 0, "le": 8760}),
+    "discord.timeout_s": ("time for a whole answer, seconds", {"gt": 0, "le": 60}),
     "simulation.seed": ("makes the simulated market", {"ge": 0, "le": 2**31}),
     "simulation.symbols": ("pairs of the simulated market", {"min_length": 1, "max_length": 50}),
     "simulation.history_days": ("simulated days lived through at start", {"ge": 0, "le": 3650}),
@@ -276,6 +297,7 @@ def _validated(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
         raise InvalidSetting(_said(wrong, origins)) from wrong
     _check_payees(settings.blockrun.payees)
     _check_deadline(settings)
+    _check_zone(settings.discord.zone)
     for key, pairs in (("symbols", settings.symbols), ("simulation.symbols", settings.simulation.symbols)):
         try:
             names = [str(Symbol.parse(pair)) for pair in pairs]
@@ -396,6 +418,15 @@ def _check_deadline(settings: Settings) -> None:
             f"model.deadline_s is at most risk.stale_ratio of a {settings.timeframe} bar, {stale_s:g} s, "
             f"was {settings.model.deadline_s:g}"
         )
+
+
+def _check_zone(zone: str) -> None:
+    """Every place knows UTC; some have no other zones."""
+    try:
+        if zone != "UTC":
+            ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidSetting(f"discord.zone is a time zone such as UTC or Europe/Berlin, was {zone!r}") from None
 
 
 def _check_payees(payees: Iterable[str]) -> None:

@@ -1,11 +1,11 @@
-"""Ledger and outbox in one SQLite file, purse in another: one transaction a write, durable when the call returns."""
+"""Ledger and outbox in one SQLite file, purse and mail in others: one transaction a write, durable at its return."""
 
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
@@ -16,7 +16,8 @@ from typing import Any
 from ..codec import FACTS, SUBJECTS, dumps, loads
 from ..domain.errors import BadInput, LedgerConflict, LedgerUnavailable
 from ..domain.ledger import Entry
-from ..domain.market import Symbol, epoch_us
+from ..domain.market import EPOCH, Symbol, epoch_us
+from ..domain.messages import Post, Posted
 from ..domain.trading import Portfolio
 from ..logic.decide import purse
 from ..logic.execute.position import empty
@@ -40,6 +41,16 @@ CREATE TABLE IF NOT EXISTS reservations (id TEXT PRIMARY KEY, usd TEXT NOT NULL,
 CREATE TABLE IF NOT EXISTS shares (id TEXT, account TEXT, PRIMARY KEY (id, account)) WITHOUT ROWID;
 COMMIT;
 """
+# What was sent keeps its id, so that it is never sent again, and no more.
+MAIL_SCHEMA = """
+PRAGMA synchronous=FULL;
+CREATE TABLE IF NOT EXISTS posts (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, put_us INTEGER NOT NULL, body TEXT,
+    level TEXT NOT NULL, worth_s REAL NOT NULL, chart TEXT, name TEXT, until_us INTEGER);
+CREATE INDEX IF NOT EXISTS posts_by_state ON posts (state, seq);
+"""
+WAITS, SENT, DROPPED, GONE = "waits", "sent", "dropped", "gone"
+MOST_WAITING = 200
 DECODED = 4096
 PATIENCE_S = 5
 
@@ -296,6 +307,73 @@ class SqlitePurse(_File):
     def _hold(self, sums: Mapping[str, Decimal]) -> None:
         rows = [(account, str(usd)) for account, usd in sums.items()]
         self._db.executemany("INSERT OR REPLACE INTO accounts VALUES (?, ?)", rows)
+
+
+class SqliteMail(_File):
+    """Of one home. Raises LedgerUnavailable."""
+
+    _what = "mail"
+
+    def __init__(self, path: Path, most: int = MOST_WAITING) -> None:
+        super().__init__(path)
+        self._most = most
+        with self._opening():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connect(path)
+            self._db.executescript(MAIL_SCHEMA)
+
+    async def put(self, posts: Iterable[Post], *, at: datetime) -> int:
+        """All parts of a message, or none where its first one stands: made anew, it might be cut elsewhere."""
+        made = tuple(posts)
+        with self._writing():
+            if not made or self._db.execute("SELECT 1 FROM posts WHERE id = ?", (made[0].id,)).fetchone():
+                return 0
+            rows = [(p.id, WAITS, epoch_us(at), p.body, p.level, p.worth_s, p.chart) for p in made]
+            self._db.executemany(
+                "INSERT OR IGNORE INTO posts (id, state, put_us, body, level, worth_s, chart) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            (waiting,) = self._db.execute("SELECT COUNT(*) FROM posts WHERE state = ?", (WAITS,)).fetchone()
+            too_many: int = max(0, waiting - self._most)
+            self._db.execute(
+                "UPDATE posts SET state = ?, body = NULL WHERE seq IN "
+                "(SELECT seq FROM posts WHERE state = ? ORDER BY seq LIMIT ?)",
+                (DROPPED, WAITS, too_many),
+            )
+            return too_many
+
+    async def first(self) -> tuple[Post, datetime] | None:
+        with self._reading():
+            row = self._db.execute(
+                "SELECT id, body, level, worth_s, chart, put_us FROM posts WHERE state = ? ORDER BY seq LIMIT 1",
+                (WAITS,),
+            ).fetchone()
+        return (Post(*row[:5]), EPOCH + timedelta(microseconds=row[5])) if row else None
+
+    async def sent(self, id: str, name: str, *, until: datetime | None) -> None:
+        self._turn_to(SENT, id, name, None if until is None else epoch_us(until))
+
+    async def dropped(self, id: str) -> None:
+        self._turn_to(DROPPED, id)
+
+    async def expired(self, *, at: datetime, limit: int) -> tuple[Posted, ...]:
+        with self._reading():
+            rows = self._db.execute(
+                "SELECT id, name FROM posts WHERE state = ? AND until_us <= ? ORDER BY seq LIMIT ?",
+                (SENT, epoch_us(at), limit),
+            ).fetchall()
+        return tuple(Posted(*row) for row in rows)
+
+    async def gone(self, id: str) -> None:
+        self._turn_to(GONE, id)
+
+    def _turn_to(self, state: str, id: str, name: str | None = None, until_us: int | None = None) -> None:
+        with self._writing():
+            self._db.execute(
+                "UPDATE posts SET state = ?, body = NULL, name = ?, until_us = ? WHERE id = ?",
+                (state, name, until_us, id),
+            )
 
 
 def _decoded(db: sqlite3.Connection, seq: int) -> Entry:

@@ -8,7 +8,8 @@ SemanticSignalError
 │   ├── InvalidBook       an order book, a public trade or a figure of a perpetual that cannot be true
 │   ├── InvalidReading    a figure of the whole market that is none
 │   ├── InvalidReply      the model's words make no signal
-│   └── InvalidOrder      the venue's own rules forbid it
+│   ├── InvalidOrder      the venue's own rules forbid it
+│   └── InvalidPost       a messenger will never take such a message
 ├── Unavailable         an outside system did not answer; try again later
 │   ├── MarketUnavailable
 │   │   ├── Blocked           the venue lets nobody in from here
@@ -18,6 +19,9 @@ SemanticSignalError
 │   ├── ModelUnavailable
 │   ├── MemoryUnavailable
 │   ├── LedgerUnavailable   the disk is full, locked or broken: nothing was written
+│   ├── MessengerUnavailable  messages cannot be sent now
+│   │   ├── Postponed         it wants to be left alone for a while
+│   │   └── NobodyHome        what messages were sent to is no more, or lets us in no more
 │   ├── ArchiveUnavailable  the archive's disk or bucket refuses
 │   └── Missing             a fact names something that is not there (yet)
 ├── LedgerConflict      somebody else moved the portfolio first; read again
@@ -61,6 +65,10 @@ class InvalidReply(BadInput):
 
 class InvalidOrder(BadInput):
     """An order below the venue's minimum or off its steps."""
+
+
+class InvalidPost(BadInput):
+    """A message that its messenger refuses, however often it is sent."""
 
 
 class Unavailable(SemanticSignalError):
@@ -116,6 +124,22 @@ class MemoryUnavailable(Unavailable):
 
 class ArchiveUnavailable(Unavailable):
     """What was seen, asked or answered could not be kept or read."""
+
+
+class MessengerUnavailable(Unavailable):
+    """Messages cannot be sent now."""
+
+
+class Postponed(MessengerUnavailable):
+    """HTTP 429, or what it told us before. `wait_s`: how long the messenger wants to be left alone."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class NobodyHome(MessengerUnavailable):
+    """HTTP 401, 403 or 404: the webhook or the channel is gone, or closed to us."""
 
 
 class Missing(Unavailable):

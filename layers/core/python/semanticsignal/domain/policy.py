@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from .market import MarketKind, Symbol, Timeframe
+from .messages import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,26 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
+class Discord:
+    """What is told there, topic by topic, and when phones are left in peace. Where: a secret."""
+
+    analysis: Level = "silent"
+    decision: Level = "normal"
+    position: Level = "silent"
+    exit: Level = "normal"
+    performance: Level = "silent"
+    refusals: Level = "silent"
+    alarm: Level = "always"
+    has_holds: bool = False
+    has_chart: bool = True
+    status_bars: int = 6
+    quiet_hours: str = ""
+    zone: str = "UTC"
+    expiry_hours: int = 168
+    timeout_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
 class Simulation:
     """The simulated market of `semsig run`."""
 
@@ -213,6 +234,7 @@ class Settings:
     collect: Collect = field(default_factory=Collect)
     context: Context = field(default_factory=Context)
     news: News = field(default_factory=News)
+    discord: Discord = field(default_factory=Discord)
     simulation: Simulation = field(default_factory=Simulation)
     cloud: Cloud = field(default_factory=Cloud)
 

@@ -16,14 +16,15 @@ from ..domain.market import Symbol
 from ..domain.policy import Settings
 from ..ports import Clock
 from ..settings import passed_over, secret
-from . import doctor_models, web
+from . import doctor_discord, doctor_models, web
 from .findings import Finding, State, ms_since, reason, short
 
 # Everybody is asked at once, and nobody is waited for longer: the whole takes some seconds more at most.
 LIMIT_S, CLOSING_S = 9.0, 2.0
 ARTICLES = 100
 LEAST_FREE_MB, MB = 500, 1_000_000
-SECRETS, LEAST_SECRET = (*doctor_models.NAMES, "COINGECKO_API_KEY", "CRYPTOCOMPARE_API_KEY"), 8
+SECRETS = (*doctor_models.NAMES, *doctor_discord.NAMES, "COINGECKO_API_KEY", "CRYPTOCOMPARE_API_KEY")
+LEAST_SECRET = 8
 KNOWN = "set exchange and collect.fallbacks to venues that ccxt knows"
 # A clock that is further off makes bars that have closed look open.
 MOST_SKEW_MS = 2_000
@@ -81,11 +82,12 @@ async def examined(settings: Settings, clock: Clock, limit_s: float = LIMIT_S) -
         answers(wiring.venues(settings, clock), settings.pairs, limit_s),
         doctor_models.examined(settings, limit_s),
         _sources(settings, clock, limit_s),
+        doctor_discord.examined(settings, limit_s),
     )
-    venues, models, sources = asked
+    venues, models, sources, discord = asked
     return _masked([
         *_market(venues, settings.pairs), *map(_venue, venues), *models, _home(settings), _port(settings),
-        _disk(settings), _memory(settings), _dashboard(), *sources, *_dotenv(),
+        _disk(settings), _memory(settings), _dashboard(), *sources, *discord, *_dotenv(),
     ])  # fmt: skip
 
 

@@ -8,21 +8,19 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, Literal
 
 from .. import __version__, wiring
-from ..domain.decision import Decision
 from ..domain.errors import SemanticSignalError, Unavailable
 from ..domain.events import AnalysisRequested, CandleClosed, Fact, HourPassed, MinutePassed, QuarterPassed
-from ..domain.ledger import Closing, Opening
 from ..domain.market import Symbol, Timeframe
 from ..domain.policy import LOCAL, Model, Settings
+from ..logic.notify import messages
 from ..logic.show import live, views
 from ..ports import LanguageModel, Notifier, Sockets
-from . import keeper, web, worlds
+from . import keeper, post_office, web, worlds
 from .costs import limits
 from .figures import Figures
 from .loop import Loop, Work
@@ -37,15 +35,11 @@ TICK_S = 1.0
 SILENCE_S = 300.0
 PATIENCE_S = 2.0
 RECOVER_S = 10.0
+ALARMING = timedelta(minutes=5)
 HISTORY_FINE = Timeframe.M1
 # Longer without a word is too long where each candle of the past waits for a model.
 HISTORY_SILENCE_S = 10.0
-# Of a reason, on a terminal.
-LINE = 200
-NOT_HERE = (
-    ("dead_letters", "in one process nothing is queued: what fails is said at once and tried again"),
-    ("deliveries", "nothing is delivered to Discord yet"),
-)
+NOT_HERE = (("dead_letters", "in one process nothing is queued: what fails is said at once and tried again"),)
 ABOUT = {QuarterPassed: "context", HourPassed: "news"}
 
 
@@ -73,11 +67,15 @@ class Host:
         self.held = held
         self.memory = wiring.home_memory(settings, held)
         on = wiring.local(settings, held, world, self.notifier, self.memory)
-        self.on: Sockets = replace(on, notifier=Knowing(self.notifier, self.pulse))
+        self.office, messengers = post_office.opened(settings, held.path, on.archive)
+        self.on: Sockets = replace(on, notifier=Knowing(self.notifier, self.pulse), messengers=messengers)
         self.figures = Figures(held.ledger, settings.timeframe)
         self._loop = Loop(self.on, held.ledger, aside=lambda work: self._spawn(self._looked_back(work)))
         self._status: Literal["starting", "running"] = "starting"
         self._problems: dict[str, str] = {}
+        self._since: dict[str, datetime] = {}
+        self._alarmed: set[tuple[str, datetime]] = set()
+        self._real = wiring.system_clock()
         self._logged: dict[tuple[str, str], float] = {}
         self._waiting: dict[Symbol, views.QueuedView] = {}
         self._history_done, self._told_s = 0.0, 0.0
@@ -101,6 +99,8 @@ class Host:
         circuits = wiring.circuits(self.world, real)
         if not circuits:
             unknown.append(("circuits", "one venue alone and the rules analyst: neither is ever left alone"))
+        if self.office is None:
+            unknown.append(("deliveries", "no Discord is set: DISCORD_WEBHOOK_URL, in .env"))
         kept = self.memory.memory if self.memory else None
         is_embedded = kept is None or kept.instead is not None
         return Known(
@@ -110,6 +110,7 @@ class Host:
             last_minute_at=self._minute_at,
             problems=tuple(self._problems.items()),
             circuits=circuits or None,
+            deliveries=self.office.delivered if self.office else None,
             kept_by="this process" if is_embedded else "chroma",
             is_whole=kept.is_whole if kept and not is_embedded else True,
             ledger_bytes=file.stat().st_size,
@@ -238,6 +239,7 @@ class Host:
             await self._minute(Timeframe.M1.floor(now))
             self._gather(now)
             await self._caught_up()
+            await self._alarm()
             await self._wait(min(TICK_S, max(0.01, (boundary - now).total_seconds() / self.world.speed)))
 
     def _ends_at(self) -> datetime:
@@ -297,7 +299,7 @@ class Host:
         turns on: the next tick looks again."""
         about = str(getattr(fact, "symbol", ABOUT.get(type(fact), "watch")))
         try:
-            told = await self._loop.run(fact)
+            await self._loop.run(fact)
         except Unavailable as wrong:
             await self._broke(fact, about, str(wrong))
             return False
@@ -308,7 +310,6 @@ class Host:
             await self._broke(fact, about, f"a defect: {wrong!r}")
             return True
         self._said(about, "")
-        await self._log(told)
         return True
 
     async def _broke(self, fact: Fact, about: str, problem: str) -> None:
@@ -316,30 +317,29 @@ class Host:
         if isinstance(fact, CandleClosed | AnalysisRequested):
             await self.notifier.tell(live.failed(fact, self.on.clock.now(), problem))
 
-    async def _log(self, told: tuple[Fact, ...]) -> None:
-        """The life of the system, a line a decision or a trade, for whoever reads the terminal."""
-        for fact in told:
-            entry = await self.held.ledger.entry(f"{type(fact).__name__}:{fact.id}")
-            match entry.subject if entry else None:
-                case Decision() as made:
-                    why = made.refusals[0].reason if made.refusals else made.signal.reasoning if made.signal else ""
-                    reason = shorten(why, LINE, placeholder=" …")
-                    log.info("%s %s at %s: %s", made.symbol, made.action, made.price, reason)
-                case Opening(position=opened):
-                    log.info("%s opened: %s %s at %s", opened.symbol, opened.side, opened.quantity, opened.entry_price)
-                case Closing(trade=done):
-                    log.info("%s closed by %s: %+.2f", done.symbol, done.exit_reason, done.realized_pnl_quote)
-
     def _said(self, about: str, problem: str) -> None:
         """The same problem is logged once in a while, not at every tick."""
         now = asyncio.get_running_loop().time()
         if not problem:
             self._problems.pop(about, None)
+            self._since.pop(about, None)
             return
+        self._since.setdefault(about, self._real.now())
         if now - self._logged.get((about, problem), -SILENCE_S) >= SILENCE_S:
             self._logged[about, problem] = now
             log.warning("%s: %s", about, problem)
         self._problems[about] = problem
+
+    async def _alarm(self) -> None:
+        """What has been wrong for a while is told to people, once until it is well again."""
+        for about, since in tuple(self._since.items()):
+            if self._real.now() - since >= ALARMING and (about, since) not in self._alarmed:
+                self._alarmed.add((about, since))
+                known = Known(self.on.market.is_simulated, self.settings.timeframe.seconds)
+                said = (f"{about}: wrong for {ALARMING.seconds // 60} minutes", self._problems[about])
+                told = alarm(f"alarm#{about}#{since.isoformat()}", since, said, known)
+                for messenger in self.on.messengers:
+                    await messenger.take(told)
 
     def remembers(self, problem: str) -> None:
         """What is wrong with memory: decisions are made without it."""
@@ -388,6 +388,8 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
         site = web.site(host, host.notifier, world.purse, lambda: limits(settings, real.now()))
         address = await stack.enter_async_context(web.served(site, listener))
         stack.callback(host.notifier.close)
+        if host.office:
+            await stack.enter_async_context(host.office.open())
         await stack.enter_async_context(keeper.kept(host.memory, host.remembers))
         ready(host, address)
         await _until_stopped(host)

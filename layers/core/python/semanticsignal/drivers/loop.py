@@ -21,8 +21,9 @@ class Loop:
     """Runs a fact to its end, so that a run is a sequence and can be repeated. Several facts may be under way at once.
 
     `outbox`: which entries are fully told; after a crash, or when `is_behind`, `recover` tells the rest again. `aside`
-    takes what is slow and turns it in a task of its own: one after another, and a run ends without it. Nobody there:
-    it has its turn like any other stage, in order, and what a crash left of it is made up for by the next run."""
+    takes what is slow and turns it in a task of its own: of each stage one after another, and a run ends without it.
+    Nobody there: it has its turn like any other stage, in order, and what a crash left of it is made up for by the next
+    run."""
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class Loop:
         self._on, self._outbox, self._aside = on, outbox, aside
         self._running, self._broken = 0, 0
         self._put_aside: set[tuple[str, str]] = set()
-        self._turn = Lock()
+        self._turns: dict[str, Lock] = {}
         self.is_behind = False
         self._hearers: dict[type, list[Stage]] = {}
         for stage in stages:
@@ -98,7 +99,7 @@ class Loop:
     async def _alone(self, stage: Stage, heard: Any) -> None:
         is_whole = False
         try:
-            async with self._turn:
+            async with self._turns.setdefault(stage.name, Lock()):
                 for told in await stage.run(heard, self._on):
                     await self.run(told)
             is_whole = True

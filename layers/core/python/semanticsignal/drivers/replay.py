@@ -37,7 +37,7 @@ async def _unseen(done: int, of: int) -> None:
 
 BEAT_S = 1.0
 # Nobody listens to a replay, and a report reads the ledger.
-REPLAYED = tuple(stage for stage in STAGES if stage.name != "show")
+REPLAYED = tuple(stage for stage in STAGES if stage.name not in ("show", "notify"))
 
 
 class Plan(NamedTuple):

@@ -11,6 +11,7 @@ from .context import context
 from .decide import decide
 from .execute import execute
 from .news import news
+from .notify import TOLD, notify
 from .reflect import reflect
 from .review import review
 from .show import BEGINNINGS, show
@@ -19,7 +20,7 @@ from .watch import watch
 
 class Stage(NamedTuple):
     """One step: the facts it hears, and what it does with each. `run` returns the facts it tells in turn. `is_slow`: it
-    may wait for a model for minutes, and nothing waits for it. `first`: what it hears before all others do."""
+    may wait for somebody for minutes, and nothing waits for it. `first`: what it hears before all others do."""
 
     name: str
     hears: tuple[type, ...]
@@ -38,5 +39,6 @@ STAGES = (
     Stage("review", (events.LessonLearned,), review, is_slow=True),
     Stage("context", (events.QuarterPassed,), context),
     Stage("news", (events.HourPassed,), news),
+    Stage("notify", TOLD, notify, is_slow=True),
     Stage("show", get_args(events.Fact), show, first=BEGINNINGS),
 )

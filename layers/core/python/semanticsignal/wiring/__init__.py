@@ -16,10 +16,13 @@ from ..ports import (
     Archive,
     Clock,
     ContextFeed,
+    Courier,
     LanguageModel,
     Ledger,
+    Mail,
     MarketData,
     MemoryStore,
+    Messenger,
     NewsFeed,
     Purse,
     Sockets,
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from ..adapters.failover import Failover
     from ..adapters.lambda_function import LambdaFunction
     from ..adapters.sqlite import SqliteLedger as SqliteLedger
+    from ..adapters.sqlite import SqliteMail
     from ..adapters.system_clock import FastClock, SystemClock
     from ..adapters.system_clock import SetClock as SetClock
     from ..adapters.tape_files import CandleFile as CandleFile
@@ -55,7 +59,7 @@ if TYPE_CHECKING:
     from ..adapters.tape_files import Unseen as Unseen
     from ..adapters.websocket import WebSocketNotifier as WebSocketNotifier
 
-LEDGER, ARCHIVE, LOCK, CHROMA = "ledger.db", "archive", "lock", "chroma"
+LEDGER, ARCHIVE, LOCK, CHROMA, MAIL = "ledger.db", "archive", "lock", "chroma", "mail.db"
 # A replay looks back one cycle only; the tape is its archive.
 REPLAY_KEEPS = 64
 PAGE = 2000
@@ -360,6 +364,42 @@ def websocket() -> "WebSocketNotifier":
     from ..adapters.websocket import WebSocketNotifier
 
     return WebSocketNotifier()
+
+
+def discord(settings: Settings, clock: Clock, secret: Callable[[str], str] = environment_secret) -> Courier | None:
+    """By a webhook, or by a bot into one channel; None where there is a secret for neither. Raises InvalidSetting."""
+    from ..adapters.discord import DiscordCourier
+
+    webhook = secret("DISCORD_WEBHOOK_URL").strip()
+    bot = ("", "") if webhook else (secret("BOT_TOKEN_DISCORD").strip(), secret("MAIN_CHANNEL_ID").strip())
+    if not webhook and not any(bot):
+        return None
+    return DiscordCourier(clock.now, settings.discord.timeout_s, webhook, bot)
+
+
+def discord_url() -> str:
+    from ..adapters.discord import URL
+
+    return URL
+
+
+def console() -> Messenger:
+    from ..adapters.letterbox import Console
+
+    return Console()
+
+
+def mail(home: Path) -> "SqliteMail":
+    from ..adapters.sqlite import SqliteMail
+
+    return SqliteMail(home / MAIL)
+
+
+def letterbox(settings: Settings, mail: Mail, clock: Clock, woken: Callable[[int], None]) -> Messenger:
+    """What Discord is told, into the mail."""
+    from ..adapters.letterbox import DiscordLetterbox
+
+    return DiscordLetterbox(mail, settings.discord, clock.now, woken)
 
 
 async def backfilled(

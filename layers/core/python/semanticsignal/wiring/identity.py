@@ -10,10 +10,10 @@ from ..codec import plain
 from ..domain.policy import Settings
 
 # Settings by which no decision on the same candles differs: where things are kept and shown, how long who is waited
-# for, what may be spent and on whom, and the simulated market, which no replay sees. Every other one makes another
-# plan.
+# for, what may be spent and on whom, who is told of it, and the simulated market, which no replay sees. Every other one
+# makes another plan.
 NO_MATTER = re.compile(
-    r"home|port|cloud\..*|budget\..*|simulation\..*|memory\.store|blockrun\.(payees|chain)"
+    r"home|port|cloud\..*|discord\..*|budget\..*|simulation\..*|memory\.store|blockrun\.(payees|chain)"
     r"|.*\.(timeout_s|deadline_s|call_usd|day_usd)"
 )
 REPLAY, SETTING = "replay", "settings."

@@ -1,0 +1,175 @@
+"""Courier to Discord: by a webhook, or by a bot into one channel.
+
+Webhooks know no name for a message before it is sent: when the process is killed between an answer and its being
+written down, or an answer is lost, that one message is sent once more. A bot names each message, and Discord keeps it
+once."""
+
+import asyncio
+import json
+import logging
+import math
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import httpx
+
+from .. import __version__
+from ..domain.errors import InvalidPost, InvalidSetting, MessengerUnavailable, NobodyHome, Postponed
+from ..domain.hosts import LOOPBACK
+from ..domain.messages import Post
+from ..logic.notify.discord import CHART
+
+URL = "https://discord.com/api/v10"
+WEBHOOK = re.compile(
+    r"https://(?:(?:ptb|canary)\.)?discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/\d{1,25}/[\w-]{20,200}"
+)
+LOCAL = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\]):\d+/[\w/.-]{1,300}")
+AGENT = f"DiscordBot (https://github.com/semantic-signal, {__version__})"
+MOST_BYTES = 200_000
+# Where a limit is met and nobody says for how long; and the longest that anybody is believed.
+DEFAULT_WAIT_S, MOST_WAIT_S = 60.0, 86_400.0
+UNKNOWN_MESSAGE = 10008
+NONCE = 25
+
+
+class DiscordCourier:
+    """`webhook`: its address, a secret; or `bot`: its token and a channel. Neither is ever said. What is said of limits
+    is kept, and nobody is asked before. Raises InvalidSetting for what can be neither."""
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        timeout_s: float,
+        webhook: str = "",
+        bot: tuple[str, str] = ("", ""),
+        base_url: str = URL,
+    ) -> None:
+        for chatty in ("httpx", "httpcore"):  # they log each address, and ours is the secret
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        self._clock, self._timeout_s = clock, timeout_s
+        self._headers = {"user-agent": AGENT, "accept-encoding": "identity"}
+        token, channel = bot
+        self._is_bot = not webhook
+        if webhook:
+            if not (WEBHOOK.fullmatch(webhook) or LOCAL.fullmatch(webhook)):
+                raise InvalidSetting(
+                    "DISCORD_WEBHOOK_URL is the address of a webhook, https://discord.com/api/webhooks/…/…"
+                )
+            self._posts, self._messages = f"{webhook}?wait=true", f"{webhook}/messages"
+        else:
+            if not (re.fullmatch(r"[\w.-]{20,200}", token) and re.fullmatch(r"\d{1,25}", channel)):
+                raise InvalidSetting("BOT_TOKEN_DISCORD is a bot's token, MAIN_CHANNEL_ID the number of a channel")
+            self._posts = self._messages = f"{base_url}/channels/{channel}/messages"
+            self._headers |= {"authorization": f"Bot {token}"}
+        # "POST", "DELETE", and "" for all of them.
+        self._free_at: dict[str, datetime] = {}
+
+    async def post(self, post: Post, payload: Mapping[str, Any], picture: bytes | None) -> str:
+        told = dict(payload)
+        if self._is_bot:
+            told |= {"nonce": sha256(post.id.encode()).hexdigest()[:NONCE], "enforce_nonce": True}
+        if picture is None:
+            answer = await self._asked("POST", self._posts, json=told)
+        else:
+            files = {"payload_json": (None, json.dumps(told), "application/json")}
+            answer = await self._asked("POST", self._posts, files=files | {"files[0]": (CHART, picture, "image/png")})
+        name = _fields(answer).get("id")
+        if not (isinstance(name, str) and name.isdecimal()):
+            raise MessengerUnavailable("Discord answered with no message")
+        return name
+
+    async def take_back(self, name: str) -> None:
+        await self._asked("DELETE", f"{self._messages}/{name}")
+
+    async def _asked(self, method: str, url: str, **more: Any) -> Any:
+        now = self._clock()
+        free_at = max((at for key in ("", method) if (at := self._free_at.get(key))), default=now)
+        if free_at > now:
+            raise Postponed("Discord wants fewer messages", (free_at - now).total_seconds())
+        try:
+            # httpx counts from byte to byte: a server that drips would never meet its timeout
+            async with asyncio.timeout(self._timeout_s):
+                status, headers, content = await self._answer(method, url, more)
+        except (TimeoutError, httpx.TimeoutException):
+            raise MessengerUnavailable(f"Discord: no whole answer in {self._timeout_s:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as wrong:
+            # its words may hold the address, which is the secret
+            raise MessengerUnavailable(f"Discord cannot be reached, was {type(wrong).__name__}") from None
+        return self._read(method, status, headers, content)
+
+    async def _answer(self, method: str, url: str, more: Mapping[str, Any]) -> tuple[int, httpx.Headers, Any]:
+        trusts = httpx.URL(url).host not in LOOPBACK
+        async with (
+            httpx.AsyncClient(
+                headers=self._headers, verify=self._tls, trust_env=trusts, timeout=self._timeout_s
+            ) as client,
+            client.stream(method, url, **more) as answer,
+        ):
+            content = bytearray()
+            async for part in answer.aiter_raw():
+                content += part
+                if len(content) > MOST_BYTES:
+                    break
+            return answer.status_code, answer.headers, _json(bytes(content))
+
+    def _read(self, method: str, status: int, headers: httpx.Headers, said: Any) -> Any:
+        self._spaced(method, headers)
+        if 200 <= status < 300:
+            return said
+        code = _fields(said).get("code")
+        if status == 429:
+            is_global = _fields(said).get("global") is True or "x-ratelimit-global" in headers
+            wait_s = _wait_s(_fields(said).get("retry_after"), headers)
+            self._leave("" if is_global or not isinstance(said, dict) else method, wait_s)
+            raise Postponed("Discord wants fewer messages", wait_s)
+        if method == "DELETE" and status == 404 and code == UNKNOWN_MESSAGE:
+            return None
+        if status in (401, 403, 404):
+            what = "the bot or its channel" if self._is_bot else "the webhook"
+            raise NobodyHome(f"Discord answers {status}: {what} is gone, or lets us in no more")
+        if 400 <= status < 500 and status != 408:
+            raise InvalidPost(f"Discord refuses a message with {status}{f', code {code}' * isinstance(code, int)}")
+        raise MessengerUnavailable(f"Discord answers {status}")
+
+    def _spaced(self, method: str, headers: httpx.Headers) -> None:
+        """The last of what may be asked for now: the next one would be refused, and refusals are counted."""
+        if headers.get("x-ratelimit-remaining") == "0" and (wait_s := _seconds(headers.get("x-ratelimit-reset-after"))):
+            self._leave(method, wait_s)
+
+    def _leave(self, key: str, wait_s: float) -> None:
+        until = self._clock() + timedelta(seconds=wait_s)
+        self._free_at[key] = max(until, self._free_at.get(key, until))
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context()
+
+
+def _wait_s(told: Any, headers: httpx.Headers) -> float:
+    """The longest that is said; something where nothing is."""
+    said = [_seconds(told), _seconds(headers.get("retry-after")), _seconds(headers.get("x-ratelimit-reset-after"))]
+    return max((each for each in said if each is not None), default=DEFAULT_WAIT_S)
+
+
+def _seconds(told: Any) -> float | None:
+    try:
+        seconds = float(told)
+    except (TypeError, ValueError):
+        return None
+    return min(max(seconds, 0.0), MOST_WAIT_S) if math.isfinite(seconds) else None
+
+
+def _fields(said: Any) -> dict[str, Any]:
+    return said if isinstance(said, dict) else {}
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None

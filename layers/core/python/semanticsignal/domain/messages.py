@@ -1,0 +1,88 @@
+"""What people are told: a message in nouns, and a post of it as one messenger takes it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+# off: not sent. silent: sent, and nobody's phone rings. normal: it rings outside the quiet hours. always: it rings.
+Level = Literal["off", "silent", "normal", "always"]
+
+
+class Topic(StrEnum):
+    """What a message is about: its level is a setting of this name."""
+
+    ANALYSIS = "analysis"
+    DECISION = "decision"
+    POSITION = "position"
+    EXIT = "exit"
+    PERFORMANCE = "performance"
+    REFUSALS = "refusals"
+    ALARM = "alarm"
+
+
+class Tone(StrEnum):
+    """What its color says."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+    HOLD = "HOLD"
+    CLOSE = "CLOSE"
+    UPDATE = "UPDATE"
+    GAIN = "gain"
+    LOSS = "loss"
+    FLAT = "flat"
+    ALARM = "alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure with its name. `is_wide`: it has a line of its own."""
+
+    name: str
+    value: str
+    is_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Told once, under `id`. `line`: all of it on one line of a console. `text` may be long and a model's; `about`
+    stands below. `chart`: key of a picture in the archive. `worth_s`: how late it may come, seconds."""
+
+    id: str
+    topic: Topic
+    tone: Tone
+    at: datetime
+    title: str
+    line: str
+    about: str
+    worth_s: float
+    text: str = ""
+    rows: tuple[Row, ...] = ()
+    chart: str | None = None
+
+    @property
+    def is_minor(self) -> bool:
+        """A decision that nothing came of and the words to it, or a move that its decision has told of already."""
+        if self.topic is Topic.POSITION:
+            return self.tone is Tone.UPDATE
+        return self.tone is Tone.HOLD and self.topic in (Topic.ANALYSIS, Topic.DECISION)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message, or the next part of a long one. `body`: JSON, as the messenger takes it."""
+
+    id: str
+    body: str
+    level: Level
+    worth_s: float
+    chart: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A post that was sent, by the name its messenger gave it."""
+
+    id: str
+    name: str

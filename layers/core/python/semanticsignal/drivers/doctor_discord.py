@@ -1,0 +1,39 @@
+"""Whether messages would reach Discord: the webhook or the channel is asked for its name, and nothing is posted."""
+
+from .. import wiring
+from ..domain.errors import InvalidSetting
+from ..domain.policy import Settings
+from ..domain.untrusted import line
+from ..settings import secret
+from .findings import Finding, State
+from .heard import Heard, ask, fields
+
+NAMES = ("DISCORD_WEBHOOK_URL", "BOT_TOKEN_DISCORD", "MAIN_CHANNEL_ID")
+LONGEST, LEAST = 60, 8
+MEND = "a webhook of the channel, its address as DISCORD_WEBHOOK_URL in .env; trading goes on without"
+
+
+async def examined(settings: Settings, limit_s: float, base_url: str | None = None) -> list[Finding]:
+    """Nothing where nobody wants to be told there."""
+    try:
+        if wiring.discord(settings, wiring.system_clock()) is None:
+            return []
+        webhook, token, channel = (secret(name).strip() for name in NAMES)
+    except InvalidSetting as wrong:
+        return [Finding("discord", State.MISSING, str(wrong), MEND)]  # a run refuses it too
+    if webhook:
+        return [_found(await ask(webhook, {}, limit_s), "webhook", webhook)]
+    url = f"{base_url or wiring.discord_url()}/channels/{channel}"
+    return [_found(await ask(url, {"authorization": f"Bot {token}"}, limit_s), "channel", token)]
+
+
+def _found(heard: Heard, what: str, key: str) -> Finding:
+    """An answer holds the token of a webhook; only its name is told, and not where that repeats the key."""
+    if heard.wrong:
+        return Finding("discord", State.WARNING, heard.wrong, "the network; messages wait, and trading goes on")
+    name = line(str(fields(heard.body).get("name") or ""), LONGEST)
+    if not heard.is_well or not name:
+        return Finding("discord", State.WARNING, f"the {what} answers with status {heard.status}", MEND)
+    secrets = [part for part in key.split("/") if len(part) >= LEAST]
+    said = "a name that repeats its key" if any(part in name for part in secrets) else name
+    return Finding("discord", State.OK, f"{what} {said}", latency_ms=heard.latency_ms)

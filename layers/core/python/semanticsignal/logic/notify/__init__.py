@@ -1,0 +1,1 @@
+"""What happened → messages to people, and as a messenger takes them."""

@@ -1,0 +1,140 @@
+"""A day that has passed → its figures, luck beside them, and a digest of what was refused."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from math import sqrt
+from statistics import fmean, stdev
+
+from ...domain.decision import Action, Decision
+from ...domain.messages import Message, Row, Tone, Topic
+from ...domain.money import exactly
+from ...domain.odds import TAIL, beta_quantile, student_quantile
+from ...domain.trading import EquityPoint, Trade
+from .messages import DAY_S, Known
+from .words import money, ratio
+
+# Below that an interval says more of its formula than of the trades.
+FEW = 5
+KINDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """`trades`: all that closed until its end, oldest first. `refused`: guard and reason, in order."""
+
+    since: datetime
+    until: datetime
+    quote: str
+    start_quote: Decimal
+    before: EquityPoint | None
+    after: EquityPoint
+    trades: tuple[Trade, ...]
+    decisions: tuple[Decision, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+@exactly
+def performance(day: Day, known: Known) -> Message:
+    now, then = day.after.equity_quote, day.before.equity_quote if day.before else day.start_quote
+    today = [trade for trade in day.trades if trade.closed_at > day.since]
+    gained, whole = now - then, now - day.start_quote
+    name = f"{day.since:%Y-%m-%d}"
+    rows = [
+        Row("That day", f"{money(gained, day.quote, is_signed=True)}\n{ratio(gained / then, is_signed=True)}"),
+        Row("Closed that day", _won(today)),
+        Row("Decisions", _actions(day.decisions) or "none"),
+        Row("Equity", money(now, day.quote)),
+        Row("Since the start", f"{money(whole, day.quote, is_signed=True)}\n"
+                               f"{ratio(whole / day.start_quote, is_signed=True)}"),
+        Row("Open now", f"{day.after.open_positions}, "
+                        f"{money(day.after.unrealized_pnl_quote, day.quote, is_signed=True)}"),
+        *_all(day),
+    ]  # fmt: skip
+    return Message(
+        id=f"performance#{name}",
+        topic=Topic.PERFORMANCE,
+        tone=Tone.GAIN if gained > 0 else Tone.LOSS if gained < 0 else Tone.FLAT,
+        at=day.until,
+        title=f"{name} · {money(gained, day.quote, is_signed=True)}",
+        line=f"day {name}: {gained:+.2f}, equity {now:.2f}, {len(today)} closed",
+        about=known.about,
+        worth_s=DAY_S,
+        text=_luck(day),
+        rows=tuple(rows),
+    )
+
+
+def refusals(day: Day, known: Known) -> Message | None:
+    """None for a day without any."""
+    if not day.refused:
+        return None
+    kinds: dict[str, list[str]] = {}
+    for guard, reason in day.refused:
+        kinds.setdefault(guard, []).append(reason)
+    most = sorted(kinds.items(), key=lambda kind: (-len(kind[1]), kind[0]))
+    name, count = f"{day.since:%Y-%m-%d}", len(day.refused)
+    return Message(
+        id=f"refusals#{name}",
+        topic=Topic.REFUSALS,
+        tone=Tone.FLAT,
+        at=day.until,
+        title=f"{name} · {count} refused",
+        line=f"refused on {name}: {', '.join(f'{guard} {len(reasons)}' for guard, reasons in most)}",
+        about=known.about,
+        worth_s=DAY_S,
+        rows=tuple(
+            Row(f"{guard.replace('_', ' ')} × {len(reasons)}", f"last: {reasons[-1]}", is_wide=True)
+            for guard, reasons in most[:KINDS]
+        ),
+    )
+
+
+def _all(day: Day) -> Iterable[Row]:
+    """Of all trades, and within what the true figures may lie."""
+    trades = day.trades
+    yield Row("Trades in all", _won(trades))
+    fees = sum((trade.fees_quote + trade.funding_quote for trade in trades), Decimal(0))
+    yield Row("Their fees and funding", money(fees, day.quote))
+    if len(trades) < FEW:
+        return
+    wins, count = sum(trade.is_win for trade in trades), len(trades)
+    low, high = (beta_quantile(share, wins + 0.5, count - wins + 0.5) for share in (TAIL, 1 - TAIL))
+    yield Row("Share won", f"{ratio(wins / count, places=0)} (90 %: {ratio(low, places=0)} to {ratio(high, places=0)})")
+    mean, low, high = _mean(trades)
+    yield Row(
+        "Mean of a trade",
+        f"{_plain(mean, day.quote)} (90 %: {_plain(low, day.quote)} to {_plain(high, day.quote)})",
+        is_wide=True,
+    )
+
+
+def _luck(day: Day) -> str:
+    if len(day.trades) < FEW:
+        return f"{len(day.trades)} closed trades say nothing yet: any result so far may be luck."
+    _, low, high = _mean(day.trades)
+    if low <= 0 <= high:
+        return "The mean of a trade may as well be zero: so far the result cannot be told from luck."
+    return f"The mean of a trade is {'above' if low > 0 else 'below'} zero at 90 % confidence, of these trades alone."
+
+
+def _mean(trades: tuple[Trade, ...]) -> tuple[float, float, float]:
+    results = [float(trade.realized_pnl_quote) for trade in trades]
+    mean = fmean(results)
+    half = student_quantile(len(results) - 1) * stdev(results) / sqrt(len(results))
+    return mean, mean - half, mean + half
+
+
+def _plain(value: float, quote: str) -> str:
+    return money(Decimal(repr(value)), quote, is_signed=True)
+
+
+def _won(trades: Iterable[Trade]) -> str:
+    made = list(trades)
+    return f"{len(made)}, {sum(trade.is_win for trade in made)} won" if made else "none"
+
+
+def _actions(decisions: tuple[Decision, ...]) -> str:
+    counts = {action: sum(one.action is action for one in decisions) for action in Action}
+    return " · ".join(f"{action} {count}" for action, count in counts.items() if count)

@@ -1,0 +1,271 @@
+"""Facts of the ledger → messages: each what a person wants to know of it, and a line for the console."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from textwrap import shorten
+
+from ...domain.analysis import Level
+from ...domain.decision import Action, Decision, Refusal
+from ...domain.events import CandleMissed
+from ...domain.ledger import Amendment, Closing, Opening
+from ...domain.messages import Message, Row, Tone, Topic
+from ...domain.money import exactly
+from ...domain.trading import EquityPoint, ExitReason, Position, Trade
+from .words import amount, away, instant, lasted, money, price, ratio
+
+HOUR_S, DAY_S = 3_600.0, 86_400.0
+# Of a reason, on a console. Of a narrative, to people: the rest is on the dashboard.
+LINE, NARRATIVE = 200, 20_000
+LEVELS = 3
+PAPER = "Paper money only · no real order, no advice"
+# Guards that stop all entries for a while: nobody finds out from one refusal among many.
+BREAKERS = {"losing_streak": "losing streak", "daily_loss": "loss of a day", "drawdown": "fall from the peak"}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beside a fact. `tick`: of the pair's price, None where nobody knows; `bar_s`: length of a bar;
+    `narrative`: what the model wrote before its answer; `levels`: as they stood."""
+
+    is_simulated: bool
+    bar_s: float
+    tick: Decimal | None = None
+    narrative: str = ""
+    levels: tuple[Level, ...] = ()
+    has_chart: bool = False
+
+    @property
+    def about(self) -> str:
+        return f"{PAPER} · simulated market" if self.is_simulated else PAPER
+
+
+def narrative(reply: str) -> str:
+    """What stands before the answer proper, which is JSON in a fence, or from a line that begins with a brace."""
+    kept = []
+    for line in reply.splitlines():
+        if line.lstrip().startswith(("{", "```")):
+            break
+        kept.append(line)
+    return "\n".join(kept).strip()
+
+
+def decided(made: Decision, known: Known) -> tuple[Message, ...]:
+    """The decision with its figures, then what the model wrote."""
+    symbol, signal = made.symbol, made.signal
+    why = made.refusals[0].reason if made.refusals else signal.reasoning if signal else ""
+    wanted = f": {signal.action} refused" if made.refusals and signal and signal.action is not made.action else ""
+    rows = [Row("Price", price(made.price, symbol, known.tick))]
+    if signal:
+        rows.append(Row("Confidence", ratio(signal.confidence_ratio, places=0)))
+    if signal and made.action in (Action.BUY, Action.SELL, Action.UPDATE):
+        rows += _levels_of(made, known)
+    if signal and signal.size_ratio is not None and made.action in (Action.BUY, Action.SELL):
+        rows.append(Row("Size asked for", f"{ratio(signal.size_ratio, places=1)} of equity"))
+    rows += [Row("Market", made.regime), *_near(made, known)]
+    if made.decider:
+        rows.append(Row("Decided by", made.decider))
+    rows += [Row("Refused by", "\n".join(f"{r.guard}: {r.reason}" for r in made.refusals), is_wide=True)] * bool(
+        made.refusals
+    )
+    told = Message(
+        id=f"decision#{made.id}",
+        topic=Topic.DECISION,
+        tone=Tone(made.action),
+        at=made.decided_at,
+        title=f"{symbol} · {made.action}{wanted}",
+        line=f"{symbol} {made.action} at {made.price}: {shorten(why, LINE, placeholder=' …')}",
+        about=f"{known.about} · {made.timeframe} bar of {instant(made.closed_at)}",
+        worth_s=known.bar_s,
+        text=signal.reasoning if signal else "",
+        rows=tuple(rows),
+        chart=f"chart/{made.id}" if known.has_chart else None,
+    )
+    return (told, *_analysis(made, known), *_paused(made, known))
+
+
+def _analysis(made: Decision, known: Known) -> tuple[Message, ...]:
+    if not known.narrative:
+        return ()
+    text, left = known.narrative[:NARRATIVE], len(known.narrative) - NARRATIVE
+    told = Message(
+        id=f"analysis#{made.id}",
+        topic=Topic.ANALYSIS,
+        tone=Tone(made.action),
+        at=made.decided_at,
+        title=f"{made.symbol} · analysis",
+        line=f"{made.symbol} analysis: {shorten(text, LINE, placeholder=' …')}",
+        about=f"{known.about} · written by {made.decider or 'a model'}",
+        worth_s=known.bar_s,
+        text=f"{text}\n\n… and {left:,} characters more" if left > 0 else text,
+    )
+    return (told,)
+
+
+def _paused(made: Decision, known: Known) -> tuple[Message, ...]:
+    """Once for each pause, however many pairs and bars meet it."""
+    return tuple(
+        alarm(
+            f"alarm#{one.guard}#{one.until.isoformat()}", made.decided_at,
+            (f"Entries pause until {instant(one.until)}", f"{BREAKERS[one.guard]}: {one.reason}"), known,
+        )
+        for one in made.refusals
+        if one.guard in BREAKERS and one.until
+    )  # fmt: skip
+
+
+@exactly
+def _levels_of(made: Decision, known: Known) -> list[Row]:
+    signal, symbol = made.signal, made.symbol
+    rows: list[Row] = []
+    if signal is None:
+        return rows
+    stop, target = signal.stop_price, signal.target_price
+    for name, level in (("Stop", stop), ("Target", target)):
+        if level is not None:
+            rows.append(Row(name, f"{price(level, symbol, known.tick)}\n{away(level, made.price)}"))
+    if stop is not None and target is not None and stop != made.price and made.action is not Action.UPDATE:
+        rows.append(Row("Reward / risk", f"{abs(target - made.price) / abs(made.price - stop):.2f}"))
+    return rows
+
+
+def _near(made: Decision, known: Known) -> list[Row]:
+    """The nearest levels of each side."""
+    rows = []
+    for kind in ("support", "resistance"):
+        near = sorted((lv for lv in known.levels if lv.kind == kind), key=lambda lv: abs(lv.price - float(made.price)))
+        if near:
+            said = "\n".join(price(Decimal(repr(lv.price)), made.symbol, known.tick) for lv in near[:LEVELS])
+            rows.append(Row(kind.capitalize(), said))
+    return rows
+
+
+def opened(id: str, told: Opening, known: Known) -> Message:
+    held, fill = told.position, told.fill
+    return Message(
+        id=f"opened#{id}",
+        topic=Topic.POSITION,
+        tone=Tone.BUY if held.side.sign > 0 else Tone.SELL,
+        at=fill.filled_at,
+        title=f"{held.symbol} · {held.side} opened",
+        line=f"{held.symbol} opened: {held.side} {held.quantity} at {held.entry_price}",
+        about=known.about,
+        worth_s=max(HOUR_S, known.bar_s),
+        rows=(
+            Row("Entry", price(held.entry_price, held.symbol, known.tick)),
+            Row("Quantity", amount(held.quantity, held.symbol)),
+            Row("Invested", money(held.notional_quote, held.symbol.quote)),
+            *_resting(held, held.entry_price, known),
+            Row("At risk (1R)", money(held.risk_quote, held.symbol.quote)),
+            Row("Entry fee", money(held.entry_fee_quote, held.symbol.quote)),
+        ),
+    )
+
+
+def updated(id: str, at: datetime, told: Amendment, known: Known) -> Message:
+    held = told.position
+    return Message(
+        id=f"updated#{id}",
+        topic=Topic.POSITION,
+        tone=Tone.UPDATE,
+        at=at,
+        title=f"{held.symbol} · stop and target moved",
+        line=f"{held.symbol} moved: stop {held.stop_price}, target {held.target_price}",
+        about=known.about,
+        worth_s=max(HOUR_S, known.bar_s),
+        rows=(Row("Entry", price(held.entry_price, held.symbol, known.tick)), *_resting(held, held.entry_price, known)),
+    )
+
+
+@exactly
+def status(held: Position, at: datetime, known: Known) -> Message:
+    """How it stands at a mark."""
+    pnl, quote = held.unrealized_pnl_quote, held.symbol.quote
+    return Message(
+        id=f"status#{held.id}#{at.isoformat()}",
+        topic=Topic.POSITION,
+        tone=_tone(pnl),
+        at=at,
+        title=f"{held.symbol} · {held.side}, {money(pnl, quote, is_signed=True)}",
+        line=f"{held.symbol} {held.side} stands at {pnl:+.2f}",
+        about=known.about,
+        worth_s=known.bar_s,
+        rows=(
+            Row("Entry", price(held.entry_price, held.symbol, known.tick)),
+            Row("Now", f"{price(held.mark_price, held.symbol, known.tick)}\n{away(held.mark_price, held.entry_price)}"),
+            Row("Result so far", f"{money(pnl, quote, is_signed=True)}\nbefore the exit fee"),
+            *_resting(held, held.mark_price, known),
+            Row("Invested", money(held.notional_quote, quote)),
+            Row("Held", lasted(at - held.opened_at)),
+        ),
+    )
+
+
+def _resting(held: Position, from_price: Decimal, known: Known) -> tuple[Row, ...]:
+    levels = (("Stop", held.stop_price), ("Target", held.target_price))
+    return tuple(
+        Row(name, f"{price(level, held.symbol, known.tick)}\n{away(level, from_price)}")
+        for name, level in levels
+        if level is not None
+    )
+
+
+def closed(told: Closing, why: str, known: Known) -> Message:
+    """`why`: what the model said who closed it; empty where a level did."""
+    done = told.trade
+    quote, r = done.symbol.quote, done.r_multiple
+    return Message(
+        id=f"exit#{done.id}",
+        topic=Topic.EXIT,
+        tone=_tone(done.realized_pnl_quote),
+        at=done.closed_at,
+        title=f"{done.symbol} · {done.side} closed, {money(done.realized_pnl_quote, quote, is_signed=True)}",
+        line=f"{done.symbol} closed by {done.exit_reason}: {done.realized_pnl_quote:+.2f}",
+        about=f"{known.about} · trade {done.number}",
+        worth_s=DAY_S,
+        text=_reason(done, why),
+        rows=(
+            Row("Result", f"{money(done.realized_pnl_quote, quote, is_signed=True)} net"),
+            Row("Return", ratio(done.return_ratio, is_signed=True)),
+            *((Row("In R", f"{r:+.2f} R".replace("-", "−")),) if r is not None else ()),
+            Row("Entry", price(done.entry_price, done.symbol, known.tick)),
+            Row("Exit", price(done.exit_price, done.symbol, known.tick)),
+            Row("Held", lasted(done.closed_at - done.opened_at)),
+            Row("Before costs", money(done.gross_pnl_quote, quote, is_signed=True)),
+            Row("Fees and funding", money(done.fees_quote + done.funding_quote, quote)),
+            Row("Worst / best on the way", f"{ratio(done.mae_ratio)} / {ratio(done.mfe_ratio, is_signed=True)}"),
+        ),
+    )
+
+
+def _reason(done: Trade, why: str) -> str:
+    match done.exit_reason:
+        case ExitReason.STOP:
+            said = f"The stop {'in profit ' if done.is_win else ''}was met."
+            return f"{said} One bar held stop and target: the stop counts." if done.is_ambiguous else said
+        case ExitReason.TARGET:
+            return "The target was reached."
+    return f"Closed by decision. {why}".strip()
+
+
+def missed(fact: CandleMissed, why: Refusal, known: Known) -> Message:
+    head = f"{fact.symbol}: a candle was not decided on"
+    return alarm(f"alarm#{fact.id}", fact.at, (head, why.reason), known)
+
+
+def alarm(id: str, at: datetime, said: tuple[str, str], known: Known) -> Message:
+    """What somebody should look at: a headline and what there is to it."""
+    title, text = said
+    return Message(
+        id=id, topic=Topic.ALARM, tone=Tone.ALARM, at=at, title=title, line=f"{title}: {text}", about=known.about,
+        worth_s=6 * HOUR_S, text=text,
+    )  # fmt: skip
+
+
+def stands(point: EquityPoint, bars: int, known: Known) -> bool:
+    """Whether positions are told of at this mark: each so many bars, counted from the epoch; 0: never."""
+    return bars > 0 and int(point.at.timestamp() // known.bar_s) % bars == 0
+
+
+def _tone(pnl: Decimal) -> Tone:
+    return Tone.GAIN if pnl > 0 else Tone.LOSS if pnl < 0 else Tone.FLAT

@@ -1,0 +1,258 @@
+"""Messages to Discord: in order, once, within its limits, and never at the cost of anything else."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from discord_server import HOOK, TOKEN, Answer, Discord, limited
+from loopback import serve
+from world import MONDAY
+
+from semanticsignal.adapters.discord import DiscordCourier
+from semanticsignal.adapters.inmemory import InMemoryArchive
+from semanticsignal.adapters.letterbox import DiscordLetterbox
+from semanticsignal.adapters.sqlite import SqliteMail
+from semanticsignal.adapters.system_clock import SetClock
+from semanticsignal.domain import policy
+from semanticsignal.domain.errors import InvalidSetting
+from semanticsignal.domain.messages import Message, Tone, Topic
+from semanticsignal.drivers import doctor_discord
+from semanticsignal.drivers.post_office import PostOffice
+
+HOUR = timedelta(hours=1)
+
+
+class Room:
+    """A home's mail and a Discord, on a clock that nobody waits for."""
+
+    def __init__(self, url: str, there: Discord, folder: Path, **wanted: Any) -> None:
+        self.url, self.there, self.folder = url, there, folder
+        self.wanted = replace(policy.Discord(), **wanted)
+        self.clock, self.archive = SetClock(MONDAY), InMemoryArchive()
+        self.begin()
+
+    def begin(self, **bot: Any) -> None:
+        """Again, as after a crash: only the file is left."""
+        if hasattr(self, "mail"):
+            self.mail.close()
+        self.mail = SqliteMail(self.folder / "mail.db", most=20)
+        to: dict[str, Any] = bot or {"webhook": self.url + HOOK}
+        courier = DiscordCourier(self.clock.now, 0.5, **to)
+        self.office = PostOffice(self.mail, courier, self.archive, self.clock, self.wanted)
+        self.box = DiscordLetterbox(self.mail, self.wanted, self.clock.now, self.office.woken)
+
+    async def told(self, *names: str, **more: Any) -> None:
+        for name in names:
+            await self.box.take(message(name, **more))
+        await self.office.emptied()
+
+
+def message(name: str, **more: Any) -> Message:
+    told: dict[str, Any] = {
+        "id": name, "topic": Topic.EXIT, "tone": Tone.GAIN, "at": MONDAY, "title": name, "line": name,
+        "about": "paper", "worth_s": 3600.0,
+    }  # fmt: skip
+    return Message(**told | more)
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    there = Discord()
+    async with serve(there) as url:
+        made = Room(url, there, tmp_path)
+        yield made
+        made.mail.close()
+
+
+async def test_what_is_told_is_there_in_order_and_once_however_often_it_is_told_again(room: Room) -> None:
+    await room.told("one", "two", "three")
+    room.begin()
+    await room.told("two", "one", "four")
+
+    assert room.there.titles == ["one", "two", "three", "four"]
+
+
+async def test_a_message_that_is_made_anew_and_longer_adds_nothing_to_what_was_told(room: Room) -> None:
+    await room.told("one", text="short")
+    await room.told("one", text="long " * 2_000)
+
+    assert len(room.there.messages) == 1
+
+
+@pytest.mark.parametrize(
+    "moods",
+    [
+        [limited(7.5)],
+        [limited(30.0, is_global=True)],
+        [Answer(429, None, {"retry-after": "12"}), limited(1.0)],
+        [Answer(500), Answer(502, {"message": "bad gateway"}), Answer(503)],
+        [Answer(200, drips=True), Answer(200, {"no": "message"})],
+    ],
+    ids=["limited", "everywhere", "by Cloudflare", "ill", "dripping, then nonsense"],
+)
+async def test_a_mood_of_discord_s_costs_time_and_no_message_and_no_order(moods: list[Answer], room: Room) -> None:
+    room.there.next = list(moods)
+
+    await room.told("one", "two")
+
+    assert room.there.titles == ["one", "two"] and room.office.dropped == 0
+    waits = [float(m.body["retry_after"]) for m in moods if m.body and "retry_after" in m.body]
+    assert room.clock.now() - MONDAY >= timedelta(seconds=sum(waits) or 1)
+
+
+async def test_nobody_is_asked_before_the_time_that_a_limit_names(room: Room) -> None:
+    room.there.headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "2.5"}
+
+    await room.told("one", "two", "three")
+
+    assert room.there.asked == ["POST"] * 3
+    assert room.clock.now() == MONDAY + timedelta(seconds=5)
+
+
+async def test_what_comes_too_late_to_be_worth_it_is_dropped_and_counted(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    room.there.next = [limited(4000.0)]
+
+    await room.told("late", worth_s=3600.0)
+    await room.told("in time")
+
+    assert room.there.titles == ["in time"] and room.office.dropped == 1
+    assert "1 messages to Discord came too late" in caplog.text
+
+
+async def test_of_too_many_that_wait_the_oldest_are_dropped(room: Room) -> None:
+    for number in range(23):
+        await room.box.take(message(str(number)))
+    await room.office.emptied()
+
+    assert room.there.titles == [str(number) for number in range(3, 23)] and room.office.dropped == 3
+
+
+async def test_a_webhook_that_is_gone_is_said_once_and_asked_no_more_until_the_next_start(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    room.there.is_deleted = True
+
+    await room.told("one", "two")
+    await room.told("three")
+
+    assert room.there.asked == ["POST"] and caplog.text.count("the webhook is gone") == 1
+
+    room.there.is_deleted = False
+    room.begin()
+    await room.told()
+    assert room.there.titles == ["one", "two", "three"]
+
+
+async def test_a_message_that_discord_refuses_holds_up_no_other(room: Room) -> None:
+    room.there.next = [Answer(400, {"code": 50035, "message": "Invalid Form Body"})]
+
+    await room.told("refused", "taken")
+
+    assert room.there.titles == ["taken"] and room.office.dropped == 1
+
+
+async def test_messages_are_taken_back_a_week_later_also_by_another_process_and_those_that_are_gone_too(
+    room: Room,
+) -> None:
+    await room.told("one", "two")
+    del room.there.messages[next(iter(room.there.messages))]
+    room.begin()
+
+    room.clock.set(MONDAY + 167 * HOUR)
+    await room.told()
+    assert room.there.titles == ["two"] and "DELETE" not in room.there.asked
+
+    room.clock.set(MONDAY + 168 * HOUR)
+    await room.told("three")
+    assert room.there.titles == ["three"] and room.there.asked[-3:] == ["POST", "DELETE", "DELETE"]
+
+
+async def test_a_bot_whose_answer_was_lost_tells_nothing_twice(room: Room) -> None:
+    room.begin(bot=("planted-bot-token-0123456789", "77"), base_url=room.url)
+    await room.box.take(message("one"))
+    found = await room.mail.first()
+    assert found
+    from semanticsignal.logic.notify.discord import payload
+
+    await room.office._courier.post(found[0], payload(found[0], rings=True, has_chart=False), None)
+
+    await room.told("two")
+
+    assert room.there.titles == ["one", "two"]
+
+
+async def test_a_decision_comes_with_its_chart_and_without_where_there_is_none(room: Room) -> None:
+    await room.archive.put("chart/one", b"\x89PNG picture")
+
+    await room.told("one", chart="chart/one")
+    await room.told("two", chart="chart/two")
+
+    (first, second) = room.there.messages.values()
+    assert first["embeds"][0]["image"] == {"url": "attachment://chart.png"} and "image" not in second["embeds"][0]
+    assert list(room.there.pictures.values()) == [b"\x89PNG picture"]
+
+
+async def test_phones_ring_by_level_and_not_in_the_quiet_hours(tmp_path: Path) -> None:
+    there = Discord()
+    async with serve(there) as url:
+        wanted = {"quiet_hours": "22:00-07:00", "zone": "Europe/Berlin", "performance": "silent", "refusals": "off"}
+        room = Room(url, there, tmp_path, **wanted)
+        for hour in (5, 6):  # 6 and 7 in Berlin
+            room.clock.set(MONDAY + hour * HOUR)
+            await room.told(f"exit {hour}")
+        room.clock.set(MONDAY + 23 * HOUR)
+        await room.told("alarm", topic=Topic.ALARM)
+        await room.told("day", topic=Topic.PERFORMANCE)
+        await room.told("digest", topic=Topic.REFUSALS)
+        room.mail.close()
+
+    rang = {m["embeds"][0]["title"]: not m.get("flags") for m in there.messages.values()}
+    assert rang == {"exit 5": False, "exit 6": True, "alarm": True, "day": False}
+
+
+async def test_the_webhook_is_told_to_nobody_whatever_happens(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    room.there.next = [limited(1.0), Answer(500, {"message": TOKEN}), Answer(400, {"message": TOKEN}), Answer(404)]
+    await room.told("one", "two")
+    room.url = "http://127.0.0.1:9"
+    room.begin()
+    await room.box.take(message("three", worth_s=2.0))
+    await room.office.emptied()
+
+    said = [record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn")]
+    assert len(said) >= 4 and not any(TOKEN in each for each in said)
+    for wrong in ("not an address", f"https://example.com/api/webhooks/1/{TOKEN}", f"http://discord.com{HOOK}"):
+        with pytest.raises(InvalidSetting) as refused:
+            DiscordCourier(room.clock.now, 1.0, webhook=wrong)
+        assert TOKEN not in str(refused.value) and "not an address" not in str(refused.value)
+
+
+async def test_doctor_reads_the_name_of_the_webhook_and_posts_nothing(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISCORD_WEBHOOK_URL", room.url + HOOK)
+
+    (well,) = await doctor_discord.examined(policy.Settings(), 2.0)
+    room.there.is_deleted = True
+    (gone,) = await doctor_discord.examined(policy.Settings(), 2.0)
+
+    assert (well.state, well.said) == ("ok", "webhook Signals")
+    assert gone.state == "warning" and "404" in gone.said and TOKEN not in f"{well}{gone}"
+    assert room.there.asked == ["GET", "GET"]
+
+
+async def test_at_the_end_what_is_under_way_is_written_down(room: Room) -> None:
+    async with room.office.open():
+        await room.box.take(message("one"))
+        while not room.there.messages:
+            await asyncio.sleep(0)
+    room.mail = SqliteMail(room.folder / "mail.db")
+
+    assert await room.mail.first() is None and room.there.titles == ["one"]

@@ -1,0 +1,121 @@
+"""What people are told of a day: what they would want to read, once, and no more."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from discord_server import refused
+from stages.test_crash import FIRST, LAST, eventful, prices
+from world import BTC, H4, MONDAY, CycleModel, cycle, live, says, told, world, written
+
+from semanticsignal.adapters.letterbox import DiscordLetterbox
+from semanticsignal.adapters.sqlite import SqliteMail
+from semanticsignal.domain.messages import Message
+from semanticsignal.logic.notify.discord import level, posts
+from semanticsignal.ports import Sockets
+from semanticsignal.stages.notify import TOLD, notify
+
+
+class Listener:
+    """Keeps what it is told, in order, each under its id once."""
+
+    is_rich = True
+
+    def __init__(self) -> None:
+        self.messages: dict[str, Message] = {}
+
+    async def take(self, message: Message) -> None:
+        self.messages.setdefault(message.id, message)
+
+    def sent(self, on: Sockets) -> list[Message]:
+        """What Discord is told by default."""
+        return [one for one in self.messages.values() if level(one, on.settings.discord) != "off"]
+
+
+def heard(on: Sockets) -> tuple[Sockets, Listener]:
+    listener = Listener()
+    return replace(on, messengers=(listener,)), listener
+
+
+async def test_a_day_on_which_nothing_is_done_is_one_message() -> None:
+    on, listener = heard(world(*prices(BTC, 100, [100] * 13)))
+
+    await live(on, MONDAY + 6 * H4, MONDAY + 12 * H4)
+
+    assert [m.title.replace("\u00a0", " ") for m in listener.sent(on)] == [
+        "2026-01-05 · +0.00 USDC",
+        "2026-01-06 · +0.00 USDC",
+    ]
+    assert len([m for m in listener.messages.values() if m.is_minor]) == 7
+
+
+async def test_what_was_refused_is_told_once_a_day_and_not_each_time() -> None:
+    script = {cycle(BTC, MONDAY + bar * H4): says("BUY") for bar in (7, 8)}
+    on, listener = heard(world(*prices(BTC, 100, [100] * 13), model=CycleModel(script)))
+
+    await live(on, MONDAY + 7 * H4, MONDAY + 12 * H4)
+
+    assert [m.title.replace("\u00a0", " ") for m in listener.sent(on)] == [
+        "2026-01-06 · +0.00 USDC",
+        "2026-01-06 · 2 refused",
+    ]
+
+
+async def test_a_life_is_told_by_what_happened_in_it_and_trades_as_if_nobody_listened() -> None:
+    alone = eventful()
+    await live(alone, FIRST, LAST)
+    on, listener = heard(eventful())
+    on = replace(on, settings=replace(on.settings, discord=replace(on.settings.discord, has_chart=False)))
+
+    await live(on, FIRST, LAST)
+
+    assert await written(on) == await written(alone)
+    happened = Counter(entry.kind for entry in await told(on))
+    acts = [e for e in await told(on, "DecisionMade") if e.subject.action != "HOLD"]  # type: ignore[union-attr]
+    sent = listener.sent(on)
+    counts = Counter(str(message.topic) for message in sent)
+    stands = sum(message.id.startswith("status#") for message in sent)
+    assert counts["exit"] == happened["PositionClosed"] > 5 and counts["decision"] == len(acts)
+    assert counts["position"] - stands == happened["PositionOpened"]
+    assert counts["performance"] == 3 and 0 < stands <= 6 and counts["alarm"] == 0
+    made = [post for message in listener.messages.values() for post in posts(message, "normal")]
+    assert [wrong for post in made if (wrong := refused(json.loads(post.body)))] == []
+
+
+async def test_a_fact_that_comes_again_after_a_crash_is_posted_once(tmp_path: Path) -> None:
+    on, _ = heard(eventful())
+    mail = SqliteMail(tmp_path / "mail.db")
+    box = DiscordLetterbox(mail, replace(on.settings.discord, has_chart=False), on.clock.now, lambda _: None)
+    on = replace(on, messengers=(box,))
+    await live(on, FIRST, FIRST + 6 * H4)
+
+    async def waiting() -> list[str]:
+        found = []
+        while one := await mail.first():
+            found.append(one[0].id)
+            await mail.sent(one[0].id, "1", until=None)
+        return found
+
+    once = await waiting()
+    mail.close()
+    mail = box._mail = SqliteMail(tmp_path / "mail.db")
+    for entry in await told(on):
+        if isinstance(entry.fact, TOLD):
+            await notify(entry.fact, on)
+
+    assert len(once) > 5 and await waiting() == []
+    mail.close()
+
+
+async def test_a_history_that_is_lived_through_late_is_not_told() -> None:
+    on, listener = heard(eventful())
+    await live(replace(on, messengers=()), FIRST, LAST)
+
+    on.clock.set(LAST + 7 * H4)  # type: ignore[attr-defined]
+    for entry in await told(on):
+        if isinstance(entry.fact, TOLD):
+            await notify(entry.fact, on)
+
+    assert {m.topic for m in listener.messages.values()} <= {"exit", "performance", "refusals"}
+    assert all(on.clock.now() - m.at <= 6 * H4 for m in listener.messages.values())
