@@ -207,6 +207,7 @@ def test_keys_choose_a_pair_analyse_it_help_and_name_the_dashboard() -> None:
         at.press("q")
 
         assert at.ended() == 0 and at.is_as_before()
+        assert not re.search(r"\x1b\[(?:\d+;)*[349]\d(?:;\d+)*m", at.written), "a colour, though there is NO_COLOR"
         assert "it ended by itself" in at.written
         assert "asked for ETH/USDC\r\n" in at.written[at.written.rfind("\x1b[?1049l") :], "the log stays behind"
 

@@ -66,11 +66,28 @@ def _plainly() -> Iterator[None]:
     except SemanticSignalError as wrong:
         _fail(str(wrong), 1, is_screen=getattr(wrong, "is_screen", False))
     except UsageError as wrong:
-        _fail(f"{wrong.format_message().rstrip('.')}; `semsig --help` says what there is", 2)
+        _fail(f"{wrong.format_message().rstrip('.')}{_given(wrong)}; `{_path(wrong)} --help` says what there is", 2)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", INTERRUPTED)
     except OSError as wrong:
         _fail(f"{wrong.strerror or wrong}, was {wrong.filename or 'no file'}", 1)
+
+
+def _given(wrong: Any) -> str:
+    """What was written for the option that is complained of, where it says none of it."""
+    line = sys.argv[1:]
+    for name in getattr(getattr(wrong, "param", None), "opts", ()):
+        after = [line[at + 1] for at, word in enumerate(line[:-1]) if word == name]
+        after += [word.removeprefix(f"{name}=") for word in line if word.startswith(f"{name}=")]
+        if after and after[-1] not in wrong.format_message():
+            return f", was {after[-1] or repr('')}"
+    return ""
+
+
+def _path(wrong: Any) -> str:
+    """The command that was meant; of the program, where it was none."""
+    path = getattr(getattr(wrong, "ctx", None), "command_path", "")
+    return path if path.startswith("semsig") else "semsig"
 
 
 def _fail(reason: str, code: int, *, is_screen: bool = False) -> None:
@@ -248,6 +265,7 @@ def analyze(
     Example, on AWS: semsig analyze BTC/USDC --remote --wait"""
     from . import remote
 
+    Symbol.parse(symbol)
     settings = load({"port": port}).settings
     if is_remote:
         answer = asyncio.run(remote.analyze_deployed(settings, symbol, wait=wait))
@@ -274,7 +292,8 @@ def rebuild(
     if not is_remote and settings.memory.store == "embedded":
         typer.echo("this memory is kept in the process and reads the ledger at each start: nothing to do")
         return
-    count = asyncio.run(remote.rebuild_deployed(settings) if is_remote else keeper.rebuilt(settings))
+    with _waiting("reading the ledger into a new index"):
+        count = asyncio.run(remote.rebuild_deployed(settings) if is_remote else keeper.rebuilt(settings))
     typer.echo(f"memory holds {count} experiences, as the ledger does")
 
 
@@ -548,9 +567,10 @@ def report(
         if file is not None:
             _check_place(option, file)
     between = looks.Between(
-        _instant("--since", since) if since else None, _instant("--until", until) if until else None
+        None if since is None else _instant("--since", since), None if until is None else _instant("--until", until)
     )
-    told = asyncio.run(looks.read(load({"home": home}).settings, between))
+    with _waiting("reading the ledger"):
+        told = asyncio.run(looks.read(load({"home": home}).settings, between))
     typer.echo("First, how much of it may be luck:")
     for line in told.luck:
         typer.echo(f"  - {line}")
@@ -597,7 +617,7 @@ def export(
     from . import export as table
 
     if what not in set(table.What):
-        raise BadInput(f"--what is one of {', '.join(table.What)}, was {what}")
+        raise BadInput(f"--what is one of {', '.join(table.What)}, was {what or repr(what)}")
     settings = load({"home": home}).settings
     with _bars() as progress:
         many = asyncio.run(table.export(settings, table.What(what), to, is_forced=is_forced, progress=progress))
@@ -619,7 +639,7 @@ def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.", m
     from typer._completion_shared import get_completion_script
 
     if shell not in SHELLS:
-        raise BadInput(f"there is completion for {', '.join(SHELLS)}, was {shell}")
+        raise BadInput(f"there is completion for {', '.join(SHELLS)}, was {shell or repr(shell)}")
     typer.echo(get_completion_script(prog_name="semsig", complete_var="_SEMSIG_COMPLETE", shell=shell))
 
 

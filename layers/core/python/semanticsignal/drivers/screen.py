@@ -176,9 +176,11 @@ def _position(held: PositionView, width: int) -> list[Text]:
     target = "none" if held.target_price is None else price(held.target_price)
     levels = Text(f"stop {price(held.stop_price)} · target {target}")
     prices = Text(f"entry {price(held.entry_price)} · now {price(held.mark_price)}")
-    if width >= WIDE:
-        return _folded(Text("  ").join((title, prices, Text("·"), levels)), width, 2)
-    return [line for text in (title, prices, levels) for line in _folded(text, width, 2)]
+    rows: list[Text] = [title]
+    for more in (prices, levels):
+        joined = Text("  ").join((rows[-1], more))
+        rows = [*rows[:-1], joined] if joined.cell_len <= width else [*rows, more]
+    return [line for row in rows for line in _folded(row, width, 2)]
 
 
 def _decision(made: DecisionView, width: int, *, is_chosen: bool) -> list[Text]:
