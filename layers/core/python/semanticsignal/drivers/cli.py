@@ -571,6 +571,12 @@ def report(
     )
     with _waiting("reading the ledger"):
         told = asyncio.run(looks.read(load({"home": home}).settings, between))
+    if page is not None:
+        from .report_page import page as drawn
+
+        _write(page, drawn(told))
+    if out is not None:
+        _write(out, json.dumps(plain(told), indent=2) + "\n")
     typer.echo("First, how much of it may be luck:")
     for line in told.luck:
         typer.echo(f"  - {line}")
@@ -578,12 +584,6 @@ def report(
         if any(section.rows):
             typer.echo(f"\n{section.title}")
             _print_table(section.head, section.rows)
-    if page is not None:
-        from .report_page import page as drawn
-
-        _write(page, drawn(told))
-    if out is not None:
-        _write(out, json.dumps(plain(told), indent=2) + "\n")
 
 
 def _check_place(option: str, file: Path) -> None:

@@ -246,7 +246,7 @@ class View:
         self._prices: dict[str, Decimal] = {}
         self._decided: dict[str, views.DecisionView] = {}
         self._last_trade: views.TradeView | None = None
-        self._looked_up_s = -LOOKED_UP_EACH_S
+        self._look_up_at_s: float | None = 0.0
         self._pair, self._quit_until_s = 0, 0.0
         self._said, self.is_helping = _Said(), False
         self._told = room.notifier.join()
@@ -277,7 +277,7 @@ class View:
         while not self._told.empty():
             message = self._told.get_nowait()
             if message is None:  # too far behind: from here on anew
-                self._told, self._looked_up_s = self._room.notifier.join(), -LOOKED_UP_EACH_S
+                self._told, self._look_up_at_s = self._room.notifier.join(), 0.0
                 break
             fact = orjson.loads(message)
             if fact["kind"] == "MinutePassed":
@@ -285,10 +285,9 @@ class View:
             elif fact["kind"] == "DecisionMade":
                 pairs.add(fact["decision"]["symbol"])
             is_closed |= fact["kind"] == "PositionClosed"
-        due = time.monotonic() - self._looked_up_s >= LOOKED_UP_EACH_S
-        if due and (is_history or not self._looked_up_s > 0):
+        if self._look_up_at_s is not None and (not is_history or time.monotonic() >= self._look_up_at_s):
             pairs, is_closed = set(self._room.settings.symbols), True
-            self._looked_up_s = time.monotonic()
+            self._look_up_at_s = time.monotonic() + LOOKED_UP_EACH_S if is_history else None
         await self._look_up(pairs)
         if is_closed:
             newest = await self._room.on.ledger.entries(kinds=("PositionClosed",), limit=1, newest_first=True)
