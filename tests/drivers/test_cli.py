@@ -14,7 +14,8 @@ from semanticsignal.adapters.ccxt import CcxtMarket
 from semanticsignal.adapters.system_clock import SystemClock
 from semanticsignal.domain.policy import Settings
 from semanticsignal.drivers import web
-from semanticsignal.drivers.cli import OneLine, _Now
+from semanticsignal.drivers.cli import _Now
+from semanticsignal.drivers.lines import OneLine
 from semanticsignal.settings import KEYS, load
 
 
@@ -106,13 +107,18 @@ def test_the_version_is_told(tmp_path: Path) -> None:
     assert semsig("--version", folder=tmp_path).stdout == f"semsig {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["run", "analyze", "replay", "config", "doctor", "record"])
+@pytest.mark.parametrize(
+    "command",
+    ["run", "analyze", "replay", "config", "doctor", "record", "costs", "report", "export", "completion",
+     "memory rebuild", "memory search", "memory worked"],
+)  # fmt: skip
 def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
-    done = here(command, "--help", folder=tmp_path)
+    done = here(*command.split(), "--help", folder=tmp_path)
 
+    told = " ".join(done.stdout.split())
     assert done.returncode == 0
-    assert f"semsig {command}" in done.stdout
-    assert command == "config" or f"xample: semsig {command}" in done.stdout
+    assert f"semsig {command}" in told and "Exit code: 0 done" in told
+    assert re.search(rf"Example[^:]*: [^:]*semsig {command}", told)
 
 
 def test_words_of_a_model_cannot_forge_a_line_or_move_the_cursor() -> None:

@@ -21,11 +21,14 @@ from ..domain.market import Symbol, Timeframe
 from ..domain.policy import Provider, Settings
 from ..domain.trading import Side
 from ..settings import Sourced, load, passed_over, rows
+from .lines import OneLine, one_line
+
+EXITS = "Exit code: 0 done, also when told to stop; 1 failed; 2 wrong use. What went wrong is one line on stderr."
 
 cli = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Semantic Signal: autonomous crypto paper trading. Educational; no real order is ever placed.",
-    epilog="Exit code: 0 done, 1 failed, 2 wrong use.",
+    epilog=EXITS,
 )  # fmt: skip
 
 Home = Annotated[str | None, typer.Option("--home", help="Folder of ledger and archive.", metavar="DIR")]
@@ -46,6 +49,9 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 def main() -> None:
+    from typer._completion_classes import completion_init
+
+    completion_init()
     with _plainly():
         sys.exit(cli(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
 
@@ -60,21 +66,28 @@ def _plainly() -> Iterator[None]:
     except SemanticSignalError as wrong:
         _fail(str(wrong), 1, is_screen=getattr(wrong, "is_screen", False))
     except UsageError as wrong:
-        _fail(f"{wrong.format_message().rstrip('.')}; `semsig --help` says what there is", 2)
+        _fail(f"{wrong.format_message().rstrip('.')}{_given(wrong)}; `{_path(wrong)} --help` says what there is", 2)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", INTERRUPTED)
     except OSError as wrong:
         _fail(f"{wrong.strerror or wrong}, was {wrong.filename or 'no file'}", 1)
 
 
-def one_line(text: str) -> str:
-    """Words of others on a terminal: no line of their own, no escape that moves the cursor."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+def _given(wrong: Any) -> str:
+    """What was written for the option that is complained of, where it says none of it."""
+    line = sys.argv[1:]
+    for name in getattr(getattr(wrong, "param", None), "opts", ()):
+        after = [line[at + 1] for at, word in enumerate(line[:-1]) if word == name]
+        after += [word.removeprefix(f"{name}=") for word in line if word.startswith(f"{name}=")]
+        if after and after[-1] not in wrong.format_message():
+            return f", was {after[-1] or repr('')}"
+    return ""
 
 
-class OneLine(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return one_line(super().format(record))
+def _path(wrong: Any) -> str:
+    """The command that was meant; of the program, where it was none."""
+    path = getattr(getattr(wrong, "ctx", None), "command_path", "")
+    return path if path.startswith("semsig") else "semsig"
 
 
 def _fail(reason: str, code: int, *, is_screen: bool = False) -> None:
@@ -91,7 +104,7 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-@cli.command()
+@cli.command(epilog=EXITS)
 def run(
     market: Annotated[
         str, typer.Option("--market", help="simulated, live, or a folder of recorded candles.", metavar="WHERE")
@@ -103,11 +116,14 @@ def run(
     port: Port = None,
     home: Home = None,
     yes: Annotated[bool, typer.Option("--yes", help="Never ask.")] = False,
+    is_plain: Annotated[bool, typer.Option("--plain", help="Lines of a log also on a terminal.")] = False,
 ) -> None:
     """Everything in one process: market, decisions, paper money, dashboard.
 
-    Keys: a forces an analysis, h helps, q quits. A live market needs an exchange that can be read from here:
-    semsig doctor says which can.
+    On a terminal a living screen: a analyses the chosen pair, arrows or tab choose, h helps, d names the dashboard, q
+    quits (twice while a position is open). Without a terminal, on a dumb one and with --plain: a log.
+
+    A live market needs an exchange that can be read from here: semsig doctor says which can.
 
     Example: semsig run --market simulated --speed 720 --symbols BTC/USDC,ETH/USDC"""
     from . import deciders, host
@@ -121,7 +137,7 @@ def run(
         _reach(settings)
         if line := deciders.decides(settings):
             logging.getLogger("semsig").info("%s", line)
-    if asyncio.run(_run(host, settings, (market, speed), yes=yes)):
+    if asyncio.run(_run(host, settings, (market, speed), yes=yes, is_plain=is_plain)):
         typer.echo(f"semsig: {STANDS.format(settings.home)}", err=True)
 
 
@@ -173,16 +189,26 @@ def _pairs(sourced: Sourced, market: str, symbols: str | None) -> Settings:
     return settings
 
 
-async def _run(host: Any, settings: Settings, market: tuple[str, str | None], *, yes: bool) -> bool:
+async def _run(host: Any, settings: Settings, market: tuple[str, str | None], *, yes: bool, is_plain: bool) -> bool:
     """Whether it was interrupted, rather than told to stop."""
-    from . import keys
+    from . import keys, terminal
 
     listening: list[asyncio.Task[None]] = []
+
+    async def on_screen(room: Any, address: str) -> None:
+        try:
+            await terminal.show(room, address, yes=yes)
+        except Exception as wrong:
+            # what trades goes on; only the picture of it does not
+            logging.getLogger("semsig").error("the screen broke, so from here on there are lines: %r", wrong)
+            await keys.listen(_Keys(room, address, yes=yes))
 
     def ready(room: Any, address: str) -> None:
         label = "SIMULATED market" if room.on.market.is_simulated else market[0]
         typer.echo(f"Semantic Signal {__version__}: {address}  ({label}, paper money only; a analyze, h help, q quit)")
-        listening.append(asyncio.create_task(keys.listen(_Keys(room, address, yes=yes))))
+        is_shown = not is_plain and terminal.is_possible()
+        hearing = on_screen(room, address) if is_shown else keys.listen(_Keys(room, address, yes=yes))
+        listening.append(asyncio.create_task(hearing))
 
     try:
         return bool(await host.run(settings, *market, ready))
@@ -193,7 +219,7 @@ async def _run(host: Any, settings: Settings, market: tuple[str, str | None], *,
 
 
 class _Keys:
-    """What the keys of the terminal do."""
+    """What the keys of the terminal do where there is no screen."""
 
     def __init__(self, room: Any, address: str, *, yes: bool) -> None:
         self._room, self._address, self._yes = room, address, yes
@@ -224,18 +250,22 @@ class _Keys:
             self._room.stop.set()
 
 
-@cli.command()
+@cli.command(epilog=EXITS)
 def analyze(
     symbol: Annotated[str, typer.Argument(help="Pair, like BTC/USDC.")],
     port: Port = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision and print it.")] = False,
     is_remote: Remote = False,
 ) -> None:
-    """Forces an analysis on the running instance, or on the deployed one.
+    """Forces an analysis on the running instance, or on the deployed one. It is queued behind one that runs, never
+    lost, and with --wait its decision is printed as JSON.
 
-    Example: semsig analyze BTC/USDC --wait"""
+    Example: semsig analyze BTC/USDC --wait
+
+    Example, on AWS: semsig analyze BTC/USDC --remote --wait"""
     from . import remote
 
+    Symbol.parse(symbol)
     settings = load({"port": port}).settings
     if is_remote:
         answer = asyncio.run(remote.analyze_deployed(settings, symbol, wait=wait))
@@ -244,11 +274,11 @@ def analyze(
     typer.echo(json.dumps(answer, indent=2))
 
 
-memory = typer.Typer(help="The memory, an index of what the ledger says was learned.")
+memory = typer.Typer(help="The memory, an index of what the ledger says was learned.", epilog=EXITS)
 cli.add_typer(memory, name="memory")
 
 
-@memory.command()
+@memory.command(epilog=EXITS)
 def rebuild(
     home: Home = None,
     is_remote: Remote = False,
@@ -262,11 +292,12 @@ def rebuild(
     if not is_remote and settings.memory.store == "embedded":
         typer.echo("this memory is kept in the process and reads the ledger at each start: nothing to do")
         return
-    count = asyncio.run(remote.rebuild_deployed(settings) if is_remote else keeper.rebuilt(settings))
+    with _waiting("reading the ledger into a new index"):
+        count = asyncio.run(remote.rebuild_deployed(settings) if is_remote else keeper.rebuilt(settings))
     typer.echo(f"memory holds {count} experiences, as the ledger does")
 
 
-@memory.command()
+@memory.command(epilog=EXITS)
 def search(
     words: Annotated[str, typer.Argument(help="What it should be about.", metavar="WORDS")],
     kind: Annotated[PassageKind | None, typer.Option("--kind", help="Only these.")] = None,
@@ -291,7 +322,7 @@ def search(
         typer.echo("nothing that was written down means anything like it")
 
 
-@memory.command()
+@memory.command(epilog=EXITS)
 def worked(
     during: Annotated[
         str | None, typer.Option("--during", help="The newest time of such a regime: bull, bear, ranging…")
@@ -323,7 +354,7 @@ def worked(
     _print_table(questions.HEAD, questions.rows(told))
 
 
-@cli.command()
+@cli.command(epilog=EXITS)
 def replay(
     folder: Annotated[Path, typer.Argument(help="Folder of recorded candles.", metavar="DIR")],
     symbol: Annotated[str | None, typer.Option("--symbol", help="Pairs, A/B,C/D.", metavar="S[,S…]")] = None,
@@ -339,7 +370,10 @@ def replay(
     ] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write the report here.", metavar="FILE")] = None,
 ) -> None:
-    """The whole agent over recorded candles, with baselines.
+    """The whole agent over recorded candles, with baselines; the same candles give the same ledger, byte for byte.
+
+    DIR holds files like binance_spot_BTCUSDT_4h.parquet or .csv.gz with ts, open, high, low, close, volume; finer files
+    of a pair resolve fills. With --home it goes on where it was interrupted.
 
     Example: semsig replay candles/ --symbol BTC/USDT --timeframe 4h --from 2023-01-01 --to 2024-01-01"""
     from .replay import Plan, replay
@@ -434,9 +468,13 @@ def _print_report(report: dict[str, Any]) -> None:
         typer.echo(f"{'baseline ' + name:22} {baseline['end_equity_quote']} ({baseline['return_ratio']:+.1%})")
 
 
-@cli.command()
+@cli.command(epilog=EXITS)
 def config(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
-    """Every setting in force, where it came from, and what it is."""
+    """Every setting in force, where it came from (default, config.toml, a variable), and what it is.
+
+    Example: SEMSIG_TIMEFRAME=1h semsig config
+
+    Example: semsig config --json"""
     sourced = load({})
     _warn_of_dotenv()
     found = [
@@ -450,7 +488,7 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="For machines.")
         typer.echo(f"{row['key']:30} {row['value']!s:32} {row['from']:12} {row['meaning']}")
 
 
-@cli.command()
+@cli.command(epilog=EXITS)
 def doctor(
     home: Home = None,
     port: Port = None,
@@ -478,7 +516,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-@cli.command()
+@cli.command(epilog=EXITS)
 def costs(
     home: Home = None,
     days: Annotated[
@@ -506,6 +544,105 @@ def costs(
         _print_table(looks.BUDGET_HEAD, looks.accounts(told))
 
 
+@cli.command(epilog=EXITS)
+def report(
+    home: Home = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", help="Also as one file for a browser, with plots.", metavar="FILE")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="Also for machines.", metavar="FILE")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="From then on, UTC.", metavar="D")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Up to then, UTC.", metavar="D")] = None,
+) -> None:
+    """What a home came to, also while a run holds it: first how much of it may be luck, then result, drawdown, trades
+    by pair, side, regime, exit and month, calibration, refusals and costs. Money is exact; intervals are of 90 %.
+
+    Example: semsig report --since 2026-01-01
+
+    Example: semsig report --home ~/semsig --html report.html --json report.json"""
+    from . import report as looks
+    from .report_words import sections
+
+    for option, file in (("--html", page), ("--json", out)):
+        if file is not None:
+            _check_place(option, file)
+    between = looks.Between(
+        None if since is None else _instant("--since", since), None if until is None else _instant("--until", until)
+    )
+    with _waiting("reading the ledger"):
+        told = asyncio.run(looks.read(load({"home": home}).settings, between))
+    if page is not None:
+        from .report_page import page as drawn
+
+        _write(page, drawn(told))
+    if out is not None:
+        _write(out, json.dumps(plain(told), indent=2) + "\n")
+    typer.echo("First, how much of it may be luck:")
+    for line in told.luck:
+        typer.echo(f"  - {line}")
+    for section in sections(told):
+        if any(section.rows):
+            typer.echo(f"\n{section.title}")
+            _print_table(section.head, section.rows)
+
+
+def _check_place(option: str, file: Path) -> None:
+    """Before the work, not after it."""
+    if file.is_dir() or not file.parent.is_dir():
+        raise BadInput(f"{option} is a file in a folder that is there, was {file}")
+
+
+def _write(file: Path, text: str) -> None:
+    from .export import whole
+
+    with whole(file) as partial:
+        partial.write_text(text, encoding="utf-8")
+    typer.echo(f"written: {file}", err=True)
+
+
+@cli.command(epilog=EXITS)
+def export(
+    what: Annotated[str, typer.Option("--what", help="trades, decisions, equity, experiences, refusals or events.")],
+    to: Annotated[Path, typer.Option("--to", help="A file .csv, .parquet or .jsonl.", metavar="FILE")],
+    home: Home = None,
+    is_forced: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """The ledger of a home as a table, also while a run holds it. Money is exact: as text in JSON and Parquet too,
+    since no one scale holds every price and quantity. Times are UTC. In CSV a text that a spreadsheet would take for a
+    formula has a quote before it. The file is whole or not there.
+
+    Example: semsig export --what trades --to trades.csv
+
+    Example: semsig export --home ~/semsig --what decisions --to decisions.parquet --force"""
+    from . import export as table
+
+    if what not in set(table.What):
+        raise BadInput(f"--what is one of {', '.join(table.What)}, was {what or repr(what)}")
+    settings = load({"home": home}).settings
+    with _bars() as progress:
+        many = asyncio.run(table.export(settings, table.What(what), to, is_forced=is_forced, progress=progress))
+    typer.echo(f"{many} rows of {what} in {to}")
+
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@cli.command(epilog=EXITS)
+def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.", metavar="SHELL")]) -> None:
+    """What a shell runs to complete commands and options of semsig with the tab key.
+
+    Example, bash: semsig completion bash >~/.local/share/bash-completion/completions/semsig
+
+    Example, zsh: semsig completion zsh >"${fpath[1]}/_semsig"
+
+    Example, fish: semsig completion fish >~/.config/fish/completions/semsig.fish"""
+    from typer._completion_shared import get_completion_script
+
+    if shell not in SHELLS:
+        raise BadInput(f"there is completion for {', '.join(SHELLS)}, was {shell or repr(shell)}")
+    typer.echo(get_completion_script(prog_name="semsig", complete_var="_SEMSIG_COMPLETE", shell=shell))
+
+
 def _print_table(head: Sequence[str], sections: Sequence[Sequence[Sequence[str]]]) -> None:
     """Never cut: what is wider than the terminal goes on in its next line."""
     from rich import box
@@ -522,7 +659,7 @@ def _print_table(head: Sequence[str], sections: Sequence[Sequence[Sequence[str]]
     Console(width=UNBOUNDED, markup=False, emoji=False, highlight=False).print(table)
 
 
-@cli.command()
+@cli.command(epilog=EXITS)
 def record(
     folder: Annotated[str, typer.Argument(help="Folder of tapes.", metavar="DIR")] = "tapes",
     symbols: Annotated[str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", metavar="A,B")] = None,

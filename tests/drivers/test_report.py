@@ -1,0 +1,240 @@
+"""What a home came to and its tables for spreadsheets: exact, with how much of it may be luck said first."""
+
+import asyncio
+import csv
+import json
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from drivers.instance import here, refusal
+from world import BTC, decision, signal
+
+from semanticsignal import wiring
+from semanticsignal.adapters.sqlite import SqliteLedger
+from semanticsignal.domain.decision import Decision, Refusal
+from semanticsignal.domain.events import DecisionMade, EquityMarked, PositionClosed
+from semanticsignal.domain.ledger import Closing, Entry
+from semanticsignal.domain.market import MarketKind
+from semanticsignal.domain.trading import EquityPoint, ExitReason, Fill, Side, Trade
+from semanticsignal.drivers import export, report
+
+JULY = datetime(2026, 7, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+EVIL = '=HYPERLINK("http://evil")<script>alert(1)</script>\x1b[2J'
+
+
+def trade(number: int, net: str) -> Trade:
+    """Closed on the so many-th day of July; 1.000000000000000001 of fees, whatever it brought."""
+    fees, won = Decimal("1.000000000000000001"), Decimal(net)
+    return Trade(
+        f"t{number}", number, f"p{number}", f"d{number}", BTC, MarketKind.SPOT, Side.LONG, Decimal(1), Decimal(100),
+        Decimal(100) + won, JULY + (number - 1) * DAY, JULY + number * DAY, Decimal(95), Decimal(95), None,
+        won + fees, fees, Decimal(0), won, float(won) / 100, float(won) / 5, -0.01, 0.01,
+        ExitReason.STOP if won < 0 else ExitReason.TARGET, False,
+    )  # fmt: skip
+
+
+def closed(one: Trade) -> Entry:
+    fill = Fill(f"{one.id}#order", one.closed_at, one.exit_price, one.quantity, Decimal(0), Decimal(0))
+    return Entry(PositionClosed(one.id, BTC, one.closed_at), Closing(one, fill))
+
+
+def marked(at: datetime, equity: str) -> Entry:
+    return Entry(EquityMarked(at.isoformat(), at), EquityPoint(at, Decimal(equity), Decimal(equity), Decimal(0), 0))
+
+
+def decided(number: int, reasoning: str) -> Entry:
+    made: Decision = decision(replace(signal(), reasoning=reasoning), regime=f"bull {EVIL}", id=f"d{number}")
+    made = replace(made, refusals=(Refusal("cooldown", "two bars of rest"),), decided_at=JULY)
+    return Entry(DecisionMade(f"d{number}", BTC, JULY), made)
+
+
+def home_of(folder: Path, entries: Iterable[Entry]) -> Path:
+    home = folder / "home"
+    home.mkdir()
+    ledger = SqliteLedger(home / wiring.LEDGER, Decimal(10_000))
+
+    async def written() -> None:
+        for entry in entries:
+            await ledger.record(entry)
+
+    asyncio.run(written())
+    ledger.close()
+    return home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    nets = ("10.10", "-5", "20", "-5.000000000000000001")
+    return home_of(tmp_path, [
+        decided(1, EVIL), *(closed(trade(n, net)) for n, net in enumerate(nets, 1)),
+        marked(JULY + 20 * DAY, "10015.1"), marked(JULY + 31 * DAY, "10020.099999999999999999"),
+        marked(JULY + 40 * DAY, "9900"),
+    ])  # fmt: skip
+
+
+def test_a_report_says_first_what_cannot_be_concluded(home: Path, tmp_path: Path) -> None:
+    done = here("report", "--home", home, folder=tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    first, _, rest = done.stdout.partition("\nResult\n")
+    assert "n = 4 closed trades, 2 won" in first and "neither skill nor its lack can be concluded" in first
+    assert "largest drawdown" in rest and "1.20%" in rest
+    assert "\x1b" not in done.stdout
+
+
+def test_money_of_a_report_adds_up_to_the_last_digit(home: Path, tmp_path: Path) -> None:
+    done = here("report", "--home", home, "--json", "told.json", "--until", "2026-08-09", folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    money = {name: Decimal(text) for name, text in json.loads((tmp_path / "told.json").read_text())["money"].items()}
+    assert money["closed_net_quote"] == Decimal("20.099999999999999999")
+    assert money["net_quote"] == money["closed_net_quote"] + money["rest_quote"] == Decimal("20.099999999999999999")
+    assert (
+        money["closed_gross_quote"] - money["closed_fees_quote"] - money["closed_funding_quote"]
+        == money["closed_net_quote"]
+    )
+
+
+def test_a_report_of_a_time_begins_with_the_equity_of_before(home: Path, tmp_path: Path) -> None:
+    done = here("report", "--home", home, "--json", "told.json", "--since", "2026-07-25", folder=tmp_path)
+
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert done.returncode == 0
+    assert told["money"]["begin_quote"] == "10015.1" and told["groups"] == []
+    assert [(month["month"], month["net_quote"]) for month in told["months"]] == [
+        ("2026-07", "4.999999999999999999"), ("2026-08", "-120.099999999999999999")
+    ]  # fmt: skip
+    assert "No trade was closed: of skill nothing can be said." in told["luck"]
+
+
+def test_the_page_of_a_report_is_one_file_without_script_and_with_every_word_escaped(
+    home: Path, tmp_path: Path
+) -> None:
+    done = here("report", "--home", home, "--html", "told.html", folder=tmp_path)
+
+    page = (tmp_path / "told.html").read_text()
+    assert done.returncode == 0 and done.stderr == "written: told.html\n"
+    assert "<script" not in page.lower() and "&lt;script&gt;" in page and "\x1b" not in page
+    assert not re.search(r"""(?:src|href)=['"](?!data:)""", page)
+    assert page.count("src='data:image/svg+xml;base64,") == 3
+    assert page.index("how much of it may be luck") < page.index("Equity and drawdown")
+
+
+def test_a_mean_has_an_interval_only_of_enough() -> None:
+    assert report.mean_interval([0.01] * 9) is None
+    low, high = report.mean_interval([0.01, -0.01] * 8) or (1, 1)
+    assert low == pytest.approx(-high) and 0 < high < 0.01
+
+
+def sheet(done_in: Path, home: Path, what: str) -> list[dict[str, str]]:
+    done = here("export", "--home", home, "--what", what, "--to", f"{what}.csv", folder=done_in)
+    assert done.returncode == 0, done.stderr
+    with (done_in / f"{what}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_is_exported_is_exact_in_every_form(home: Path, tmp_path: Path) -> None:
+    rows = sheet(tmp_path, home, "trades")
+    for form in ("jsonl", "parquet"):
+        done = here("export", "--home", home, "--what", "trades", "--to", f"t.{form}", folder=tmp_path)
+        assert done.stdout == f"4 rows of trades in t.{form}\n"
+    lines = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
+    table = pq.read_table(tmp_path / "t.parquet").to_pylist()
+
+    for each in (rows, lines, table):
+        assert [row["realized_pnl_quote"] for row in each] == ["10.10", "-5", "20", "-5.000000000000000001"]
+    assert rows[0]["closed_at"] == lines[0]["closed_at"] == "2026-07-02T00:00:00Z"
+    assert table[0]["closed_at"] == JULY + DAY
+
+
+def test_no_cell_is_a_formula_and_a_negative_figure_stays_one(home: Path, tmp_path: Path) -> None:
+    (row,) = sheet(tmp_path, home, "decisions")
+
+    assert row["reasoning"] == "'" + EVIL
+    assert row["refusals"] == "cooldown: two bars of rest"
+    assert sheet(tmp_path, home, "trades")[1]["return_ratio"] == "-0.05"
+
+
+@pytest.mark.parametrize(("what", "many"), [("equity", 3), ("refusals", 1), ("experiences", 0), ("events", 8)])
+def test_every_table_is_there(what: str, many: int, home: Path, tmp_path: Path) -> None:
+    rows = sheet(tmp_path, home, what)
+    done = here("export", "--home", home, "--what", what, "--to", "x.parquet", folder=tmp_path)
+
+    assert done.returncode == 0 and len(rows) == many == pq.read_metadata(tmp_path / "x.parquet").num_rows
+    assert what != "events" or json.loads(rows[-1]["entry"])["equity_quote"] == "9900"
+
+
+def test_a_file_that_is_there_is_overwritten_only_when_told_so_and_never_halved(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t.csv").write_text("mine")
+    line = ("export", "--home", home, "--what", "trades", "--to", "t.csv")
+    assert "was t.csv; --force overwrites" in refusal(here(*line, folder=tmp_path))
+
+    with monkeypatch.context() as broken:
+        broken.setitem(export.TABLES, export.What.TRADES, (("PositionClosed",), Trade, lambda _: 1 / 0))
+        with pytest.raises(ZeroDivisionError):
+            here(*line, "--force", folder=tmp_path)
+    assert (tmp_path / "t.csv").read_text() == "mine"
+    assert not list(tmp_path.glob(".*.partial"))
+
+    assert here(*line, "--force", folder=tmp_path).returncode == 0
+    assert (tmp_path / "t.csv").read_text().startswith("id,symbol")
+    assert stat.S_IMODE((tmp_path / "t.csv").stat().st_mode) & 0o400
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (("report", "--home", "nowhere"), "nothing was lived in this home yet, was nowhere; semsig run, or"),
+        (("report", "--since", "yesterday"), "--since is a date or an instant"),
+        (("report", "--home", "home", "--since", "2026-02-01", "--until", "2026-01-01"), "--since must lie before"),
+        (("report", "--html", "no/folder/x.html"), "--html is a file in a folder that is there, was no/folder/x.html"),
+        (("report", "--json", "."), "--json is a file in a folder that is there, was ."),
+        (("report", "--months", "3"), "No such option"),
+        (("export", "--what", "money", "--to", "x.csv"), "--what is one of trades, decisions"),
+        (("export", "--what", "trades", "--to", "x.xlsx"), "--to is a file that ends in .csv, .parquet, .jsonl, was"),
+        (("export", "--what", "trades", "--to", "no/x.csv"), "--to lies in a folder that is there, was no/x.csv; make"),
+        (("export", "--home", "nowhere", "--what", "trades", "--to", "x.csv"), "nothing was lived in this home yet"),
+        (("export", "--what", "trades"), "Missing option '--to'"),
+        (("completion", "tcsh"), "there is completion for bash, zsh, fish, was tcsh"),
+        (("completion",), "Missing argument 'SHELL'"),
+        (("completion", "bash", "zsh"), "unexpected extra argument"),
+        (("report", "--since", ""), "--since is a date or an instant"),
+        (("analyze",), "Missing argument 'symbol'; `semsig analyze --help` says"),
+        (("analyze", "BTC"), "a pair is written BASE/QUOTE, like BTC/USDC, was 'BTC'"),
+        (("analyze", "BTC/USDC", "--port", "99999"), "port: "),
+        (("costs", "--home", "nowhere"), "nothing was lived in this home yet, was nowhere"),
+        (("costs", "--days", "0"), "should be greater than or equal to 1, was 0; `semsig costs --help` says"),
+        (("costs", "--days=few"), "integer, was few; `semsig costs --help` says"),
+        (("doctor", "--port", "0"), "port: "),
+        (("doctor", "--home", ""), "home: "),
+        (("doctor", "BTC/USDC"), "unexpected extra argument"),
+        (("memory", "rebuild", "--home", "nowhere"), "nothing was lived in this home yet, was nowhere"),
+        (("memory", "rebuild", "all"), "unexpected extra argument"),
+        (("memory", "forget"), "No such command 'forget'; `semsig memory --help` says"),
+        (("config", "all"), "unexpected extra argument"),
+        (("config", "--yaml"), "No such option"),
+        (("run", "--plain=yes"), "does not take a value"),
+    ],
+)
+def test_wrong_use_is_one_line_and_makes_nothing(line: tuple[str, ...], said: str, home: Path, tmp_path: Path) -> None:
+    assert said.lower() in refusal(here(*line, folder=tmp_path)).lower()
+    assert [path.name for path in tmp_path.iterdir()] == [home.name]
+
+
+@pytest.mark.parametrize(("shell", "form"), [("bash", "_semsig_completion() {"), ("zsh", "#compdef semsig"),
+                                              ("fish", "complete --command semsig")])  # fmt: skip
+def test_a_shell_completes_commands(shell: str, form: str, tmp_path: Path) -> None:
+    assert form in here("completion", shell, folder=tmp_path).stdout
+
+    typed = {"_SEMSIG_COMPLETE": "complete_bash", "COMP_WORDS": "semsig re", "COMP_CWORD": "1"}
+    assert set(here(folder=tmp_path, variables=typed).stdout.split()) == {"replay", "record", "report"}
