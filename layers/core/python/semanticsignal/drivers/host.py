@@ -335,9 +335,9 @@ class Host:
         for about, since in tuple(self._since.items()):
             if self._real.now() - since >= ALARMING and (about, since) not in self._alarmed:
                 self._alarmed.add((about, since))
-                known = Known(self.on.market.is_simulated, self.settings.timeframe.seconds)
+                known = messages.Known(self.on.market.is_simulated, self.settings.timeframe.seconds)
                 said = (f"{about}: wrong for {ALARMING.seconds // 60} minutes", self._problems[about])
-                told = alarm(f"alarm#{about}#{since.isoformat()}", since, said, known)
+                told = messages.alarm(f"alarm#{about}#{since.isoformat()}", since, said, known)
                 for messenger in self.on.messengers:
                     await messenger.take(told)
 

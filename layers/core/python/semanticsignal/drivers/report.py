@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from math import fsum, sqrt
+from math import fsum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,33 +19,33 @@ from ..domain.learning import PostMortem
 from ..domain.ledger import Closing, Entry, Expiry
 from ..domain.market import Timeframe
 from ..domain.money import exactly
-from ..domain.odds import Z
+from ..domain.odds import wilson
 from ..domain.policy import Settings
 from ..domain.trading import ZERO, EquityPoint, Trade
 from ..logic.evaluate import calibration
 from ..logic.evaluate.forecasts import Forecasts
+from ..logic.evaluate.intervals import bootstrap
 from ..logic.evaluate.recalibration import Resolved
 from ..logic.reflect import record, statistics
 from ..logic.show.costs import Bill, CostsView
-from ..logic.show.worked import wilson
 from .lines import one_line
 
 PAGE = 500
-# Fewer say nothing of a mean; fewer trades, or days, say little of anything.
-LEAST, FEW, SHORT_DAYS = 10, 30, 180
+# Fewer trades, or days, say little of anything.
+FEW, SHORT_DAYS = 30, 180
 BINS = 10
 DAY = timedelta(days=1)
 Interval = tuple[float, float]
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """90 % interval of a mean, as if these were independent. The one place for intervals of means in a report: a better
-    one (a bootstrap in blocks) comes in here."""
-    if len(values) < LEAST:
-        return None
-    mean = fsum(values) / len(values)
-    half = Z * sqrt(fsum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values))
-    return mean - half, mean + half
+    """90 % interval of a mean by the bootstrap of the statistics, each value counted as independent; None: too few."""
+    (found,) = (
+        bootstrap((values, [1.0] * len(values)), [lambda sums: sums[0] / sums[1]], effective=float(len(values)))
+        if values
+        else (None,)
+    )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
