@@ -31,7 +31,7 @@ PATIENCE_S = 60.0
 MADE = views.DecisionView(
     "BTC#1", 1, "BTC/USDC", "4h", NOON, NOON, Decimal("60500.5"), "HOLD", "BUY", 0.62, 0.5, 0.5, None, None,
     "Momentum and trend agree, but the market is too quiet to pay for the spread. " * 6, None, "quiet", (), (), (), (),
-    "analyst", "1", False, True,
+    "analyst", "1", False, True, None,
 )  # fmt: skip
 HEALTH = views.HealthView(
     "running", None, "1", NOON, True, 720.0, ("BTC/USDC",), "4h", "simulated binance", "rules-analyst", 1.0,
