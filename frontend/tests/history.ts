@@ -51,7 +51,7 @@ export function dice(seed: number): () => number {
 }
 
 export const iso = (ms: number): string => new Date(ms).toISOString().replace(".000Z", "+00:00").replace("Z", "+00:00");
-const pick = <T>(from: readonly T[], at: number): T => from[((at % from.length) + from.length) % from.length]!;
+export const pick = <T>(from: readonly T[], at: number): T => from[((at % from.length) + from.length) % from.length]!;
 const fixed = (value: number, digits = 2): string => value.toFixed(digits);
 
 export class History {
@@ -109,7 +109,7 @@ export class History {
     const number = this.decisions.length;
     const [luck, price] = [this.#dice(), this.price(symbol, at)];
     const wanted = pick(ACTIONS, Math.floor(luck * 50));
-    const isRefused = wanted !== "HOLD" && luck > 0.8;
+    const isRefused = wanted !== "HOLD" && number % 5 === 2;
     const guard = pick(GUARDS, number);
     const made = views.decision(this.#next, {
       id: this.#name("decision", number), symbol, closed_at: iso(at), decided_at: iso(at + 8000), price: fixed(price),
@@ -118,6 +118,7 @@ export class History {
       reasoning: pick(WHY, number), invalidation: "A close below the last swing low.", regime: pick(REGIMES, Math.floor(number / 4)),
       refusals: isRefused ? [{ guard, reason: `Too early after the last loss (${guard}).`, until: iso(at + BAR_MS) }] : [],
       recalled: [this.#name("experience", Math.max(0, number - 5))], rules: [this.#name("rule", 0)], model: "analyst",
+      p_up_24h: 0.35 + luck / 3, cost_usd: "0.0042", is_forced: number % 13 === 5,
     });
     this.decisions.unshift(made);
     return this.#write({ kind: "DecisionMade", id: `DecisionMade:${made.id}`, seq: made.seq, at: made.decided_at, decision: made });
@@ -149,7 +150,7 @@ export class History {
       id: this.#name("experience", number), trade_id: this.#name("trade", number), symbol: pick(SYMBOLS, number), side: number % 3 ? "long" : "short",
       decision_id: this.decisions.at(Math.min(this.decisions.length - 1, 8))?.id ?? null, used: number % 7, used_wins: number % 3, used_losses: number % 2,
       opened_at: iso(at - 6 * BAR_MS), closed_at: iso(at + number * 1000), conditions: [0, 1, 2].map((more) => pick(CONDITIONS, number * 3 + more * (number % 5))),
-      confidence_ratio: 0.5 + Math.abs(luck), exit_reason: pick(EXITS, number), insight: pick(WHY, number), is_win: luck > 0,
+      confidence_ratio: 0.5 + Math.abs(luck) * 0.8, exit_reason: pick(EXITS, number), insight: pick(WHY, number), is_win: luck > 0,
       lesson: `Lesson ${number}: ${pick(WHY, number + 1)}`, r_multiple: luck * 2, regime: pick(REGIMES, number), return_ratio: luck / 20,
       similarity_ratio: null, verdict: luck > 0 ? "as expected" : "wrong about the regime",
     };
@@ -260,6 +261,14 @@ export class History {
     const prices = SYMBOLS.map((symbol) => ({ symbol, price: fixed(this.price(symbol, NOW) * (1 + shift)) }));
     const pulse = { status: "running" as const, problem: null, history_done_ratio: 1, next_candle_at: iso(LAST_CLOSE + BAR_MS), lag_s: 0 };
     return { kind: "MinutePassed", id: `minute#${at}#${number}`, at, prices, positions: this.positions(), equity_quote: this.equityQuote, pulse };
+  }
+
+  /** An analysis of the first pair that is under way, as whoever just came hears of it. */
+  stepping(): EventView[] {
+    const id = this.#name("decision", this.decisions.length);
+    return (["collecting", "analysing", "deciding"] as const).map((step, place) => ({
+      kind: "AnalysisStepped", id, symbol: SYMBOLS[0], step, at: iso(NOW - 6000 + place * 2000), problem: null, is_forced: true,
+    }));
   }
 
   drawn(): EquityView[] {

@@ -9,11 +9,13 @@ import { fileURLToPath } from "node:url";
 import { crc32, deflateSync, gzipSync } from "node:zlib";
 import { WebSocketServer, type WebSocket } from "ws";
 import type {
-  ArticleView, ContextView, DecisionView, EventView, ExperienceView, FigureView, HealthView, MarketView, NewsView, Problem, QueuedView, RefusedView, Seen,
-  SnapshotView, StateView, StatisticsView, TradeView, WhyView, WorkedView,
+  ArticleView, BrainView, CalibrationView, ContextView, CostsView, CurveView, DecisionView, Decisions, EventView, Experiences, FigureView, HealthView, HindsightView,
+  IntervalsView, MarketView, MemoryView, NewsView, PostMortemView, Problem, QueuedView, RefusedView, Seen, SnapshotView, StateView, StatisticsView, TradeView,
+  VitalsView, WhyView, WorkedView,
 } from "../src/shapes";
 import { History, NOW, SYMBOLS, iso, type Size } from "./history";
 import { madeUp } from "./made-up";
+import { brain, calibrations, came, costs, curve, hindsights, intervals, kept, postMortems, recalledBy, vitals } from "./told";
 
 const HOME = fileURLToPath(new URL("../../", import.meta.url));
 const DIST = join(HOME, "frontend", "dist");
@@ -79,6 +81,7 @@ export class StandIn {
       this.#sockets.handleUpgrade(request, stream, head, (socket) => {
         this.#listeners.add(socket);
         socket.on("close", () => this.#listeners.delete(socket));
+        for (const step of this.history.stepping()) socket.send(JSON.stringify(this.changed("/ws", step)));
       });
     });
     await new Promise<void>((listening) => this.#server!.listen(port, "127.0.0.1", listening));
@@ -185,13 +188,21 @@ export class StandIn {
         const events = history.after(told("after") || null, limit(1000));
         return events ? ok<{ events: EventView[] }>({ events }) : none("event");
       }
-      case "GET /api/decisions": return this.#decisions(told("symbol"), told("before"), limit(100));
+      case "GET /api/decisions": return this.#decisions(url.searchParams, limit(100));
       case "GET /api/trades": return ok<{ trades: TradeView[] }>({ trades: history.trades.slice(0, limit(100)) });
       case "GET /api/equity": return ok({ equity: history.equity.slice(-limit(1000)).reverse() });
       case "GET /api/rules": return ok({ rules: history.rules.slice(0, limit(100)) });
-      case "GET /api/memory": return ok<{ experiences: ExperienceView[] }>({ experiences: this.#memory(told("query"), told("sort"), told("order"), limit(100)) });
+      case "GET /api/memory": return ok<Experiences>(this.#memory(url.searchParams, limit(100)));
       case "GET /api/refusals": return ok<{ refusals: RefusedView[] }>({ refusals: history.refusals(limit(100)) });
-      case "GET /api/market": return ok(this.#market(told("symbol") || SYMBOLS[0], limit(300)));
+      case "GET /api/hindsights": return ok<{ refusals: HindsightView[] }>({ refusals: hindsights(history, limit(100)) });
+      case "GET /api/post-mortems": return ok<{ post_mortems: PostMortemView[] }>({ post_mortems: postMortems(history, limit(100)) });
+      case "GET /api/costs": return ok<CostsView>(costs(history));
+      case "GET /api/vitals": return ok<VitalsView>(vitals(history));
+      case "GET /api/intervals": return ok<IntervalsView>(intervals(history));
+      case "GET /api/curve": return ok<CurveView>(curve(history, Number(told("points") || 1000)));
+      case "GET /api/calibration": return ok<{ calibrations: CalibrationView[] }>({ calibrations: calibrations() });
+      case "GET /api/brain": return ok<BrainView>(brain(history, told("symbol"), told("decision")));
+      case "GET /api/market": return ok(this.#market(told("symbol") || SYMBOLS[0], limit(300), told("timeframe") || "4h"));
       case "GET /api/news": return ok<NewsView>(news());
       case "GET /api/context": return ok<ContextView>(context());
       case "GET /api/worked": return ok<WorkedView>(worked());
@@ -200,11 +211,16 @@ export class StandIn {
         return { status: 202, body: { id: "analysis", symbol, waits: false } satisfies QueuedView };
       }
     }
-    const [, kind, id] = /^\/api\/(decisions|snapshots)\/(.+)$/.exec(url.pathname) ?? [];
-    if (kind && id) {
-      const made = history.decisions.find((decision) => decision.id === decodeURIComponent(id));
+    const [, kind, id] = /^\/api\/(decisions|snapshots|memory)\/([^/]+)$/.exec(url.pathname) ?? [];
+    const named = decodeURIComponent(id ?? "");
+    if (kind === "memory") {
+      const experience = history.experiences.find((lived) => lived.id === named);
+      return experience ? ok<MemoryView>({ experience, recalled_by: recalledBy(history, named) }) : none("experience");
+    }
+    if (kind) {
+      const made = history.decisions.find((decision) => decision.id === named);
       if (!made) return none("decision");
-      return kind === "decisions" ? ok<WhyView>(this.#why(made)) : ok<Seen>({ decision_id: made.id, snapshot: snapshot(made), conditions: [{ name: "trend", word: "bull" }, { name: "rsi", word: "strong" }] });
+      return kind === "decisions" ? ok<WhyView>(this.#why(made)) : ok<Seen>({ decision_id: made.id, snapshot: snapshot(made), conditions: CONDITIONS });
     }
     return madeUp(method, url.pathname) ?? none("page");
   }
@@ -217,36 +233,50 @@ export class StandIn {
     };
   }
 
-  #decisions(symbol: string, before: string, limit: number): { status: number; body: { decisions: DecisionView[] } | Problem } {
+  #decisions(asked: URLSearchParams, limit: number): { status: number; body: Decisions | Problem } {
+    const told = (name: string): string => asked.get(name) ?? "";
     const all = this.history.decisions;
-    const edge = before ? all.findIndex(({ id }) => id === before) : -1;
-    if (before && edge < 0) return { status: 404, body: missing(`no such decision, was ${before}`) };
-    const older = all.slice(edge + 1);
-    return { status: 200, body: { decisions: (symbol ? older.filter((made) => made.symbol === symbol) : older).slice(0, limit) } };
+    const edge = told("before") ? all.findIndex(({ id }) => id === told("before")) : -1;
+    if (told("before") && edge < 0) return { status: 404, body: missing(`no such decision, was ${told("before")}`) };
+    const words = told("words").toLowerCase().split(/\s+/);
+    const isOf = (made: DecisionView, action: string): boolean =>
+      action === "acted" ? made.action !== "HOLD" : action === "refused" ? made.refusals.length > 0 : action === "forced" ? made.is_forced : made.action === action;
+    const older = all.slice(edge + 1).filter((made) => (!told("symbol") || made.symbol === told("symbol")) && (!told("action") || isOf(made, told("action")))
+      && words.every((word) => made.reasoning.toLowerCase().includes(word)));
+    const decisions = older.slice(0, limit);
+    const last = decisions.at(-1);
+    return { status: 200, body: { decisions, next: older.length > limit ? (last?.id ?? null) : null, searched_until: last?.closed_at ?? null } };
   }
 
-  #memory(query: string, sort: string, order: string, limit: number): ExperienceView[] {
-    const words = query.toLowerCase();
-    const found = this.history.experiences.filter(({ lesson, regime }) => !words || `${lesson} ${regime}`.toLowerCase().includes(words));
-    const key = ({ closed_at, confidence_ratio, return_ratio, is_win, similarity_ratio }: ExperienceView): number =>
-      ({ similarity: similarity_ratio ?? 0, pnl: return_ratio, confidence: confidence_ratio, outcome: Number(is_win) })[sort] ?? Date.parse(closed_at);
-    const way = order === "asc" ? 1 : -1;
-    return [...found].sort((one, other) => (key(one) - key(other)) * way).slice(0, limit);
+  #memory(asked: URLSearchParams, limit: number): Experiences {
+    const told = (name: string): string => asked.get(name) ?? "";
+    const time = (name: string, or: number): number => (told(name) ? Date.parse(told(name)) : or);
+    const words = told("query").toLowerCase();
+    const found = this.history.experiences.filter((lived) =>
+      (!words || `${lived.lesson} ${lived.regime}`.toLowerCase().includes(words)) && (!told("side") || lived.side === told("side"))
+      && (!told("outcome") || lived.is_win === (told("outcome") === "won")) && Date.parse(lived.closed_at) >= time("since", -Infinity) && Date.parse(lived.closed_at) <= time("until", Infinity));
+    const alike = told("like") ? found.map((lived, place) => ({ ...lived, similarity_ratio: 0.97 - (place % 60) / 100 })) : found;
+    const key = KEYS[told("sort")] ?? (({ closed_at }) => Date.parse(closed_at));
+    const way = told("order") === "asc" ? 1 : -1;
+    const sorted = [...alike].sort((one, other) => (key(one) < key(other) ? -way : key(one) > key(other) ? way : 0));
+    const offset = Number(told("offset") || 0);
+    const like = this.history.decisions.find(({ symbol, id }) => symbol === told("like") || id === told("like"))?.id ?? null;
+    return { experiences: sorted.slice(offset, offset + limit), total: sorted.length, until: told("until") || iso(NOW), like };
   }
 
-  #market(symbol: string, limit: number): MarketView {
-    return { id: symbol, symbol, timeframe: "4h", source: "simulated", is_simulated: true, as_of: iso(NOW), candles: this.history.candles(symbol, limit), forming: null, timeframes: ["4h", "1d"] };
+  #market(symbol: string, limit: number, timeframe: string): MarketView {
+    return { id: symbol, symbol, timeframe, source: "simulated", is_simulated: true, as_of: iso(NOW), candles: this.history.candles(symbol, limit), forming: null, timeframes: ["4h", "1d"] };
   }
 
   #why(made: DecisionView): WhyView {
     const { history } = this;
     const reply = { action: made.wanted, confidence: made.confidence_ratio, reasoning: made.reasoning };
     return {
-      decision: made, snapshot: JSON.stringify({ symbol: made.symbol, seen_at: made.closed_at, rsi: 41.2, adx: 27.5 }),
+      decision: made, snapshot: kept(made, articles(2).map((one) => ({ ...one, score: 0.7 }))),
       system_prompt: "You judge one pair at one close.\n\nAnswer in JSON.", user_prompt: `# ${made.symbol}\n\nRSI 41.2, ADX 27.5, regime ${made.regime}.\n\n- Position: none`,
-      reply: `The trend holds.\n\n\`\`\`json\n${JSON.stringify(reply, null, 2)}\n\`\`\``, prompt_sha256: "ab".repeat(32), reply_sha256: "ef".repeat(32), saw_chart: false, fills: [], snapshot_sha256: "cd".repeat(32),
+      reply: `The trend holds.\n\n\`\`\`json\n${JSON.stringify(reply, null, 2)}\n\`\`\``, prompt_sha256: "ab".repeat(32), reply_sha256: "ef".repeat(32), saw_chart: false, snapshot_sha256: "cd".repeat(32),
       recalled: history.experiences.slice(0, 3).map((lived, place) => ({ ...lived, similarity_ratio: 0.9 - place / 10 })), rules: history.rules.slice(0, 2),
-      events: history.ledger.slice(-4),
+      ...came(history, made),
       attempts: [{
         asked_at: made.decided_at, model: "analyst", provider: "local", fault: null, said: "", text: "", latency_s: 1.4, input_tokens: 5210, output_tokens: 240,
         thinking_tokens: 0, cost_usd: "0.0042",
@@ -255,6 +285,17 @@ export class StandIn {
     };
   }
 }
+
+const CONDITIONS = [
+  { name: "trend", word: "bull" }, { name: "adx", word: "strong" }, { name: "rsi", word: "neutral" }, { name: "macd", word: "rising" }, { name: "volatility", word: "high" },
+  { name: "volume", word: "high" }, { name: "funding", word: "negative" },
+];
+
+const KEYS: Readonly<Record<string, (lived: Experiences["experiences"][number]) => number | string>> = {
+  similarity: ({ similarity_ratio }) => similarity_ratio ?? 0, pnl: ({ return_ratio }) => return_ratio, r: ({ r_multiple }) => r_multiple ?? 0, confidence: ({ confidence_ratio }) => confidence_ratio,
+  outcome: ({ is_win }) => Number(is_win), used: ({ used }) => used ?? 0, symbol: ({ symbol }) => symbol, side: ({ side }) => side, regime: ({ regime }) => regime,
+  age: ({ closed_at }) => -Date.parse(closed_at), win_rate: ({ used_wins }) => used_wins ?? 0,
+};
 
 function missing(detail: string): Problem {
   return { type: "about:blank", title: "Not Found", status: 404, detail };
@@ -316,7 +357,7 @@ function snapshot(made: DecisionView): SnapshotView {
     },
     flow: { at, source: "simulated", trades: 500, buy_quote: 612_000, sell_quote: 420_000, span_s: 1800, buy_ratio: 0.593, per_minute: 16.7 },
     funding: { at, source: "simulated", perpetual: `${made.symbol}:USDC`, interval_s: 8 * 3600, rate_ratio: "-0.0000731", annualized_ratio: "-0.08" },
-    interest: null, price: made.price, bars: 999, regime: { trend: "bull", phase: "trending", evidence: ["adx 27.5"] }, indicators: { rsi: 41.2, adx: 27.5 },
+    interest: null, price: made.price, bars: 999, regime: { trend: "bull", phase: "trending", evidence: ["adx 27.5"] }, indicators: { rsi_14: 41.2, adx_14: 27.5, atr_rank_ratio: 0.71 },
   };
 }
 

@@ -1,7 +1,7 @@
 /** Much at once, and much in all: the page stays quick, small and right. */
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { clock } from "../../src/format";
+import { clock, time } from "../../src/format";
 import { LARGE } from "../history";
 import { PAGES } from "./pages";
 import { Stage, grouped, linked } from "./stage";
@@ -82,19 +82,20 @@ describe("ten thousand decisions and ten thousand memories", () => {
     const watched = await stage.page(server.url);
     const { page } = watched;
     await watched.visit();
-    const place = PAGES.find(({ panels }) => panels.includes(name));
-    if (!place) return console.warn(`no page has a list of ${name} yet`);
-    await watched.go(place);
+    await watched.go(PAGES.find(({ panels }) => panels.includes(name))!);
     const rows = page.locator(`[data-panel=${name}] [data-row]`);
-    const oldest = name === "decisions" ? server.history.decisions.at(-1)!.id : server.history.experiences.at(-1)!.id;
     await rows.first().waitFor();
     const pace = await paced(page);
 
     // Whatever is loaded on the way makes the list longer: again and again to its end, until that is the oldest of all.
     await expect.poll(async () => {
       await page.locator(`[data-panel=${name}] [data-scroller]`).evaluate((scroller) => scroller.scrollTo({ top: scroller.scrollHeight }));
-      return rows.last().getAttribute("data-row");
-    }, { timeout: 30_000, interval: 50, message: `the oldest of ${count} is reached` }).toBe(oldest);
+      return rows.evaluateAll((found) => Math.max(...found.map((row) => Number((row as HTMLElement).dataset["row"]))));
+    }, { timeout: 30_000, interval: 50, message: `the oldest of ${count} is reached` }).toBe(count - 1);
+    await watched.settled();
+    const oldest = rows.and(page.locator(`[data-row="${count - 1}"]`));
+    if (name === "decisions") expect(await oldest.locator("a").getAttribute("href")).toContain(encodeURIComponent(server.history.decisions.at(-1)!.id));
+    else await expect.poll(() => oldest.innerText()).toContain(time(server.history.experiences.at(-1)!.closed_at));
     expect(await page.evaluate(() => document.querySelectorAll("*").length)).toBeLessThanOrEqual(MOST_ELEMENTS);
     expect((await pace()).longestGap).toBeLessThan(FROZEN_MS);
     expect(watched.complaints).toEqual([]);

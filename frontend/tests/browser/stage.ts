@@ -97,16 +97,23 @@ export class Watched {
       for (let waits = 0; this.#pending.size && waits < 500; waits += 1) await new Promise((later) => setTimeout(later, 20));
       await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     }
+    // Code that came, too, has to be made into what it draws; what waits for longer is told by whoever looks for it.
+    await this.page.waitForFunction(() => !document.querySelector("main [aria-busy=true], dialog[open] [aria-busy=true]"), null, { timeout: 3000 }).catch(() => undefined);
     if (this.#pending.size) throw new Error(`still asked after 10 s: ${[...this.#pending].map((request) => request.url())}`);
   }
 
   /** Names of the panels that are there now and fold. */
   async panels(): Promise<string[]> {
-    return this.page.locator("main [data-fold]").evaluateAll((found) => found.map((button) => (button as HTMLElement).dataset["fold"] ?? ""));
+    return this.page.locator("main button[data-fold]").evaluateAll((found) => found.map((button) => (button as HTMLElement).dataset["fold"] ?? ""));
   }
 
-  panel(name: string, within = ""): Locator {
-    return this.page.locator(`${within} section:has(> .panel-head [data-full="${name}"])`.trim());
+  panel(name: string): Locator {
+    return this.page.locator(`main [data-panel="${name}"]`);
+  }
+
+  /** The one that has the whole screen. */
+  get full(): Locator {
+    return this.page.locator("main .slot.full");
   }
 
   /** By how much it is wider than the screen, and what of it reaches farthest out. */
@@ -127,8 +134,10 @@ export class Watched {
     return this.requested.filter((each) => !/^(data|blob):/.test(each) && new URL(each).host !== own);
   }
 
-  async violations(): Promise<string[]> {
-    const { violations } = await new AxeBuilder({ page: this.page }).analyze();
+  /** `colours`: only what a theme may change. */
+  async violations(colours = false): Promise<string[]> {
+    const axe = new AxeBuilder({ page: this.page });
+    const { violations } = await (colours ? axe.withRules(["color-contrast"]) : axe).analyze();
     return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(" ")} ${failureSummary ?? ""}`));
   }
 }

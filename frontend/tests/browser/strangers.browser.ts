@@ -90,7 +90,7 @@ test.each(EACH)("on a %s, %s, all that strangers wrote is text on every page, in
     wrong.push(...(await safe(trap, place.name)));
     for (const name of await trap.watched.panels()) {
       await pressed(page, `main [data-full="${name}"]`);
-      await page.locator("dialog[open]").waitFor();
+      await trap.watched.full.waitFor();
       wrong.push(...(await safe(trap, `${place.name}, ${name} on the whole screen`)));
       await page.keyboard.press("Escape");
     }
