@@ -14,6 +14,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Why it was not answered, for people. */
+export function because(error: unknown): string {
+  return error instanceof ApiError ? error.message : "The server did not answer.";
+}
+
 /** What opens the API to whoever is signed in; each raises when nobody is any more. */
 export interface Pass {
   token(): Promise<string>;
@@ -90,6 +95,7 @@ export interface Api {
 export const PUBLIC = "/public";
 
 const TIMEOUT_MS = 15_000;
+const SEEN = 12;
 
 /** Without a pass nobody is asked who they are: one's own machine, or with `PUBLIC` the part that is shown to everybody. */
 export function api(base: string, pass: Pass | null = null, door = ""): Api {
@@ -118,6 +124,16 @@ export function api(base: string, pass: Pass | null = null, door = ""): Api {
     const told = Object.entries(values).filter(([, value]) => value !== null);
     return `${path}?${new URLSearchParams(told.map(([name, value]) => [name, String(value)]))}`;
   };
+  /** What a decision saw never changes, and three panels look at it: the last few are kept. */
+  const seen = new Map<string, Promise<Seen>>();
+  const snapshot = (id: string): Promise<Seen> => {
+    const known = seen.get(id) ?? ask<Seen>(`/api/snapshots/${encodeURIComponent(id)}`);
+    seen.delete(id);
+    seen.set(id, known);
+    if (seen.size > SEEN) seen.delete(seen.keys().next().value!);
+    known.catch(() => seen.delete(id));
+    return known;
+  };
   return {
     state: () => ask("/api/state"),
     health: () => ask("/api/health"),
@@ -138,7 +154,7 @@ export function api(base: string, pass: Pass | null = null, door = ""): Api {
     vitals: () => ask("/api/vitals"),
     news: () => ask("/api/news"),
     context: () => ask("/api/context"),
-    snapshot: (id) => ask(`/api/snapshots/${encodeURIComponent(id)}`),
+    snapshot,
     worked: (during, side) => ask(query("/api/worked", { during, side })),
     brain: (symbol, decision) => ask(query("/api/brain", { symbol, decision })),
     analyse: (symbol) =>

@@ -3,7 +3,7 @@ import { LitElement, html, nothing, type TemplateResult } from "lit";
 import type { DirectiveResult } from "lit/directive.js";
 import { guard } from "lit/directives/guard.js";
 import { keyed } from "lit/directives/keyed.js";
-import { ApiError, type Api } from "./api";
+import { because, type Api } from "./api";
 import { duration, ratio } from "./format";
 import type { Link, Listener } from "./feed";
 import type { EventView, StateView, WorkedView } from "./shapes";
@@ -220,7 +220,7 @@ export class SemsigApp extends LitElement implements Listener {
       this.worked = told;
       this.workedFailed = null;
     } catch (error) {
-      if (!isStale()) this.workedFailed = words(error);
+      if (!isStale()) this.workedFailed = because(error);
     }
   }
 
@@ -254,7 +254,7 @@ export class SemsigApp extends LitElement implements Listener {
   }
 
   async #ask(question: Question, told: () => Promise<Answer | null>): Promise<void> {
-    const answer = await told().catch((error: unknown): Answer => ({ of: "failure", question, why: words(error) }));
+    const answer = await told().catch((error: unknown): Answer => ({ of: "failure", question, why: because(error) }));
     if (answer && this.state) this.around = heard(this.around, answer);
   }
 
@@ -286,7 +286,7 @@ export class SemsigApp extends LitElement implements Listener {
         this.#notify({ tone: "flat", text: queued.waits ? `${queued.symbol}: waits for the analysis now running.` : `${queued.symbol}: being analysed.` });
     } catch (error) {
       this.#awaited.delete(symbol);
-      this.#notify({ tone: "down", text: `${symbol} was not analysed: ${words(error)}` });
+      this.#notify({ tone: "down", text: `${symbol} was not analysed: ${because(error)}` });
     } finally {
       this.asking = false;
     }
@@ -408,7 +408,7 @@ export class SemsigApp extends LitElement implements Listener {
   async #loadWhy(id: string): Promise<void> {
     const found = await this.api.why(id).then(
       (view) => ({ id, view, failed: null }),
-      (error: unknown) => ({ id, view: null, failed: words(error) }),
+      (error: unknown) => ({ id, view: null, failed: because(error) }),
     );
     if (this.why?.id === id) this.why = found;
   }
@@ -644,11 +644,6 @@ function waiting(link: Link): TemplateResult {
 function title(state: State, symbol: string, page: Page): string {
   const change = Number(state.equity_quote) / Number(state.statistics.start_quote) - 1;
   return `${ratio(change, 2, true)} · ${page === OVERVIEW ? symbol : page.name} · Semantic Signal (paper)`;
-}
-
-function words(error: unknown): string {
-  if (error instanceof ApiError) return error.message;
-  return "the server did not answer.";
 }
 
 function systemTheme(): Theme {

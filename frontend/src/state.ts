@@ -2,11 +2,11 @@
 import { passes } from "./feed";
 import { decided, stepped, type Analysis, type Step } from "./steps";
 import type {
-  DecisionView, EquityView, EventView, ExperienceView, HealthView, HindsightView, OrderView, PassingEvent, PositionView, PostMortemView, RefusedView, RuleView,
+  DecisionView, EquityView, EventView, HealthView, HindsightView, OrderView, PassingEvent, PositionView, PostMortemView, RefusedView, RuleView,
   StateView, StatisticsView, TradeView,
 } from "./shapes";
 
-export const CAPS = { decisions: 500, trades: 1000, equity: 4000, experiences: 500, rules: 200, refusals: 500 } as const;
+export const CAPS = { decisions: 500, trades: 1000, equity: 4000, postMortems: 500, rules: 200, refusals: 500 } as const;
 
 export interface State {
   readonly health: HealthView;
@@ -16,7 +16,8 @@ export interface State {
   readonly decisions: readonly DecisionView[];
   readonly trades: readonly TradeView[];
   readonly equity: readonly EquityView[];
-  readonly experiences: readonly ExperienceView[];
+  /** The event of the newest lesson: another one, and memory holds more. */
+  readonly lesson: string | null;
   readonly rules: readonly RuleView[];
   readonly refusals: readonly RefusedView[];
   /** Symbol → newest price. */
@@ -59,7 +60,7 @@ export function fromView(view: StateView): State {
     decisions: view.decisions.slice(0, CAPS.decisions),
     trades: view.trades.slice(0, CAPS.trades),
     equity: thin(view.equity),
-    experiences: view.experiences.slice(0, CAPS.experiences),
+    lesson: view.last_lesson_id,
     rules: view.rules.slice(0, CAPS.rules),
     refusals: view.decisions.flatMap(refusedBy).slice(0, CAPS.refusals),
     prices,
@@ -148,7 +149,7 @@ export function reduce(state: State, event: EventView): State {
       };
     }
     case "LessonLearned":
-      return { ...next, experiences: put(state.experiences, event.experience, CAPS.experiences) };
+      return { ...next, lesson: event.id };
     case "RuleFormed": {
       // A new edition takes the place of the pattern's older one.
       const others = state.rules.filter(({ pattern }) => pattern !== event.rule.pattern);
@@ -157,7 +158,7 @@ export function reduce(state: State, event: EventView): State {
     case "Reflected":
       return { ...next, told: { ...state.told, reflection: event.id } };
     case "PostMortemWritten":
-      return { ...next, postMortems: put(state.postMortems, event.post_mortem, CAPS.experiences) };
+      return { ...next, postMortems: put(state.postMortems, event.post_mortem, CAPS.postMortems) };
     case "EntryRefused":
     case "RefusalJudged":
       return { ...next, hindsights: put(state.hindsights, event.refused, CAPS.refusals) };

@@ -2437,7 +2437,7 @@ export interface components {
         };
         /**
          * StateView
-         * @description All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here.
+         * @description All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here. `last_lesson_id`: another one, and memory holds more.
          *
          *     Decisions, trades and rules are newest first; equity is oldest first and thinned for drawing.
          */
@@ -2446,11 +2446,11 @@ export interface components {
             decisions: components["schemas"]["DecisionView"][];
             /** Equity */
             equity: components["schemas"]["EquityView"][];
-            /** Experiences */
-            experiences: components["schemas"]["ExperienceView"][];
             health: components["schemas"]["HealthView"];
             /** Last Event Id */
             last_event_id: string | null;
+            /** Last Lesson Id */
+            last_lesson_id: string | null;
             /** Orders */
             orders: components["schemas"]["OrderView"][];
             /** Positions */

@@ -276,7 +276,7 @@ export class History {
     return [...this.equity.slice(0, -1).filter((_, place) => place % step === 0), ...this.equity.slice(-1)];
   }
 
-  started(): { decisions: DecisionView[]; trades: TradeView[]; experiences: ExperienceView[] } {
-    return { decisions: this.decisions.slice(0, STARTING), trades: this.trades.slice(0, MOST_TRADES), experiences: this.experiences.slice(0, STARTING) };
+  started(): { decisions: DecisionView[]; trades: TradeView[]; last_lesson_id: string | null } {
+    return { decisions: this.decisions.slice(0, STARTING), trades: this.trades.slice(0, MOST_TRADES), last_lesson_id: this.experiences[0] ? `LessonLearned:${this.experiences[0].id}` : null };
   }
 }

@@ -21,7 +21,7 @@ export function statistics(change: Partial<StatisticsView> = {}): StatisticsView
 
 export function stateView(change: Partial<StateView> = {}): StateView {
   return {
-    health: health(), statistics: statistics(), positions: [], orders: [], decisions: [], trades: [], equity: [], experiences: [], rules: [],
+    health: health(), statistics: statistics(), positions: [], orders: [], decisions: [], trades: [], equity: [], rules: [], last_lesson_id: null,
     last_event_id: null, ...change,
   };
 }

@@ -1,7 +1,7 @@
 /** What it remembered, decided and did, as a graph or as a list of the same; the chosen piece stands beside it. */
 import { LitElement, html, nothing, svg, type PropertyValues, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { ApiError, type Api } from "../api";
+import { because, type Api } from "../api";
 import { NAMES, SHAPES, beside, called, stories, under, type Kind, type Step, type Story } from "../brain";
 import type { BrainGraph } from "../charts/brain-graph";
 import { instant, money, multiple, price, quoteOf, ratio, time } from "../format";
@@ -101,7 +101,7 @@ export class SemsigBrain extends LitElement {
       this.view = view;
       this.failed = null;
     } catch (error) {
-      if (asked === this.#asked) this.failed = error instanceof ApiError ? error.message : "the server did not answer.";
+      if (asked === this.#asked) this.failed = because(error);
     }
   }
 
@@ -163,9 +163,9 @@ export class SemsigBrain extends LitElement {
 }
 
 /** What may have changed the graph: not a mark, not a minute. */
-function tidings({ decisions, trades, positions, experiences, refusals }: State): string {
+function tidings({ decisions, trades, positions, lesson, refusals }: State): string {
   const held = positions.map(({ id, stop_price, target_price }) => `${id} ${stop_price} ${target_price}`).sort();
-  return [decisions[0]?.id, trades[0]?.id, experiences[0]?.id, refusals[0]?.id, ...held].join("|");
+  return [decisions[0]?.id, trades[0]?.id, lesson, refusals[0]?.id, ...held].join("|");
 }
 
 function glyph(kind: Kind, tone = "flat"): TemplateResult {

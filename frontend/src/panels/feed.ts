@@ -1,6 +1,6 @@
 /** Every decision, newest first and back to the first; each leads to its why. New ones come in at the top. */
 import { LitElement, html, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { ApiError, type Api } from "../api";
+import { because, type Api } from "../api";
 import { clock, day, price, ratio, time, usd } from "../format";
 import { Endless } from "../pages";
 import type { DecisionView } from "../shapes";
@@ -200,7 +200,7 @@ export class SemsigDecisions extends LitElement {
   };
 
   #foot(list: Endless<DecisionView>): unknown {
-    if (list.failed) return html`<span class="down">${words(list.failed)}</span> ${this.#onward("Try again")}`;
+    if (list.failed) return html`<span class="down">${because(list.failed)}</span> ${this.#onward("Try again")}`;
     const back = list.until === null ? "" : ` back to ${when(list.until, this.state.at)}`;
     if (list.isLoading) return list.rows.length ? "Loading older…" : `Searching${back}…`;
     if (list.isPaused) return html`Nothing${list.rows.length ? " more" : ""} found${back}. ${this.#onward("Search further")}`;
@@ -245,8 +245,5 @@ function short(said: string): string {
   return said.length > 220 ? `${said.slice(0, 220)}…` : said;
 }
 
-function words(error: unknown): string {
-  return error instanceof ApiError ? error.message : "The server did not answer.";
-}
 
 customElements.define("semsig-decisions", SemsigDecisions);

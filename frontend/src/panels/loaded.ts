@@ -1,6 +1,6 @@
 /** A panel that asks for what it shows: anew when a fact makes it old, never by a timer. */
 import { LitElement, html, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { ApiError, type Api } from "../api";
+import { because, type Api } from "../api";
 import type { State } from "../state";
 import { empty, type Frame } from "./parts";
 
@@ -70,7 +70,7 @@ export abstract class LoadedPanel<T> extends LitElement {
     } catch (error) {
       // Asked again with the next fact: facts come, so the server answers.
       this.#isToBeTried = true;
-      this.failed = error instanceof ApiError ? error.message : "the server did not answer.";
+      this.failed = because(error);
     } finally {
       this.#asking = false;
       this.requestUpdate();

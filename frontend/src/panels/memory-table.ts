@@ -1,6 +1,6 @@
 /** Everything lived, as a table: sorted, searched, chosen by time, side and outcome; a row opens what it taught and who recalled it. */
 import { LitElement, html, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { ApiError, type Api, type AskedMemories } from "../api";
+import { because, type Api, type AskedMemories } from "../api";
 import { NONE, age, day, instant, multiple, number, ratio, time } from "../format";
 import { Pages } from "../pages";
 import type { ExperienceView, MemoryView, RecallView } from "../shapes";
@@ -124,7 +124,9 @@ export class SemsigMemory extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has("choice") || changed.has("symbol")) return void this.#load(true);
+    if (this.frame.fold === "closed") return;
+    const isOther = changed.has("choice") || changed.has("symbol");
+    if (isOther || this.#known === null) return void this.#load(true);
     if (!changed.has("state")) return;
     const known = this.#newest();
     if (known === this.#known) return;
@@ -134,7 +136,7 @@ export class SemsigMemory extends LitElement {
 
   /** What a row may have changed by: another experience, or another decision that recalled some. */
   #newest(): string {
-    return `${this.state.experiences[0]?.id} ${lastOn(this.state, this.symbol)}`;
+    return `${this.state.lesson} ${lastOn(this.state, this.symbol)}`;
   }
 
   /** `anew`: something else is asked for, so it begins at its top. */
@@ -151,7 +153,7 @@ export class SemsigMemory extends LitElement {
       same = { ...first, until: told.until, like: told.like ?? first.like };
       return { rows: told.experiences, total: told.total };
     }, () => this.#pages === pages && this.requestUpdate());
-    const failed = await pages.begin().then(() => null, words);
+    const failed = await pages.begin().then(() => null, because);
     if (asking !== this.#asking) return;
     this.busy = false;
     this.failed = failed;
@@ -191,7 +193,7 @@ export class SemsigMemory extends LitElement {
     const seen = (): void => this.querySelector(".memory-detail")?.scrollIntoView({ block: "nearest" });
     if (byKey) this.querySelector<HTMLElement>(".memory-detail h3")?.focus({ preventScroll: true });
     seen();
-    const told = await this.api.memory(lived.id).catch(words);
+    const told = await this.api.memory(lived.id).catch(because);
     if (this.open !== lived) return;
     this.detail = told;
     await this.updateComplete;
@@ -228,7 +230,7 @@ export class SemsigMemory extends LitElement {
     }
     const isAll = !choice.words.trim() && !choice.days && choice.side === "all" && choice.outcome === "all";
     return html`
-      ${failed !== null || pages.failed ? html`<p class="refusal" role="status"><strong>Not the newest.</strong> ${failed ?? words(pages.failed)} <button type="button" @click=${() => void this.#load(false)}>Try again</button></p>` : nothing}
+      ${failed !== null || pages.failed ? html`<p class="refusal" role="status"><strong>Not the newest.</strong> ${failed ?? because(pages.failed)} <button type="button" @click=${() => void this.#load(false)}>Try again</button></p>` : nothing}
       ${cards && pages.total ? this.#order() : nothing}
       ${!pages.total ? (isAll ? empty("Nothing lived yet", "Each closed trade leaves a memory here; later decisions recall those that are alike.")
         : empty("No such memory", "Nothing matches what was chosen.")) : this.#table(pages)}
@@ -347,8 +349,5 @@ function row(lived: ExperienceView | undefined, { index, style, tabindex }: Plac
   </div>`;
 }
 
-function words(error: unknown): string {
-  return error instanceof ApiError ? error.message : "The server did not answer.";
-}
 
 customElements.define("semsig-memory", SemsigMemory);

@@ -2,7 +2,7 @@
 import { LitElement, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import "../styles/neural.css";
-import { ApiError, type Api } from "../api";
+import { because, type Api } from "../api";
 import { NONE, age, fixed, number, price, ratio } from "../format";
 import type { DecisionView, Seen } from "../shapes";
 import type { State } from "../state";
@@ -20,7 +20,8 @@ export class SemsigNeural extends LitElement {
   declare frame: Frame;
   /** By pair: what its last decision saw. */
   declare told: Readonly<Record<string, Seen>>;
-  declare failed: string | null;
+  /** By pair: why it could not be asked. */
+  declare failed: Readonly<Record<string, string>>;
   readonly #first = new SeenFirst(this);
   /** Pair → decision that was asked about last. */
   #asked = new Map<string, string>();
@@ -28,7 +29,7 @@ export class SemsigNeural extends LitElement {
   constructor() {
     super();
     this.told = {};
-    this.failed = null;
+    this.failed = {};
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -48,18 +49,24 @@ export class SemsigNeural extends LitElement {
     try {
       const seen = await this.api.snapshot(id);
       if (this.#asked.get(symbol) === id) this.told = { ...this.told, [symbol]: seen };
-      this.failed = null;
+      const { [symbol]: _, ...others } = this.failed;
+      this.failed = others;
     } catch (error) {
-      this.failed = error instanceof ApiError ? error.message : "The server did not answer.";
+      this.failed = { ...this.failed, [symbol]: because(error) };
     }
   }
+
+  #again = (): void => {
+    for (const symbol of Object.keys(this.failed)) this.#asked.delete(symbol);
+    this.failed = {};
+  };
 
   protected override render(): TemplateResult {
     const { state, symbol, frame, failed } = this;
     const made = newest(state);
     const chosen = made.find((one) => one.symbol === symbol);
     return panel({ name: "neural", title: "Neural state", frame, beside: html`<span class="muted">by the last decision on each pair</span>` }, () => html`
-      ${failed ? html`<p class="refusal"><strong>Could not ask what was seen.</strong> ${failed}</p>` : nothing}
+      ${Object.entries(failed).map(([pair, why]) => html`<p class="refusal"><strong>Could not ask what was seen of ${pair}.</strong> ${why} <button type="button" @click=${this.#again}>Try again</button></p>`)}
       ${chosen ? this.#large(chosen) : empty("No decision yet", `What ${symbol} looks like stands here once its first candle has closed.`)}
       ${made.length ? html`<ul class="minds">${repeat(made, (one) => one.symbol, (one) => this.#small(one))}</ul>` : nothing}`);
   }
@@ -79,7 +86,7 @@ export class SemsigNeural extends LitElement {
     return html`<div class="mind-large">
       <p class="mind-word"><span class="tag ${way}"><span class="arrow" aria-hidden="true">${{ up: "▲", down: "▼" }[way] ?? ""}</span>${made.regime}</span>
         <strong>${made.symbol}</strong> at ${price(made.price)} <span class="muted">${age(made.closed_at, this.state.at)}</span></p>
-      ${seen === null && !this.failed ? html`<p class="muted" aria-busy="true">Loading what it saw…</p>` : nothing}
+      ${seen === null && this.failed[made.symbol] === undefined ? html`<p class="muted" aria-busy="true">Loading what it saw…</p>` : nothing}
       <dl class="gauges">
         ${gauge("Trend", words.has("adx") ? `${words.get("trend")}, ${words.get("adx")} strength` : words.get("trend"), now["adx_14"], 60, "ADX")}
         ${gauge("Momentum", [words.get("rsi"), words.get("macd")].filter(Boolean).join(", ") || undefined, now["rsi_14"], 100, "RSI")}

@@ -1,7 +1,7 @@
 /** What a model was asked and what it answered, decision by decision of the chosen pair; every word of it is foreign. */
 import { LitElement, html, nothing, type TemplateResult } from "lit";
 import "../styles/thoughts.css";
-import { ApiError, type Api } from "../api";
+import { because, type Api } from "../api";
 import type { Line, Skipped } from "../changes";
 import { age, fixed, instant, time, usd } from "../format";
 import type { Attempt, DecisionView, WhyView } from "../shapes";
@@ -102,7 +102,7 @@ export class SemsigThoughts extends LitElement {
       this.requestUpdate();
     } catch (error) {
       // Stays asked: it is tried again when somebody says so, not at each fact.
-      this.failed = said(error);
+      this.failed = because(error);
     }
   }
 
@@ -113,12 +113,13 @@ export class SemsigThoughts extends LitElement {
     this.#asked.add("more");
     try {
       const { decisions } = await this.api.earlier(symbol, last.id, PAGE);
-      this.#asked.delete("more");
       if (symbol !== this.symbol) return;
       this.#isEnd = decisions.length < PAGE;
       this.older = [...this.older.filter((one) => one.symbol === symbol), ...decisions];
     } catch (error) {
-      this.failed = said(error);
+      this.failed = because(error);
+    } finally {
+      this.#asked.delete("more");
     }
   }
 
@@ -259,8 +260,5 @@ function different(told: readonly (Line | Skipped)[] | "other", before: Decision
       : html`<p class=${{ "+": "added", "−": "removed", " ": "same" }[line.mark]}><span class="mark" aria-hidden="true">${line.mark}</span><span class="sr-only">${SPOKEN[line.mark]}</span><span>${line.text || " "}</span></p>`)}</div>`;
 }
 
-function said(error: unknown): string {
-  return error instanceof ApiError ? error.message : "The server did not answer.";
-}
 
 customElements.define("semsig-thoughts", SemsigThoughts);

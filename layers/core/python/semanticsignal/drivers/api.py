@@ -67,8 +67,6 @@ STARTING = 50
 LOOKED_AT, GLANCE = 1000, 200
 # Of the decisions that recalled an experience.
 USES_TOLD = 50
-# What memory recalls at once; what is less alike is listed without its likeness.
-MOST_RECALLED = 1000
 # Of the levels of one position.
 MOVES = 1000
 # Keys of the archive asked for at once: a bucket is far away.
@@ -421,6 +419,7 @@ async def _state(room: Room) -> views.StateView:
     # First, so that what happens while the rest is read is asked for again rather than missed.
     newest = await ledger.entries(limit=1, newest_first=True)
     decisions = await ledger.entries(kinds=("DecisionMade",), limit=STARTING, newest_first=True)
+    lessons = await ledger.entries(kinds=("LessonLearned",), limit=1, newest_first=True)
     statistics = await room.figures.statistics()
     portfolio = await ledger.portfolio()
     health = room.health()
@@ -440,8 +439,8 @@ async def _state(room: Room) -> views.StateView:
         decisions=_decisions(decisions),
         trades=tuple(views.trade(t) for t in reversed(room.figures.trades[-1000:])),
         equity=tuple(views.equity(point) for point in drawn),
-        experiences=(await _experiences(room, Lived(limit=STARTING))).experiences,
         rules=tuple(views.rule(rule) for rule in sorted(rules, key=lambda r: (r.formed_at, r.id), reverse=True)),
+        last_lesson_id=lessons[0].id if lessons else None,
         last_event_id=newest[0].id if newest else None,
     )
 

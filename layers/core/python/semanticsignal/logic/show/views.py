@@ -405,7 +405,7 @@ class HealthView:
 
 @dataclass(frozen=True, slots=True)
 class StateView:
-    """All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here.
+    """All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here. `last_lesson_id`: another one, and memory holds more.
 
     Decisions, trades and rules are newest first; equity is oldest first and thinned for drawing."""
 
@@ -416,8 +416,8 @@ class StateView:
     decisions: tuple[DecisionView, ...]
     trades: tuple[TradeView, ...]
     equity: tuple[EquityView, ...]
-    experiences: tuple[ExperienceView, ...]
     rules: tuple[RuleView, ...]
+    last_lesson_id: str | None
     last_event_id: str | None
 
 
