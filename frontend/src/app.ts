@@ -10,6 +10,7 @@ import type { EventView, StateView, WorkedView } from "./shapes";
 import { fromView, reduce, type State } from "./state";
 import { struck, type Command } from "./commands";
 import { forget, keep, kept, keptAmong } from "./kept";
+import { OneAtATime } from "./one-at-a-time";
 import { banner } from "./panels/banner";
 import "./panels/equity";
 import "./panels/price";
@@ -53,6 +54,7 @@ const NEEDS: Partial<Record<Page["id"], () => Promise<unknown>>> = {
 interface Choices {
   readonly sort: TradeSort;
   readonly articles: number;
+  readonly rules: number;
   readonly worked: Asked;
 }
 
@@ -93,6 +95,7 @@ export class SemsigApp extends LitElement implements Listener {
   #noticeTimer: ReturnType<typeof setTimeout> | undefined;
   /** Symbols with a forced analysis whose decision is awaited. */
   #awaited = new Set<string>();
+  readonly #turns = { seen: new OneAtATime(), worked: new OneAtATime() };
   #dirty = false;
   #refreshing = false;
 
@@ -111,8 +114,8 @@ export class SemsigApp extends LitElement implements Listener {
     this.narrow = matchMedia(NARROW).matches;
     const few = matchMedia("(max-width: 640px)").matches;
     this.choices = {
-      sort: { by: "closed", descending: true, shown: few ? 6 : 14, scope: "all" },
-      articles: few ? 4 : 8, worked: { during: "", side: "" },
+      sort: { by: "closed", descending: true, shown: few ? 6 : 10, scope: "all" },
+      articles: few ? 4 : 8, rules: few ? 4 : 6, worked: { during: "", side: "" },
     };
     this.notice = null;
     this.asking = false;
@@ -164,7 +167,7 @@ export class SemsigApp extends LitElement implements Listener {
     this.state = events.reduce(reduce, before);
     this.#follow(before, this.state);
     let candleClosed = false;
-    if (events.some(({ kind }) => kind === "LessonLearned")) void this.#loadWorked();
+    if (events.some(({ kind }) => kind === "LessonLearned")) this.#turns.worked.ask(() => this.#loadWorked());
     for (const event of events) {
       if (event.kind === "PositionClosed" || event.kind === "EquityMarked") this.#dirty = true;
       if (event.kind !== "DecisionMade") continue;
@@ -176,7 +179,7 @@ export class SemsigApp extends LitElement implements Listener {
         this.#notify({ tone: "up", text: `${made.symbol}: ${made.action}${refused}.`, href: why });
       }
     }
-    if (candleClosed) void this.#loadSeen();
+    if (candleClosed) this.#turns.seen.ask(() => this.#loadSeen());
     if (this.#dirty) void this.#refresh();
   }
 
@@ -629,7 +632,7 @@ export class SemsigApp extends LitElement implements Listener {
         asked: choices.worked, told: this.worked, failed: this.workedFailed, frame,
         ask: (asked) => { this.#choose({ worked: asked }); void this.#loadWorked(); },
       }));
-      case "rules": return guard([state.rules, frame.fold], () => rules(state, frame));
+      case "rules": return guard([state.rules, choices.rules, frame.fold], () => rules({ state, frame, shown: choices.rules, show: (rules) => this.#choose({ rules }) }));
     }
   }
 }

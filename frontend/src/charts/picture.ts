@@ -1,6 +1,7 @@
 /** The archived chart of one decision. An `<img src>` cannot say who asks, so the bytes come through the API like all else. */
 import { LitElement, html, type PropertyValues, type TemplateResult } from "lit";
 import { ApiError } from "../api";
+import { OneAtATime } from "../one-at-a-time";
 import "../styles/picture.css";
 
 export class DecisionPicture extends LitElement {
@@ -14,6 +15,8 @@ export class DecisionPicture extends LitElement {
   declare load: (id: string) => Promise<Blob>;
   declare url: string | null;
   declare failed: string | null;
+
+  readonly #turn = new OneAtATime();
 
   constructor() {
     super();
@@ -38,7 +41,7 @@ export class DecisionPicture extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has("decision")) void this.#fetch(this.decision);
+    if (changed.has("decision")) this.#turn.ask(() => this.#fetch(this.decision));
   }
 
   /** The one before stands until there is another: whoever is about to press it finds it. */

@@ -176,7 +176,8 @@ export class PriceChart extends LitElement {
         markers.push({
           time: snap(trade.closed_at), position: long ? "aboveBar" : "belowBar", shape: "circle",
           color: won ? this.#look.up : this.#look.down,
-          text: trade.r_multiple === null ? trade.exit_reason : multiple(trade.r_multiple, "R", true),
+          // On a phone the words of one would lie over those of the next: the list twin has them.
+          text: this.offsetWidth < 560 ? "" : trade.r_multiple === null ? trade.exit_reason : multiple(trade.r_multiple, "R", true),
         });
     }
     this.#markers.setMarkers(markers.sort((one, other) => Number(one.time) - Number(other.time)));

@@ -2,7 +2,7 @@
 import { html, nothing, svg, type SVGTemplateResult, type TemplateResult } from "lit";
 import { fixed, number, ratio } from "../format";
 import type { BinView, CalibrationView } from "../shapes";
-import { empty, panel, segment } from "./parts";
+import { empty, panel, segment, twin } from "./parts";
 import { LoadedPanel } from "./loaded";
 import "../styles/numbers.css";
 
@@ -12,12 +12,14 @@ const EDGE = { left: 58, right: 20, top: 10, bottom: 40 };
 const FEW = 100;
 
 export class Calibration extends LoadedPanel<readonly CalibrationView[]> {
-  static override properties = { ...LoadedPanel.properties, horizon: { state: true } };
+  static override properties = { ...LoadedPanel.properties, horizon: { state: true }, listed: { state: true } };
   declare horizon: string;
+  declare listed: boolean;
 
   constructor() {
     super();
     this.horizon = "";
+    this.listed = false;
   }
 
   protected override needs(): string {
@@ -33,11 +35,11 @@ export class Calibration extends LoadedPanel<readonly CalibrationView[]> {
     const chosen = told.find(({ horizon }) => horizon === this.horizon) ?? told[0];
     const controls = chosen ? segment("Horizon", told.map(({ horizon }) => [`${horizon.charAt(0).toUpperCase()}${horizon.slice(1)}`, horizon] as const), chosen.horizon, (horizon) => (this.horizon = horizon)) : nothing;
     return panel({ name: "calibration", title: "Calibration", frame: this.frame, controls },
-      () => this.shown(() => (chosen ? calibrationBody(chosen) : empty("No forecast yet", "Each decision states a chance.")), "Resolving forecasts…"));
+      () => this.shown(() => (chosen ? calibrationBody(chosen, this.listed, (open) => (this.listed = open)) : empty("No forecast yet", "Each decision states a chance.")), "Resolving forecasts…"));
   }
 }
 
-export function calibrationBody(told: CalibrationView): TemplateResult {
+export function calibrationBody(told: CalibrationView, listed: boolean, list: (open: boolean) => void): TemplateResult {
   if (!told.forecasts) return empty("No forecast has come due yet", `Each decision states the chance that the price rises (${told.horizon}); it is compared once that time has passed.`);
   const [tone, said] = verdict(told);
   return html`<p class="luck ${tone}">${said}</p>
@@ -52,8 +54,7 @@ export function calibrationBody(told: CalibrationView): TemplateResult {
       ${diagram(told.bins)}
       <figcaption id="reliability-words" class="muted">On the dashed line stated chances come true. A point is a tenth of the forecasts, or all that said the same; its bar is the 90 % interval.</figcaption>
     </figure>
-    <details class="twin"><summary>As a table</summary>
-      <div class="table-place" tabindex="0" role="region" aria-label="Stated chances and what happened"><table>
+    ${twin("As a table", listed, list, () => html`<div class="table-place" tabindex="0" role="region" aria-label="Stated chances and what happened"><table>
         <thead><tr><th scope="col">Stated</th><th scope="col" class="number">Mean</th><th scope="col" class="number">Rose</th><th scope="col" class="number">90 %</th><th scope="col" class="number">n</th></tr></thead>
         <tbody>${told.bins.map((one) => html`<tr>
           <th scope="row">${one.lowest === one.highest ? ratio(one.lowest, 1) : `${fixed(one.lowest, 1, { shift: 2 })}–${ratio(one.highest, 1)}`}</th>
@@ -61,7 +62,7 @@ export function calibrationBody(told: CalibrationView): TemplateResult {
           <td class="number">${fixed(one.low, 0, { shift: 2 })}–${ratio(one.high, 0)}</td>
           <td class="number">${fixed(one.forecasts, 0)} <small>(${fixed(one.effective, 0)})</small></td></tr>`)}</tbody>
       </table></div>
-      <p class="muted under-table">In brackets: how many are independent at least.</p></details>`;
+      <p class="muted under-table">In brackets: how many are independent at least.</p>`)}`;
 }
 
 /** Whether the forecasts can be told from saying the base rate. */

@@ -4,7 +4,7 @@ import { equityInWords, priceInWords } from "../charts/words";
 import { NONE, compact, fixed, instant, money, multiple, price, quoteOf, ratio, time } from "../format";
 import type { CurveView, MarketView } from "../shapes";
 import type { State } from "../state";
-import { panel, segment, select, signed, type Frame } from "./parts";
+import { panel, segment, select, signed, twin, type Frame } from "./parts";
 
 const BARS = [["60", 60], ["120", 120], ["All", 0]] as const;
 const DAYS = [["1 W", 7], ["1 M", 30], ["All", 0]] as const;
@@ -53,11 +53,11 @@ export function priceChart(props: PriceProps): TemplateResult {
   const controls = html`${frames.length > 1 ? timeframes(frames, timeframe, setTimeframe) : nothing}${segment("Bars shown", BARS, bars as 60, setBars)}`;
   const body = (): TemplateResult => html`<figure class="chart-place" aria-labelledby="price-words">
       <figcaption id="price-words" class="sr-only">${market ? priceInWords(market, position, now) : `Loading candles of ${symbol}`}</figcaption>
-      ${failed ? html`<p class="over">No candles: ${failed}</p>` : market ? nothing : html`<p class="over">Loading candles…</p>`}
+      ${failed ? html`<p class="over">No candles: ${failed}</p>` : market ? nothing : html`<p class="over" aria-busy="true">Loading candles…</p>`}
       <price-chart .market=${market} .price=${now} .at=${state.at} .position=${position} .theme=${theme} .bars=${bars}
         .trades=${state.trades}></price-chart>
     </figure>
-    ${market ? twin("Candles and trades as tables", props, () => priceTables(market, state)) : nothing}`;
+    ${market ? twin("Candles and trades as tables", props.listed, props.list, () => priceTables(market, state)) : nothing}`;
   return panel({ name: "price", title: symbol, frame, beside, controls }, body);
 }
 
@@ -72,18 +72,13 @@ export function equityChart(props: EquityProps): TemplateResult {
       <equity-chart .equity=${state.equity} .now=${state.equity_quote} .at=${state.at} .start=${state.statistics.start_quote}
         .trades=${state.trades} .theme=${theme} .days=${days} .curve=${curve} .hold=${hold}></equity-chart>
     </figure>
-    ${twin("Marks and trades as tables", props, () => equityTables(state, curve, currency))}`;
+    ${twin("Marks and trades as tables", props.listed, props.list, () => equityTables(state, curve, currency))}`;
   return panel({ name: "equity", title: "Equity", frame, beside, controls: segment("Time shown", DAYS, days as 7, setDays) }, body);
 }
 
 /** A few as buttons; on a phone there is room for a list alone. */
 function timeframes(frames: readonly string[], chosen: string, choose: (timeframe: string) => void): TemplateResult {
   return select("Timeframe", frames.map((one) => [one, one] as const), chosen, choose);
-}
-
-function twin(summary: string, { listed, list }: Framed, body: () => TemplateResult): TemplateResult {
-  return html`<details class="twin" ?open=${listed} @toggle=${(event: Event) => list((event.target as HTMLDetailsElement).open)}>
-    <summary>${summary}</summary>${listed ? body() : nothing}</details>`;
 }
 
 function priceTables(market: MarketView, { trades, positions }: State): TemplateResult {

@@ -4,6 +4,7 @@ import "../charts/picture";
 import "../styles/cortex.css";
 import type { Api } from "../api";
 import { age, time } from "../format";
+import { OneAtATime } from "../one-at-a-time";
 import type { Seen } from "../shapes";
 import type { State } from "../state";
 import { lastOn } from "../surroundings";
@@ -25,6 +26,7 @@ export class SemsigCortex extends LitElement {
   declare seen: Seen | null;
   readonly #first = new SeenFirst(this);
   #asked: string | null = null;
+  readonly #turn = new OneAtATime();
 
   constructor() {
     super();
@@ -40,7 +42,7 @@ export class SemsigCortex extends LitElement {
     if (!this.#first.isSeen || this.frame.fold === "closed" || id === null || id === this.#asked) return;
     this.#asked = id;
     // The words only say more with it: without it they still say which chart it is.
-    void this.api.snapshot(id).then((seen) => id === this.#asked && (this.seen = seen), () => undefined);
+    this.#turn.ask(() => this.api.snapshot(id).then((seen) => id === this.#asked && (this.seen = seen)));
   }
 
   readonly #load = (id: string): Promise<Blob> => this.api.chart(id);

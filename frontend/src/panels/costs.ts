@@ -2,13 +2,21 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { NONE, compact, fixed, usd } from "../format";
 import type { CostView, CostsView } from "../shapes";
-import { empty, panel } from "./parts";
+import { empty, panel, twin } from "./parts";
 import { LoadedPanel } from "./loaded";
 import "../styles/numbers.css";
 
 const DAYS = 30;
 
 export class Costs extends LoadedPanel<CostsView> {
+  static override properties = { ...LoadedPanel.properties, listed: { state: true } };
+  declare listed: boolean;
+
+  constructor() {
+    super();
+    this.listed = false;
+  }
+
   protected override needs(): string {
     return this.state.decisions[0]?.id ?? "none";
   }
@@ -20,11 +28,11 @@ export class Costs extends LoadedPanel<CostsView> {
   protected override render(): TemplateResult {
     const { model } = this.state.health;
     return panel({ name: "costs", title: "Costs", frame: this.frame, beside: html`<span class="muted sum">of asking models</span>` },
-      () => this.shown((told) => costsBody(told, model, this.state.statistics.decisions), "Adding up…"));
+      () => this.shown((told) => costsBody(told, model, this.state.statistics.decisions, this.listed, (open) => (this.listed = open)), "Adding up…"));
   }
 }
 
-export function costsBody(told: CostsView, model: string, decisions: number): TemplateResult {
+export function costsBody(told: CostsView, model: string, decisions: number, listed = false, list: (open: boolean) => void = () => undefined): TemplateResult {
   const { total, budget } = told;
   const none = !total.calls && !total.unasked;
   return html`
@@ -45,7 +53,7 @@ export function costsBody(told: CostsView, model: string, decisions: number): Te
           ${told.providers.length > 1 ? html`<tbody><tr><th scope="rowgroup" colspan="5" class="family">By provider</th></tr>
             ${told.providers.map((one) => html`<tr><th scope="row"><bdi>${one.provider}</bdi></th>${cells(one.cost)}</tr>`)}</tbody>` : nothing}
         </table></div>
-        ${days(told)}`}`;
+        ${days(told, listed, list)}`}`;
 }
 
 function isBuiltIn(model: string): boolean {
@@ -96,17 +104,16 @@ function account({ account: name, cap_usd, spent_usd }: { account: string; cap_u
     <span class="number">${usd(spent_usd)} of ${usd(cap_usd)}${share >= 1 ? html` <strong class="down">used up</strong>` : nothing}</span></li>`;
 }
 
-function days({ days: told, earlier_days }: CostsView): TemplateResult | typeof nothing {
+function days({ days: told, earlier_days }: CostsView, listed: boolean, list: (open: boolean) => void): TemplateResult | typeof nothing {
   if (!told.length) return nothing;
   const shown = told.slice(0, DAYS);
   const most = Math.max(...shown.map(({ cost: one }) => Number(one.cost_usd ?? 0)));
   return html`<div class="by-day"><p class="muted">By day (UTC), the newest right${most ? `, at most ${usd(most)}` : ": nothing was charged"}</p>
     <div class="bars" aria-hidden="true">${[...shown].reverse().map(({ day, cost: one }) => html`<span title="${day}: ${cost(one)}" .style=${`height:${most ? Math.max(3, (100 * Number(one.cost_usd ?? 0)) / most) : 3}%`}></span>`)}</div></div>
-    <details class="twin"><summary>Days as a table</summary>
-      <div class="table-place" tabindex="0" role="region" aria-label="Costs by day"><table>
+    ${twin("Days as a table", listed, list, () => html`<div class="table-place" tabindex="0" role="region" aria-label="Costs by day"><table>
         <thead><tr><th scope="col">Day</th><th scope="col" class="number">Asked</th><th scope="col" class="number">Tokens in / out</th><th scope="col" class="number">Median</th><th scope="col" class="number">Cost</th></tr></thead>
         <tbody>${shown.map(({ day, cost: one }) => html`<tr><th scope="row">${day}</th>${cells(one)}</tr>`)}</tbody></table></div>
-      ${earlier_days || told.length > DAYS ? html`<p class="muted under-table">Earlier days are left out.</p>` : nothing}</details>`;
+      ${earlier_days || told.length > DAYS ? html`<p class="muted under-table">Earlier days are left out.</p>` : nothing}`)}`;
 }
 
 customElements.define("semsig-costs", Costs);

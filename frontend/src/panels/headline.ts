@@ -17,7 +17,7 @@ export function headline(state: State, frame: Frame): TemplateResult {
   const closed = told.wins + told.losses;
   if (frame.fold === "closed")
     return html`<section class="panel headline closed" aria-labelledby="headline-title" data-panel="headline">
-      <div class="panel-head"><h2 id="headline-title">${fixed(equity_quote, 2)} ${currency}</h2>${signed(share)}<div class="push">${tools("headline", "Headline", frame)}</div></div>
+      <div class="panel-head"><h2 id="headline-title">${fixed(equity_quote, 2)} ${currency}</h2>${signed(share)}${tools("headline", "Headline", frame)}</div>
     </section>`;
   return html`<section class="panel headline" aria-labelledby="headline-title" data-panel="headline">
     <h2 id="headline-title" class="sr-only">Headline</h2>

@@ -27,7 +27,7 @@ export function market({ state, around, symbol, frame }: MarketProps): TemplateR
     <div class="panel-head">
       <h2 id="market-title">Market</h2>
       ${gathered ? html`<span class="muted sum">asked ${age(gathered, state.at)}</span>` : nothing}
-      <div class="push">${tools("market", "Market", frame)}</div>
+      ${tools("market", "Market", frame)}
     </div>
     ${frame.fold === "closed" ? nothing : html`
       ${failed(around, "context")}

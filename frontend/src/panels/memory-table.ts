@@ -2,6 +2,7 @@
 import { LitElement, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { because, type Api, type AskedMemories } from "../api";
 import { NONE, age, day, instant, multiple, number, ratio, time } from "../format";
+import { OneAtATime } from "../one-at-a-time";
 import { Pages } from "../pages";
 import type { ExperienceView, MemoryView, RecallView } from "../shapes";
 import type { State } from "../state";
@@ -96,6 +97,7 @@ export class SemsigMemory extends LitElement {
 
   #pages: Pages<ExperienceView> | null = null;
   #asking = 0;
+  readonly #turn = new OneAtATime();
   #known = "";
   #atTop = true;
   #typing: ReturnType<typeof setTimeout> | undefined;
@@ -130,7 +132,7 @@ export class SemsigMemory extends LitElement {
     if (!changed.has("state")) return;
     const known = this.#newest();
     if (known === this.#known) return;
-    if (this.#atTop) void this.#load(false);
+    if (this.#atTop) this.#turn.ask(() => this.#load(false));
     else this.later = true;
   }
 

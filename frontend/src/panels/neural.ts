@@ -4,6 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import "../styles/neural.css";
 import { because, type Api } from "../api";
 import { NONE, age, fixed, number, price, ratio } from "../format";
+import { OneAtATime } from "../one-at-a-time";
 import type { DecisionView, Seen } from "../shapes";
 import type { State } from "../state";
 import { wantedAndDone } from "./decision";
@@ -25,6 +26,7 @@ export class SemsigNeural extends LitElement {
   readonly #first = new SeenFirst(this);
   /** Pair → decision that was asked about last. */
   #asked = new Map<string, string>();
+  readonly #turn = new OneAtATime();
 
   constructor() {
     super();
@@ -38,14 +40,15 @@ export class SemsigNeural extends LitElement {
 
   protected override willUpdate(_: PropertyValues): void {
     if (!this.#first.isSeen || this.frame.fold === "closed") return;
-    for (const made of newest(this.state)) {
-      if (this.#asked.get(made.symbol) === made.id) continue;
-      this.#asked.set(made.symbol, made.id);
-      void this.#load(made);
-    }
+    if (this.#unasked().length) this.#turn.ask(() => Promise.all(this.#unasked().map((made) => this.#load(made))));
+  }
+
+  #unasked(): DecisionView[] {
+    return newest(this.state).filter(({ symbol, id }) => this.#asked.get(symbol) !== id);
   }
 
   async #load({ id, symbol }: DecisionView): Promise<void> {
+    this.#asked.set(symbol, id);
     try {
       const seen = await this.api.snapshot(id);
       if (this.#asked.get(symbol) === id) this.told = { ...this.told, [symbol]: seen };
@@ -84,7 +87,7 @@ export class SemsigNeural extends LitElement {
     const way = { bull: "up", bear: "down" }[trend ?? ""] ?? "flat";
     const rest = [...words].filter(([name]) => !["trend", "adx", "rsi", "macd", "volatility"].includes(name));
     return html`<div class="mind-large">
-      <p class="mind-word"><span class="tag ${way}"><span class="arrow" aria-hidden="true">${{ up: "▲", down: "▼" }[way] ?? ""}</span>${made.regime}</span>
+      <p class="mind-word"><span class="tag ${way}">${way === "flat" ? nothing : html`<span class="arrow" aria-hidden="true">${way === "up" ? "▲" : "▼"}</span>`}${made.regime}</span>
         <strong>${made.symbol}</strong> at ${price(made.price)} <span class="muted">${age(made.closed_at, this.state.at)}</span></p>
       ${seen === null && this.failed[made.symbol] === undefined ? html`<p class="muted" aria-busy="true">Loading what it saw…</p>` : nothing}
       <dl class="gauges">

@@ -28,7 +28,7 @@ export function news({ state, around, symbol, shown, frame, show }: NewsProps): 
     <div class="panel-head">
       <h2 id="news-title">News</h2><span class="count">${around.news?.articles.length ?? 0}</span>
       ${read ? html`<span class="muted sum">read ${age(read, state.at)}</span>` : nothing}
-      <div class="push">${tools("news", "News", frame)}</div>
+      ${tools("news", "News", frame)}
     </div>
     ${frame.fold === "closed" ? nothing : html`
       ${failed(around, "news")}
@@ -37,7 +37,7 @@ export function news({ state, around, symbol, shown, frame, show }: NewsProps): 
       ${used.length && rest.length ? html`<h3 class="part-title">The rest, newest first</h3>` : nothing}
       <ul class="articles">${repeat(rest.slice(0, shown), ({ id }) => id, (one) => article(one, state.at))}</ul>
       ${used.length || rest.length ? nothing : none(state, around)}
-      ${more > 0 ? html`<p class="more"><button type="button" @click=${() => show(shown + 10)}>Show ${Math.min(10, more)} more</button></p>` : nothing}
+      ${more > 0 ? html`<p class="more"><button type="button" @click=${() => show(shown + 10)}>Show ${Math.min(10, more)} more of ${rest.length}</button></p>` : nothing}
       ${gaps("Silent when it was read", around.news?.silent ?? [])}`}
   </section>`;
 }

@@ -95,10 +95,16 @@ export function panel({ name, title, frame, beside, controls }: Head, body: () =
   return html`<section class="panel ${name} ${closed ? "closed" : ""}" aria-labelledby="${name}-title" data-panel=${name}>
     <div class="panel-head">
       <h2 id="${name}-title">${title}</h2>${beside ?? nothing}
-      <div class="push row">${closed ? nothing : (controls ?? nothing)}${tools(name, title, frame)}</div>
+      ${closed || controls === undefined || controls === nothing ? nothing : html`<div class="controls">${controls}</div>`}${tools(name, title, frame)}
     </div>
     ${closed ? nothing : body()}
   </section>`;
+}
+
+/** The list twin of a drawing, made when it is opened: what is closed weighs nothing. */
+export function twin(summary: string, listed: boolean, list: (open: boolean) => void, body: () => unknown): TemplateResult {
+  return html`<details class="twin" ?open=${listed} @toggle=${(event: Event) => list((event.target as HTMLDetailsElement).open)}>
+    <summary>${summary}</summary>${listed ? body() : nothing}</details>`;
 }
 
 /** Who told nothing, or what is not there, each with its reason. */

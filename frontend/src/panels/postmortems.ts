@@ -56,7 +56,7 @@ function item(one: PostMortemView, trade: TradeView | null): TemplateResult {
     <div class="row"><a class="symbol" href=${whyHref(decisionOf(one, trade))}>${one.symbol}</a><span class="verdict-words"><bdi>${one.verdict}</bdi></span>
       ${trade ? signed(ratio(trade.return_ratio, 2, true)) : nothing}<span class="muted push">${time(one.written_at)}</span></div>
     <dl><dt>Expected</dt><dd><bdi>${one.expected}</bdi></dd><dt>Came</dt><dd><bdi>${one.actual}</bdi></dd><dt>Lesson</dt><dd><bdi>${one.lesson}</bdi></dd></dl>
-    <p class="muted evidence">by <bdi>${one.by}</bdi></p>
+    <p class="muted evidence"><span>by <bdi>${one.by}</bdi></span></p>
   </li>`;
 }
 

@@ -8,12 +8,22 @@ import { empty, panel, signed, type Frame } from "./parts";
 
 const RANK: Readonly<Record<string, number>> = { active: 0, probation: 1, retired: 2 };
 
-export function rules(state: State, frame: Frame): TemplateResult {
+const MORE = 10;
+
+export interface RulesProps {
+  readonly state: State;
+  readonly frame: Frame;
+  readonly shown: number;
+  show(count: number): void;
+}
+
+export function rules({ state, frame, shown, show }: RulesProps): TemplateResult {
   const all = [...state.rules].sort((one, other) => (RANK[one.status] ?? 3) - (RANK[other.status] ?? 3));
   const active = all.filter(({ status }) => status === "active").length;
   const beside = html`<span class="count">${all.length}</span><span class="muted sum">${active} active</span>`;
   return panel({ name: "rules", title: "Rules", frame, beside }, () => html`
-    ${all.length ? html`<ul class="lessons">${repeat(all.slice(0, 20), ({ id }) => id, (formed) => rule(formed))}</ul>
+    ${all.length ? html`<ul class="lessons">${repeat(all.slice(0, shown), ({ id }) => id, (formed) => rule(formed))}</ul>
+        ${all.length > shown ? html`<p class="more"><button type="button" @click=${() => show(shown + MORE)}>Show ${Math.min(MORE, all.length - shown)} more of ${all.length}</button></p>` : nothing}
         <p class="muted under-table">A candidate is on trial: no decision is told of it until trades that closed after it was found bear it out.</p>`
       : empty("No rule yet", "Rules form once enough lessons agree; the next decisions are shown them.")}`);
 }

@@ -4,6 +4,7 @@ import "../styles/thoughts.css";
 import { because, type Api } from "../api";
 import type { Line, Skipped } from "../changes";
 import { age, fixed, instant, time, usd } from "../format";
+import { OneAtATime } from "../one-at-a-time";
 import type { Attempt, DecisionView, WhyView } from "../shapes";
 import type { State } from "../state";
 import { wantedAndDone } from "./decision";
@@ -44,6 +45,7 @@ export class SemsigThoughts extends LitElement {
   readonly #first = new SeenFirst(this);
   #held = new Map<string, WhyView>();
   #asked = new Set<string>();
+  readonly #turn = new OneAtATime();
   /** Of which words `drawn` and `changed` are. */
   #of = "";
   #isEnd = false;
@@ -80,10 +82,10 @@ export class SemsigThoughts extends LitElement {
     const place = this.#place(all);
     const made = all[place];
     if (!made) return;
-    void this.#load(made.id);
     const before = all[place + 1];
-    if (this.look === "changes" && before) void this.#load(before.id);
-    else if (this.look === "changes" && !this.#isEnd) void this.#more(all);
+    const wanted = [made.id, ...(this.look === "changes" && before ? [before.id] : [])].filter((id) => !this.#held.has(id) && !this.#asked.has(id));
+    if (wanted.length) this.#turn.ask(() => Promise.all(wanted.map((id) => this.#load(id))));
+    if (this.look === "changes" && !before && !this.#isEnd) void this.#more(all);
     this.#draw(made, before);
   }
 

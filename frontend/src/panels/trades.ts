@@ -21,15 +21,16 @@ interface Column {
   readonly text?: boolean;
 }
 
+const MORE = 20;
 const held = (trade: TradeView): number => Date.parse(trade.closed_at) - Date.parse(trade.opened_at);
 
 const COLUMNS: readonly Column[] = [
   { id: "closed", name: "Closed", key: (trade) => Date.parse(trade.closed_at), text: true,
     show: (trade) => html`<time datetime=${trade.closed_at}>${time(trade.closed_at)}</time>` },
-  { id: "symbol", name: "Symbol", key: (trade) => trade.symbol, text: true,
+  { id: "symbol", name: "Pair", key: (trade) => trade.symbol, text: true,
     show: (trade) => html`<a href=${whyHref(trade.decision_id)} title="Why it was opened">${trade.symbol}</a>` },
   { id: "side", name: "Side", key: (trade) => trade.side, text: true, show: (trade) => actionTag(trade.side) },
-  { id: "pnl", name: "Net P/L", key: (trade) => Number(trade.realized_pnl_quote),
+  { id: "pnl", name: "Net P&L", key: (trade) => Number(trade.realized_pnl_quote),
     show: (trade) => signed(money(trade.realized_pnl_quote, "", true)) },
   { id: "return", name: "Return", key: (trade) => trade.return_ratio, show: (trade) => ratio(trade.return_ratio, 2, true) },
   { id: "r", name: "R", key: (trade) => trade.r_multiple ?? -Infinity, show: (trade) => multiple(trade.r_multiple, "R", true) },
@@ -77,7 +78,7 @@ export function trades({ state, symbol, sort, setSort, frame }: TradesProps): Te
           ${COLUMNS.map(({ id, name, text, show }) => html`<td role="cell" class="${text ? "text" : "number"} is-${id}" data-name=${name}>${show(trade)}</td>`)}
         </tr>`)}</tbody>
       </table></div>` : empty("No trade has closed yet", "A trade appears here when its stop, its target or a decision ends it.")}
-    ${found.length > shown.length ? html`<p class="more"><button type="button" @click=${() => setSort({ ...sort, shown: sort.shown + 50 })}>Show ${Math.min(50, found.length - shown.length)} more</button></p>` : nothing}`);
+    ${found.length > shown.length ? html`<p class="more"><button type="button" @click=${() => setSort({ ...sort, shown: sort.shown + MORE })}>Show ${Math.min(MORE, found.length - shown.length)} more of ${found.length}</button></p>` : nothing}`);
 }
 
 function heading({ id, name, text }: Column, sort: TradeSort, setSort: TradesProps["setSort"]): TemplateResult {

@@ -1,7 +1,7 @@
 /** Much at once, and much in all: the page stays quick, small and right. */
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { clock, time } from "../../src/format";
+import { clock, day } from "../../src/format";
 import { LARGE } from "../history";
 import { PAGES } from "./pages";
 import { Stage, grouped, linked } from "./stage";
@@ -95,7 +95,7 @@ describe("ten thousand decisions and ten thousand memories", () => {
     await watched.settled();
     const oldest = rows.and(page.locator(`[data-row="${count - 1}"]`));
     if (name === "decisions") expect(await oldest.locator("a").getAttribute("href")).toContain(encodeURIComponent(server.history.decisions.at(-1)!.id));
-    else await expect.poll(() => oldest.innerText()).toContain(time(server.history.experiences.at(-1)!.closed_at));
+    else await expect.poll(() => oldest.innerText(), { timeout: 5000 }).toContain(day(server.history.experiences.at(-1)!.closed_at));
     expect(await page.evaluate(() => document.querySelectorAll("*").length)).toBeLessThanOrEqual(MOST_ELEMENTS);
     expect((await pace()).longestGap).toBeLessThan(FROZEN_MS);
     expect(watched.complaints).toEqual([]);

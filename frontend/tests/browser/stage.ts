@@ -91,15 +91,16 @@ export class Watched {
     await this.page.getByText("Live", { exact: true }).first().waitFor();
   }
 
-  /** Nothing is being asked and what was told is drawn. An answer may lead to a question: so, twice. */
+  /** Nothing is being asked, what was told is drawn, and it stays so: an answer may lead to a question. */
   async settled(): Promise<void> {
-    for (let calm = 0; calm < 2; calm += 1) {
-      for (let waits = 0; this.#pending.size && waits < 500; waits += 1) await new Promise((later) => setTimeout(later, 20));
+    const until = Date.now() + 10_000;
+    for (let calm = 0; calm < 2; calm = this.#pending.size ? 0 : calm + 1) {
+      while (this.#pending.size && Date.now() < until) await new Promise((later) => setTimeout(later, 20));
+      if (this.#pending.size) throw new Error(`still asked after 10 s: ${[...this.#pending].map((request) => request.url())}`);
       await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+      // Code that came has to be made into what it draws; what waits for longer is told by whoever looks for it.
+      await this.page.waitForFunction(() => !document.querySelector("main [aria-busy=true], dialog[open] [aria-busy=true]"), null, { timeout: 3000 }).catch(() => undefined);
     }
-    // Code that came, too, has to be made into what it draws; what waits for longer is told by whoever looks for it.
-    await this.page.waitForFunction(() => !document.querySelector("main [aria-busy=true], dialog[open] [aria-busy=true]"), null, { timeout: 3000 }).catch(() => undefined);
-    if (this.#pending.size) throw new Error(`still asked after 10 s: ${[...this.#pending].map((request) => request.url())}`);
   }
 
   /** Names of the panels that are there now and fold. */
@@ -124,6 +125,8 @@ export class Watched {
       if (wide <= 0) return [];
       const scrolls = (at: Element | null): boolean => at !== null && at !== document.body && (getComputedStyle(at).overflowX !== "visible" || scrolls(at.parentElement));
       const out = [...document.querySelectorAll<HTMLElement>("body *")].filter((found) => found.getBoundingClientRect().right > edge + 1 && found.checkVisibility() && !scrolls(found.parentElement));
+      // Words may reach out of a box that fits.
+      if (!out.length) out.push(...[...document.querySelectorAll<HTMLElement>("body *")].filter((found) => found.scrollWidth > found.clientWidth + 1 && found.clientWidth && !scrolls(found)));
       const deepest = out.filter((found) => !out.some((other) => other !== found && found.contains(other)));
       return [`${wide} px wider than the screen by ${[...new Set(deepest.map((found) => `${found.localName}.${found.className} in ${found.closest("section, dialog, header, footer")?.className}`))].slice(0, 12).join(" · ")}`];
     });
