@@ -156,9 +156,8 @@ export class SemsigApp extends LitElement implements Listener {
     const first = this.state === null;
     this.state = fromView(view);
     if (!view.health.symbols.includes(this.symbol)) this.symbol = keptAmong("symbol", view.health.symbols) ?? view.health.symbols[0] ?? "";
-    void this.#loadWorked();
-    this.#lookAround();
     if (first) this.#route();
+    this.#lookAround();
   }
 
   events(events: readonly EventView[]): void {
@@ -185,8 +184,9 @@ export class SemsigApp extends LitElement implements Listener {
 
   /** A fact says that there is more to ask for. */
   #follow(before: State, { told, health }: State): void {
-    if (told.news !== before.told.news) this.#loadNews();
-    if (told.context !== before.told.context) this.#loadContext();
+    const isThere = this.page.id === "market";
+    if (isThere && told.news !== before.told.news) this.#loadNews();
+    if (isThere && told.context !== before.told.context) this.#loadContext();
     if (before.health.status === "starting" && health.status !== "starting") void this.#begun();
   }
 
@@ -227,12 +227,12 @@ export class SemsigApp extends LitElement implements Listener {
     }
   }
 
+  /** What a page shows beside the state is asked for when somebody is there. */
   #lookAround(): void {
+    if (!this.state) return;
+    if (this.page.id === "memory") void this.#loadWorked();
+    if (this.page.id !== "market") return;
     void this.#loadSeen();
-    this.#loadAround();
-  }
-
-  #loadAround(): void {
     this.#loadNews();
     this.#loadContext();
   }
@@ -306,7 +306,7 @@ export class SemsigApp extends LitElement implements Listener {
     if (symbol === this.symbol) return;
     this.symbol = symbol;
     keep("symbol", symbol);
-    void this.#loadSeen();
+    this.#lookAround();
   };
 
   #choose(change: Partial<Choices>): void {
@@ -392,6 +392,7 @@ export class SemsigApp extends LitElement implements Listener {
     this.full = null;
     scrollTo({ top: 0, behavior: "instant" });
     void this.#loadPage(to.page);
+    this.#lookAround();
   };
 
   async #loadPage({ id }: Page): Promise<void> {

@@ -60,7 +60,7 @@ export class WhyStory extends LitElement {
 
   #scrolled = (event: Event): void => {
     const place = event.currentTarget as HTMLElement;
-    const top = place.getBoundingClientRect().top + (this.querySelector(".steps")?.clientHeight ?? 0) + 40;
+    const top = place.getBoundingClientRect().top + (this.querySelector(".story-steps")?.clientHeight ?? 0) + 40;
     const parts = [...this.querySelectorAll<HTMLElement>("[data-stage]")];
     const isEnd = place.scrollTop + place.clientHeight >= place.scrollHeight - 2;
     const read = isEnd ? parts.at(-1) : parts.findLast((part) => part.getBoundingClientRect().top <= top);
@@ -68,7 +68,7 @@ export class WhyStory extends LitElement {
     if (name === this.at) return;
     this.at = name;
     const button = this.querySelector<HTMLElement>(`[data-step=${name}]`);
-    const bar = button?.closest<HTMLElement>(".steps");
+    const bar = button?.closest<HTMLElement>(".story-steps");
     if (button && bar) bar.scrollLeft = button.offsetLeft - bar.clientWidth / 2 + button.clientWidth / 2;
   };
 
@@ -93,7 +93,7 @@ export class WhyStory extends LitElement {
     const stages = told(this.view, this.chart, this.copy, this.promptsHidden);
     const { id } = this.view.decision;
     return html`<div class="why-body" tabindex="0" role="region" aria-label="All that led to this decision" @scroll=${this.#scrolled}>
-      <nav class="steps" aria-label="Steps of the decision"><ol>${stages.map(({ name, title, happened }) => html`<li>
+      <nav class="story-steps" aria-label="Steps of the decision"><ol>${stages.map(({ name, title, happened }) => html`<li>
         <button type="button" class=${happened ? "" : "unheld"} data-step=${name} aria-current=${this.at === name ? "step" : nothing} @click=${() => this.#go(name)}>
           <span aria-hidden="true">${happened ? "●" : "○"}</span> ${title}${happened ? nothing : html`<span class="sr-only">: did not happen</span>`}</button></li>`)}</ol></nav>
       <div class="row story-tools">

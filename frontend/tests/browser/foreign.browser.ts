@@ -110,7 +110,7 @@ test("a decision in which strangers wrote is told as one story, and its chart is
   const why = page.locator("dialog.why");
   await why.locator("img.picture").waitFor({ timeout: 30_000 });
 
-  expect(await why.locator(".steps button").allInnerTexts()).toHaveLength(12);
+  expect(await why.locator(".story-steps button").allInnerTexts()).toHaveLength(12);
   expect(await why.locator("iframe, script, svg svg, img:not(.picture)").count()).toBe(0);
   expect(new Set(await addresses(page))).toEqual(new Set(["http:", "https:"]));
   expect(await violations(page)).toEqual([]);
