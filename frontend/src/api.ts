@@ -1,8 +1,8 @@
 /** The page's questions. Nothing is ever answered from a cache: a stale figure must not look fresh. */
 import type {
-  BrainView, CalibrationView, ContextView, CostsView, CurveView, Decisions, DecisionView, EventView, Experiences, HealthView,
-  HindsightView, IntervalsView, MarketView, MemoryView, NewsView, PositionView, PostMortemView, Problem, QueuedView,
-  RefusedView, Seen, StateView, StatisticsView, VitalsView, WhyView, WorkedView,
+  BrainView, CalibrationView, ContextView, CostsView, CurveView, Decisions, EventView, Experiences, HealthView, HindsightView,
+  IntervalsView, MarketView, MemoryView, NewsView, PositionView, PostMortemView, Problem, QueuedView, RefusedView, Seen,
+  StateView, StatisticsView, VitalsView, WhyView, WorkedView,
 } from "./shapes";
 
 /** What the server said was wrong (RFC 9457), or that it did not answer. */
@@ -85,8 +85,6 @@ export interface Api {
   chart(id: string): Promise<Blob>;
   /** All of one decision as a file; a plain link could not say who asks. */
   exported(id: string): Promise<Blob>;
-  /** Decisions of one pair, newest first, older than that one. */
-  earlier(symbol: string, before: string, limit: number): Promise<{ decisions: DecisionView[] }>;
   ticket(): Promise<Ticket>;
   positions(): Promise<{ positions: PositionView[] }>;
 }
@@ -163,7 +161,6 @@ export function api(base: string, pass: Pass | null = null, door = ""): Api {
       }),
     chart: async (id) => (await answered(`/api/decisions/${encodeURIComponent(id)}/chart.png`)).blob(),
     exported: async (id) => (await answered(`/api/decisions/${encodeURIComponent(id)}/export.json`)).blob(),
-    earlier: (symbol, before, limit) => ask(query("/api/decisions", { symbol, before, limit })),
     ticket: () => ask("/api/tickets", { method: "POST" }),
     positions: () => ask("/api/position"),
   };

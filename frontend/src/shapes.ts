@@ -7,7 +7,6 @@ export type StateView = Schemas["StateView"];
 export type HealthView = Schemas["HealthView"];
 export type StatisticsView = Schemas["StatisticsView"];
 export type DecisionView = Schemas["DecisionView"];
-export type RefusalView = Schemas["RefusalView"];
 export type PositionView = Schemas["PositionView"];
 export type TradeView = Schemas["TradeView"];
 export type EquityView = Schemas["EquityView"];

@@ -45,7 +45,6 @@ export function reached(key: string, current: number, count: number, page: numbe
 
 export interface Place {
   readonly index: number;
-  readonly isCurrent: boolean;
   /** Sets a row where it belongs; for the row's own element. */
   readonly style: ReturnType<typeof styleMap>;
   /** Only the current row is a stop of the tabulator. */
@@ -214,7 +213,7 @@ export class VirtualRows extends LitElement {
     return html`<div class="scroller" data-scroller @scroll=${this.#scrolled} @keydown=${this.#pressed} @focusin=${this.#entered}>
       <div class="rows" role=${this.kind} aria-label=${this.label || nothing} style=${styleMap({ height: `${rows.count * rows.height}px` })}>
         ${repeat(drawn, (index) => rows.key(index), (index) => rows.draw({
-          index, isCurrent: index === current, tabindex: index === stop ? "0" : "-1",
+          index, tabindex: index === stop ? "0" : "-1",
           style: styleMap({ top: `${index * rows.height}px`, height: `${rows.height}px` }),
         }))}
       </div>

@@ -13,8 +13,8 @@ export function lastDecision(state: State, symbol: string, frame: Frame): Templa
       : empty("No decision yet", `The first one for ${symbol} comes when its candle closes, or when you ask for it.`));
 }
 
-/** What was decided, at one glance; the why view begins with the same. */
-export function synopsis(made: DecisionView): TemplateResult {
+/** What was decided, at one glance. */
+function synopsis(made: DecisionView): TemplateResult {
   return html`
     <div class="row verdict">
       ${wantedAndDone(made)}

@@ -114,7 +114,7 @@ export class SemsigThoughts extends LitElement {
     if (!last || this.#isEnd || this.#asked.has("more")) return;
     this.#asked.add("more");
     try {
-      const { decisions } = await this.api.earlier(symbol, last.id, PAGE);
+      const { decisions } = await this.api.decisions(PAGE, { symbol, before: last.id, action: null, words: null });
       if (symbol !== this.symbol) return;
       this.#isEnd = decisions.length < PAGE;
       this.older = [...this.older.filter((one) => one.symbol === symbol), ...decisions];
