@@ -97,6 +97,7 @@ export class SemsigApp extends LitElement implements Listener {
   #awaited = new Set<string>();
   readonly #turns = { seen: new OneAtATime(), worked: new OneAtATime() };
   #dirty = false;
+  #toldAt = -Infinity;
   #refreshing = false;
 
   constructor() {
@@ -163,6 +164,7 @@ export class SemsigApp extends LitElement implements Listener {
   events(events: readonly EventView[]): void {
     if (!this.state) return;
     const before = this.state;
+    this.#toldAt = elapsed();
     this.state = events.reduce(reduce, before);
     this.#follow(before, this.state);
     let candleClosed = false;
@@ -299,7 +301,8 @@ export class SemsigApp extends LitElement implements Listener {
 
   #quiet(): void {
     const { heardAt } = this.socket;
-    this.quietMs = heardAt === null ? null : elapsed() - heardAt;
+    const last = Math.max(heardAt ?? -Infinity, this.#toldAt);
+    this.quietMs = Number.isFinite(last) ? elapsed() - last : null;
   }
 
   #pick = (symbol: string): void => {

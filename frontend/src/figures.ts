@@ -12,7 +12,7 @@ export function positionRisk({ mark_price, stop_price, quantity, side }: Positio
   return Math.max(0, (Number(mark_price) - Number(stop_price)) * Number(quantity) * sign);
 }
 
-/** How far equity is below its peak, now and at worst. The server's own figure counts bars that were thinned away. */
+/** How far equity is below its highest close now, and was at worst from close to close. */
 export function drawdown({ equity, equity_quote, statistics }: State): { now: number | null; worst: number | null } {
   let peak = Number(statistics.start_quote);
   let worst = statistics.max_drawdown_ratio;
@@ -21,9 +21,7 @@ export function drawdown({ equity, equity_quote, statistics }: State): { now: nu
     peak = Math.max(peak, value);
     if (peak > 0) worst = Math.max(worst ?? 0, 1 - value / peak);
   }
-  const live = Number(equity_quote);
-  const now = peak > 0 ? Math.max(0, 1 - live / peak) : null;
-  return { now, worst: now === null ? worst : Math.max(worst ?? 0, now) };
+  return { now: peak > 0 ? Math.max(0, 1 - Number(equity_quote) / peak) : null, worst };
 }
 
 const SPANS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };

@@ -31,6 +31,24 @@ function digits(value: string | number, shift = 0): Digits | null {
   return { negative: match[1] === "-", whole: whole.replace(/^0+(?=\d)/, "") || "0", fraction };
 }
 
+/** The sum, to the last digit; null where one of them is no figure. */
+export function sum(values: readonly Figure[]): string | null {
+  const all = values.map((value) => (value === null || value === undefined ? null : digits(value)));
+  if (all.includes(null)) return null;
+  const places = Math.max(0, ...all.map((one) => one!.fraction.length));
+  const total = all.reduce((before, one) => {
+    const scaled = BigInt(one!.whole + one!.fraction.padEnd(places, "0"));
+    return one!.negative ? before - scaled : before + scaled;
+  }, 0n);
+  const text = (total < 0n ? -total : total).toString().padStart(places + 1, "0");
+  return `${total < 0n ? "-" : ""}${text.slice(0, text.length - places)}${places ? `.${text.slice(-places)}` : ""}`;
+}
+
+export function minus(value: Figure, other: Figure): string | null {
+  const opposite = other === null || other === undefined ? null : String(other).trim();
+  return sum([value, opposite === null ? null : opposite.startsWith("-") ? opposite.slice(1) : `-${opposite.replace(/^\+/, "")}`]);
+}
+
 function group(whole: string): string {
   return whole.replace(/\B(?=(\d{3})+$)/g, ",");
 }
@@ -67,7 +85,8 @@ export function price(value: Figure): string {
 export function quantity(value: Figure): string {
   if (value === null || value === undefined) return NONE;
   const size = Math.abs(Number(value));
-  const text = fixed(value, size >= 1000 ? 0 : size >= 1 ? 4 : 6);
+  const small = size > 0 && size < 1e-3 ? Math.min(18, Math.ceil(-Math.log10(size)) + 3) : 6;
+  const text = fixed(value, size >= 1000 ? 2 : size >= 1 ? 4 : small);
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
@@ -93,7 +112,7 @@ export function significant(value: number): string {
 /** What a question to a model costs: small sums keep the digits that say something. */
 export function usd(value: Figure): string {
   const size = Math.abs(Number(value));
-  const text = fixed(value, size === 0 || size >= 1 ? 2 : size >= 0.001 ? 4 : 6);
+  const text = fixed(value, size === 0 || size >= 1 ? 2 : size >= 0.001 ? 4 : size >= 1e-6 ? 6 : 9);
   return text === NONE ? text : `${text}${NBSP}USD`;
 }
 
@@ -115,9 +134,10 @@ export function number(value: Figure, places = 2): string {
 /** Large counts in short: 1,234 · 12.3 k · 4.56 M · 3.21 T. */
 export function compact(value: number): string {
   const size = Math.abs(value);
-  if (size >= 1e12) return `${fixed(value / 1e12, 2)}${NBSP}T`;
-  if (size >= 1e9) return `${fixed(value / 1e9, 2)}${NBSP}B`;
-  if (size >= 1e6) return `${fixed(value / 1e6, 2)}${NBSP}M`;
+  // What would round up to the next one is told in it.
+  if (size >= 999.995e9) return `${fixed(value / 1e12, 2)}${NBSP}T`;
+  if (size >= 999.995e6) return `${fixed(value / 1e9, 2)}${NBSP}B`;
+  if (size >= 999_950) return `${fixed(value / 1e6, 2)}${NBSP}M`;
   if (size >= 1e4) return `${fixed(value / 1e3, 1)}${NBSP}k`;
   return fixed(value, size >= 100 ? 0 : 2);
 }

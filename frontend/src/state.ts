@@ -25,8 +25,6 @@ export interface State {
   /** The market's clock, as MinutePassed last told it. */
   readonly at: string;
   readonly equity_quote: string;
-  /** Balance at the last mark: equity without what is still open. */
-  readonly balance_quote: string;
   /** Symbol → the analysis that runs, or the last one of which something was heard. */
   readonly steps: Readonly<Record<string, Analysis>>;
   /** Refused entries and post-mortems told since the page was opened, the newest first; the rest is asked for. */
@@ -51,7 +49,6 @@ export function fromView(view: StateView): State {
   const prices: Record<string, string> = {};
   for (const decision of [...view.decisions].reverse()) prices[decision.symbol] = decision.price;
   for (const position of view.positions) prices[position.symbol] = position.mark_price;
-  const last = view.equity.at(-1);
   return {
     health: view.health,
     statistics: view.statistics,
@@ -66,7 +63,6 @@ export function fromView(view: StateView): State {
     prices,
     at: view.health.now,
     equity_quote: view.statistics.equity_quote,
-    balance_quote: last?.balance_quote ?? view.statistics.start_quote,
     steps: {},
     hindsights: [],
     postMortems: [],
@@ -145,7 +141,6 @@ export function reduce(state: State, event: EventView): State {
         ...next,
         equity: thin([...state.equity, marked]),
         equity_quote: marked.equity_quote,
-        balance_quote: marked.balance_quote,
       };
     }
     case "LessonLearned":

@@ -2437,7 +2437,8 @@ export interface components {
         };
         /**
          * StateView
-         * @description All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here. `last_lesson_id`: another one, and memory holds more.
+         * @description All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here.
+         *     `last_lesson_id`: another one, and memory holds more.
          *
          *     Decisions, trades and rules are newest first; equity is oldest first and thinned for drawing.
          */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
-  NONE, age, arrow, between, compact, duration, fixed, instant, money, multiple, number, price, quantity, ratio, sign, significant, time, usd,
+  NONE, age, arrow, between, compact, duration, fixed, instant, minus, money, multiple, number, price, quantity, ratio, sign, significant, sum, time, usd,
 } from "../src/format";
 
 const plain = (text: string): string => text.replaceAll("\u00a0", " ");
@@ -66,11 +66,20 @@ describe("figures", () => {
   });
 
   test("quantities drop the zeros that say nothing", () => {
-    expect([quantity("0.100000"), quantity("12.5"), quantity("100"), quantity("1500.7")]).toEqual(["0.1", "12.5", "100", "1,501"]);
+    expect([quantity("0.100000"), quantity("12.5"), quantity("100"), quantity("1500.7"), quantity("0.0000004")]).toEqual(["0.1", "12.5", "100", "1,500.7", "0.0000004"]);
+  });
+
+  test("money is added up to the last digit, and what is no figure makes no sum", () => {
+    expect(minus("10044.785", "10000")).toBe("44.785");
+    expect([minus("9999.995", "10000"), minus("1", "-0.1"), minus("0.1", "0.1")]).toEqual(["-0.005", "1.1", "0.0"]);
+    expect(sum(["0.1", "0.2", "-0.30", "1e-8"])).toBe("0.00000001");
+    expect([sum([]), sum(["1", null]), minus("1", undefined)]).toEqual(["0", null, null]);
+    // As shown: equity and net round the same way.
+    expect([fixed("10044.785", 2), fixed(minus("10044.785", "10000"), 2, { signed: true })]).toEqual(["10,044.79", "+44.79"]);
   });
 
   test("large counts are short", () => {
-    expect([compact(950), compact(12_345), compact(4_560_000)].map(plain)).toEqual(["950", "12.3 k", "4.56 M"]);
+    expect([compact(950), compact(12_345), compact(4_560_000), compact(999_950)].map(plain)).toEqual(["950", "12.3 k", "4.56 M", "1.00 M"]);
   });
 });
 

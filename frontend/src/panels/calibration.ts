@@ -23,7 +23,7 @@ export class Calibration extends LoadedPanel<readonly CalibrationView[]> {
   }
 
   protected override needs(): string {
-    return this.state.decisions[0]?.closed_at ?? "none";
+    return this.state.decisions[0]?.id ?? "none";
   }
 
   protected override async load(): Promise<readonly CalibrationView[]> {

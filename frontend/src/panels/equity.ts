@@ -24,8 +24,9 @@ export class EquityPanel extends LoadedPanel<CurveView> {
     void import("../charts/equity-chart");
   }
 
+  /** What holding is worth at a close is known by the decisions that follow the mark. */
   protected override needs(): string {
-    return this.state.equity.at(-1)?.at ?? "none";
+    return `${this.state.equity.at(-1)?.at} ${this.state.decisions[0]?.id}`;
   }
 
   protected override load(): Promise<CurveView> {

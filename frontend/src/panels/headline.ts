@@ -1,17 +1,17 @@
 /** Am I winning, and am I safe? */
 import { html, nothing, type TemplateResult } from "lit";
 import { drawdown, openRisk } from "../figures";
-import { NONE, fixed, money, number, quoteOf, ratio } from "../format";
+import { NONE, fixed, minus, money, number, quoteOf, ratio } from "../format";
 import type { State } from "../state";
 import { signed, tone, tools, type Frame } from "./parts";
 
 export function headline(state: State, frame: Frame): TemplateResult {
-  const { statistics: told, positions, equity_quote, balance_quote, health } = state;
+  const { statistics: told, positions, equity_quote, health } = state;
   const currency = quoteOf(health.symbols[0] ?? "");
   const start = Number(told.start_quote);
-  const net = Number(equity_quote) - start;
-  const share = ratio(start ? net / start : null, 2, true);
-  const realized = Number(balance_quote) - start;
+  const net = minus(equity_quote, told.start_quote);
+  const share = ratio(start ? Number(net) / start : null, 2, true);
+  const realized = minus(told.net_pnl_quote, told.unrealized_pnl_quote);
   const risk = openRisk(positions);
   const fall = drawdown(state);
   const closed = told.wins + told.losses;
@@ -30,11 +30,11 @@ export function headline(state: State, frame: Frame): TemplateResult {
         `realized ${money(realized, "", true)} · fees ${money(told.fees_quote)}`,
         "Equity now against the start, after fees and funding", "net",
       )}
-      ${cell("Drawdown", ratio(fall.now), `worst ${ratio(fall.worst)}`, "How far equity is below its highest mark")}
+      ${cell("Drawdown", ratio(fall.now), `worst at a close ${ratio(fall.worst)}`, "How far equity is below its highest close; the worst is counted from close to close")}
       ${cell(
         "Open risk", html`${fixed(risk, 2)} <small>${currency}</small>`,
         `${ratio(Number(equity_quote) ? risk / Number(equity_quote) : null)} of equity · ${positions.length} open`,
-        "What equity would lose if every stop were hit at its price now",
+        "What equity would lose if every stop were hit at its price now; fee and slippage of the way out come on top",
       )}
       ${cell("Win rate", ratio(told.win_rate_ratio, 1), closed ? `${told.wins} won · ${told.losses} lost` : "no trade closed yet",
         undefinedBecause(told.win_rate_ratio, "no trade has closed yet") || "Trades with a net profit, of all closed trades")}

@@ -76,7 +76,7 @@ export class SemsigRefusals extends LoadedPanel<Asked> {
 
   protected override render(): TemplateResult {
     const { state, frame, told, failed } = this;
-    const all = joined(state.refusals, told?.refusals ?? [], [...(told?.hindsights ?? []), ...[...state.hindsights].reverse()]);
+    const all = joined(state.refusals, told?.refusals ?? [], [...(told?.hindsights ?? []), ...[...state.hindsights].reverse()]).slice(0, ASKED);
     const guards = byGuard(all);
     const chosen = all.filter(({ refused }) => (this.guard === "all" || refused.guard === this.guard) && (this.pair === "all" || refused.symbol === this.pair));
     const controls = all.length ? html`
@@ -124,7 +124,7 @@ function item({ refused: { decision_id, guard, reason, wanted, symbol, at, until
 }
 
 function after({ return_ratio, r_multiple, end, closed_at }: HindsightView): unknown {
-  if (return_ratio === null) return html`<span class="muted">What comes of it is watched.</span>`;
+  if (return_ratio === null) return html`<span class="muted">What comes of it is watched; where the first price had already jumped a level, nothing will be told.</span>`;
   return html`Would have come to ${signed(ratio(return_ratio, 2, true))}${r_multiple === null ? nothing : html`, ${signed(multiple(r_multiple, "R", true))}`} <span class="muted">by ${end}, ${time(closed_at)}</span>`;
 }
 

@@ -52,7 +52,7 @@ const VERDICTS = { edge: ["up", "An edge shows"], loss: ["down", "It loses"], un
 
 export class Statistics extends LoadedPanel<IntervalsView> {
   protected override needs(): string {
-    return `${this.state.trades[0]?.id ?? ""} ${this.state.equity.at(-1)?.at ?? ""}`;
+    return `${this.state.trades[0]?.id} ${this.state.equity.at(-1)?.at} ${this.state.decisions[0]?.id}`;
   }
 
   protected override load(): Promise<IntervalsView> {

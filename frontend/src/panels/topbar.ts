@@ -45,9 +45,12 @@ const LINKS: Readonly<Record<Link["status"], readonly [string, string]>> = {
   connecting: ["Connecting", "flat"], live: ["Live", "up"], silent: ["Silent", "down"], lost: ["Disconnected", "down"],
 };
 
+/** Without a socket: the newest prices are those of the last decisions. */
+const ONCE = ["Once a minute", "flat"] as const;
+
 export function topbar(props: TopbarProps): TemplateResult {
   const { state, link, theme, notice, visitor } = props;
-  const [said, tone] = LINKS[link.status];
+  const [said, tone] = visitor?.signIn && link.status === "live" ? ONCE : LINKS[link.status];
   return html`<header class="topbar">
     <a class="brand" href="#/" aria-label="Semantic Signal, overview">
       ${LOGO}<span>Semantic Signal</span>

@@ -1,7 +1,7 @@
 /** Closed trades: sortable, right-aligned, cards on a phone. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { between, money, multiple, price, quantity, ratio, time } from "../format";
+import { between, money, multiple, price, quantity, ratio, sum, time } from "../format";
 import type { TradeView } from "../shapes";
 import type { State } from "../state";
 import { actionTag, empty, panel, segment, select, signed, whyHref, type Frame } from "./parts";
@@ -64,7 +64,7 @@ export function trades({ state, symbol, sort, setSort, frame }: TradesProps): Te
   const scope = sort.scope === "all" ? state.trades : state.trades.filter((trade) => trade.symbol === symbol);
   const found = sorted(scope, sort);
   const shown = found.slice(0, sort.shown);
-  const net = scope.reduce((sum, trade) => sum + Number(trade.realized_pnl_quote), 0);
+  const net = sum(scope.map((trade) => trade.realized_pnl_quote));
   const orders = COLUMNS.map(({ id, name }) => [name, id] as const);
   const beside = html`<span class="count">${found.length}</span>
     ${found.length ? html`<span class="muted sum">net ${signed(money(net, "", true))}</span>` : nothing}`;

@@ -405,7 +405,8 @@ class HealthView:
 
 @dataclass(frozen=True, slots=True)
 class StateView:
-    """All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here. `last_lesson_id`: another one, and memory holds more.
+    """All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here.
+    `last_lesson_id`: another one, and memory holds more.
 
     Decisions, trades and rules are newest first; equity is oldest first and thinned for drawing."""
 
