@@ -23,7 +23,7 @@ import { market as marketPanel } from "./panels/market";
 import { nav } from "./panels/nav";
 import { news as newsPanel } from "./panels/news";
 import { worked, type Asked } from "./panels/worked";
-import type { Fold, Frame } from "./panels/parts";
+import { leaving, type Fold, type Frame } from "./panels/parts";
 import { positions } from "./panels/position";
 import { rules } from "./panels/rules";
 import { tickers } from "./panels/tickers";
@@ -421,6 +421,8 @@ export class SemsigApp extends LitElement implements Listener {
   }
 
   #closeWhy = (): void => {
+    // At once: the address tells of it later, and what is drawn in between would open it again.
+    this.why = null;
     if (location.hash.startsWith("#/decision/")) location.hash = pageHref(this.page.id);
   };
 
@@ -567,10 +569,11 @@ export class SemsigApp extends LitElement implements Listener {
   #sheet(): TemplateResult {
     const { sheet } = this;
     const close = this.#closeSheet;
+    const leave = leaving(close);
     const backdrop = (event: MouseEvent): void => {
       if (event.target === event.currentTarget) close();
     };
-    return html`<dialog class="sheet-place" aria-label=${sheet === "palette" ? "Find anything" : "Keyboard help"} @close=${close} @click=${backdrop}>
+    return html`<dialog class="sheet-place" aria-label=${sheet === "palette" ? "Find anything" : "Keyboard help"} @cancel=${leave.cancel} @close=${leave.closed} @click=${backdrop}>
       ${sheet === "help" ? help({ commands: this.#commands(), keys: this.keys, setKeys: this.#setKeys, close })
         : sheet === "palette" ? html`<command-palette .commands=${this.#commands()} @done=${close}></command-palette>` : nothing}
     </dialog>`;

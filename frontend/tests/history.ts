@@ -134,7 +134,7 @@ export class History {
     this.#balance += net;
     const told = views.trade(this.#name("trade", number), {
       symbol, side: number % 3 ? "long" : "short", quantity: fixed(4000 / entry, 5), entry_price: fixed(entry), exit_price: fixed(entry * (1 + luck / 25)),
-      stop_price: fixed(entry * 0.97), target_price: fixed(entry * 1.05), opened_at: iso(at - 6 * BAR_MS), closed_at: iso(at + number * 1000),
+      stop_price: fixed(entry * 0.97), target_price: fixed(entry * 1.05), opened_at: iso(at - 6 * BAR_MS), closed_at: iso(at + (number % 60) * 1000),
       gross_pnl_quote: fixed(gross), fees_quote: fixed(fees), realized_pnl_quote: fixed(net), return_ratio: net / 4000, r_multiple: luck * 2,
       mae_ratio: -0.012, mfe_ratio: 0.02, exit_reason: pick(EXITS, Math.floor(luck * 40)), is_ambiguous: number % 17 === 0,
       decision_id: this.decisions.at(Math.min(this.decisions.length - 1, 8))?.id ?? "", close_decision_id: number % 4 === 2 ? (this.decisions[0]?.id ?? null) : null,
@@ -149,7 +149,7 @@ export class History {
     const lived: ExperienceView = {
       id: this.#name("experience", number), trade_id: this.#name("trade", number), symbol: pick(SYMBOLS, number), side: number % 3 ? "long" : "short",
       decision_id: this.decisions.at(Math.min(this.decisions.length - 1, 8))?.id ?? null, used: number % 7, used_wins: number % 3, used_losses: number % 2,
-      opened_at: iso(at - 6 * BAR_MS), closed_at: iso(at + number * 1000), conditions: [0, 1, 2].map((more) => pick(CONDITIONS, number * 3 + more * (number % 5))),
+      opened_at: iso(at - 6 * BAR_MS), closed_at: iso(at + (number % 60) * 1000), conditions: [0, 1, 2].map((more) => pick(CONDITIONS, number * 3 + more * (number % 5))),
       confidence_ratio: 0.5 + Math.abs(luck) * 0.8, exit_reason: pick(EXITS, number), insight: pick(WHY, number), is_win: luck > 0,
       lesson: `Lesson ${number}: ${pick(WHY, number + 1)}`, r_multiple: luck * 2, regime: pick(REGIMES, number), return_ratio: luck / 20,
       similarity_ratio: null, verdict: luck > 0 ? "as expected" : "wrong about the regime",

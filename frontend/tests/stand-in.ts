@@ -261,7 +261,7 @@ export class StandIn {
     const sorted = [...alike].sort((one, other) => (key(one) < key(other) ? -way : key(one) > key(other) ? way : 0));
     const offset = Number(told("offset") || 0);
     const like = this.history.decisions.find(({ symbol, id }) => symbol === told("like") || id === told("like"))?.id ?? null;
-    return { experiences: sorted.slice(offset, offset + limit), total: sorted.length, until: told("until") || iso(NOW), like };
+    return { experiences: sorted.slice(offset, offset + limit), total: sorted.length, until: told("until") || iso(Math.max(NOW, ...sorted.slice(0, 1).map(({ closed_at }) => Date.parse(closed_at)))), like };
   }
 
   #market(symbol: string, limit: number, timeframe: string): MarketView {

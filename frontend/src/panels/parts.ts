@@ -55,6 +55,20 @@ export function meter(value: number | null, text: string): TemplateResult {
   return html`<span class="meter" aria-hidden="true"><span .style=${`width:${(value ?? 0) * 100}%`}></span></span><span>${text}</span>`;
 }
 
+/** What ends a dialog by Escape: at once, for its own `close` comes later, and may find that something else was opened meanwhile. */
+export function leaving(close: () => void): { cancel(event: Event): void; closed(event: Event): void } {
+  return {
+    cancel: (event) => {
+      if (event.target !== event.currentTarget) return;
+      event.preventDefault();
+      close();
+    },
+    closed: (event) => {
+      if (event.target === event.currentTarget && !(event.target as HTMLDialogElement).open) close();
+    },
+  };
+}
+
 /** How much of a panel is shown: all of it, its head alone, or nothing but it. */
 export type Fold = "open" | "closed" | "full";
 

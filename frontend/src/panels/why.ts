@@ -3,6 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { time } from "../format";
 import type { WhyView } from "../shapes";
 import { wantedAndDone } from "./decision";
+import { leaving } from "./parts";
 
 export interface Why {
   readonly id: string;
@@ -23,11 +24,12 @@ export interface WhyProps {
 
 export function whyDialog(props: WhyProps): TemplateResult {
   const { why, close } = props;
+  const leave = leaving(close);
   if (why) void import("./story");
   const backdrop = (event: MouseEvent): void => {
     if (event.target === event.currentTarget) close();
   };
-  return html`<dialog class="why" aria-labelledby="why-title" @close=${close} @click=${backdrop}>
+  return html`<dialog class="why" aria-labelledby="why-title" @cancel=${leave.cancel} @close=${leave.closed} @click=${backdrop}>
     ${why ? html`<div class="why-sheet">
       <div class="panel-head">
         <h2 id="why-title">Why ${why.view ? html`${why.view.decision.symbol} <span class="muted">${time(why.view.decision.closed_at)} UTC</span>` : "this decision"}</h2>

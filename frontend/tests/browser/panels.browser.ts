@@ -110,7 +110,9 @@ async function handled(watched: Watched, name: string): Promise<void> {
   expect(await watched.overhang(), "fits when folded").toEqual([]);
   await page.keyboard.press("Space");
   await expect.poll(bodies, { ...soon, message: "opens again" }).toBe(before);
-  await expect.poll(focused, { ...soon, message: "keeps the focus when opened" }).toBe(`fold ${name}`);
+  // The page gives the focus back when it has drawn.
+  await watched.settled();
+  expect(await focused(), "keeps the focus when opened").toBe(`fold ${name}`);
 
   await page.locator(`main [data-full="${name}"]`).focus();
   await page.keyboard.press("Enter");
