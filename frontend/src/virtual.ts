@@ -1,7 +1,6 @@
 /** Long lists of which only the rows in sight are in the page: a scroller of its own, fixed heights, keys, and a place that is kept. */
 import { LitElement, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { styleMap } from "lit/directives/style-map.js";
 import "./styles/virtual.css";
 
 /** From the first up to before the last. */
@@ -45,8 +44,8 @@ export function reached(key: string, current: number, count: number, page: numbe
 
 export interface Place {
   readonly index: number;
-  /** Sets a row where it belongs; for the row's own element. */
-  readonly style: ReturnType<typeof styleMap>;
+  /** Sets a row where it belongs: the property `.style` of its own element, for as an attribute a strict policy forbids it. */
+  readonly style: string;
   /** Only the current row is a stop of the tabulator. */
   readonly tabindex: "0" | "-1";
 }
@@ -211,10 +210,10 @@ export class VirtualRows extends LitElement {
     }
     const stop = drawn.includes(current) ? current : inSight(this.#box, rows.count).first;
     return html`<div class="scroller" data-scroller @scroll=${this.#scrolled} @keydown=${this.#pressed} @focusin=${this.#entered}>
-      <div class="rows" role=${this.kind} aria-label=${this.label || nothing} style=${styleMap({ height: `${rows.count * rows.height}px` })}>
+      <div class="rows" role=${this.kind} aria-label=${this.label || nothing} .style=${`height:${rows.count * rows.height}px`}>
         ${repeat(drawn, (index) => rows.key(index), (index) => rows.draw({
           index, tabindex: index === stop ? "0" : "-1",
-          style: styleMap({ top: `${index * rows.height}px`, height: `${rows.height}px` }),
+          style: `top:${index * rows.height}px;height:${rows.height}px`,
         }))}
       </div>
     </div>`;

@@ -226,7 +226,7 @@ function line(made: DecisionView, { index, style, tabindex }: Place, size: numbe
   const said = refusal ? `Refused by ${refusal.guard}: ${refusal.reason}` : made.reasoning || "The reply could not be read, or nobody was asked.";
   const by = [made.model, made.cost_usd === null ? null : usd(made.cost_usd)].filter(Boolean).join(" · ");
   const href = whyHref(made.id);
-  return html`<div role="listitem" data-row=${index} aria-posinset=${index + 1} aria-setsize=${size} style=${style}>
+  return html`<div role="listitem" data-row=${index} aria-posinset=${index + 1} aria-setsize=${size} .style=${style}>
     <a class="decision" data-focus tabindex=${tabindex} href=${href} aria-current=${href === open ? "true" : nothing}>
       <span class="what">${wantedAndDone(made)} <b>${made.symbol}</b> <span class="muted">@ ${price(made.price)}</span>${made.is_forced ? html` <span class="chip">forced</span>` : nothing}</span>
       <time class="muted" datetime=${made.closed_at}>${made.confidence_ratio === null ? "" : `${ratio(made.confidence_ratio, 0)} sure · `}${when(made.closed_at, at)}</time>

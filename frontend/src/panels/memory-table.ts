@@ -331,11 +331,11 @@ function recall(by: RecallView): TemplateResult {
 function row(lived: ExperienceView | undefined, { index, style, tabindex }: Place, at: string, open: string | undefined): TemplateResult {
   // The head is the first row.
   const rowindex = index + 2;
-  if (!lived) return html`<div role="row" class="memory-row is-coming" data-row=${index} data-focus tabindex=${tabindex} aria-rowindex=${rowindex} style=${style}><span role="gridcell">…</span></div>`;
+  if (!lived) return html`<div role="row" class="memory-row is-coming" data-row=${index} data-focus tabindex=${tabindex} aria-rowindex=${rowindex} .style=${style}><span role="gridcell">…</span></div>`;
   const closed = (lived.used_wins ?? 0) + (lived.used_losses ?? 0);
   const pnl = ratio(lived.return_ratio, 2, true);
   return html`<div role="row" class="memory-row" data-row=${index} data-focus tabindex=${tabindex} aria-rowindex=${rowindex}
-      aria-selected=${lived.id === open ? "true" : "false"} style=${style}>
+      aria-selected=${lived.id === open ? "true" : "false"} .style=${style}>
     <span role="gridcell" class="is-date">${day(lived.closed_at)}</span>
     <span role="gridcell" class="is-symbol">${lived.symbol}</span>
     <span role="gridcell" class="is-side">${lived.side}</span>

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PAGES } from "./pages";
 
 const url = process.env["SEMSIG_HOSTED"] ?? "";
 if (!url) throw new Error("SEMSIG_HOSTED names the site to test; pytest starts one of its own");
@@ -61,6 +62,25 @@ const shown = (source: string): Promise<string> =>
 const overflow = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
+/** Over all pages by their links: every panel is there, has something to say, does not wait for ever and does not fail. */
+async function walked(page: Page): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const { name, path, panels } of PAGES) {
+    await page.locator(`nav a[href="${path.slice(1)}"]`).click();
+    for (const panel of panels) {
+      const place = page.locator(`main [data-panel=${panel}], main .panel.${panel}`).first();
+      await place.waitFor();
+      await place.scrollIntoViewIfNeeded();
+      await expect.poll(() => place.locator("[aria-busy=true]").count(), { timeout: 20_000, message: `${panel} is told` }).toBe(0);
+      const text = await place.innerText();
+      if (text.length < 20 || /Could not|NaN|undefined|Not Found|not told\. /.test(text)) wrong.push(`${name}: ${panel}: ${text.slice(0, 200)}`);
+    }
+    const wide = await overflow(page);
+    if (wide > 0) wrong.push(`${name} is ${wide} px too wide`);
+  }
+  return wrong;
+}
+
 describe.each(["desktop", "phone"] as const)("on a %s", (size) => {
   test.each(["dark", "light"] as const)("the %s sign-in page is accessible, quiet and fits", async (theme) => {
     const { page, context, complaints } = await visit(size, theme);
@@ -87,6 +107,7 @@ describe.each(["desktop", "phone"] as const)("on a %s", (size) => {
     expect(await violations(page)).toEqual([]);
     expect(await overflow(page)).toBeLessThanOrEqual(0);
     await page.screenshot({ path: `${shots}signed-in-${size}.png` });
+    expect(await walked(page)).toEqual([]);
     await page.reload();
     await page.getByText("Live", { exact: true }).waitFor();
 
@@ -106,6 +127,7 @@ describe("with the keyboard", () => {
   test("the sign-in is reached, and comes back to the decision that was linked", async () => {
     const { page, context } = await visit("desktop", "dark");
     await signIn(page);
+    await page.keyboard.press("2");
     const link = await page.locator(".decision").first().getAttribute("href");
     await page.locator("[data-test=sign-out]").click();
     await page.locator("[data-test=sign-in]").waitFor();
@@ -130,6 +152,7 @@ describe("what needs the token", () => {
     const { page, context, complaints } = await visit("desktop", "light");
     await signIn(page);
 
+    await page.keyboard.press("2");
     await page.locator(".decision").first().click();
     const picture = page.locator("dialog.why img.picture");
     await picture.waitFor({ timeout: 30_000 });
