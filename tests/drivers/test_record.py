@@ -444,6 +444,20 @@ class Lagging(Venue):
         return await super().candles(symbol, timeframe, until=until, limit=limit, besides=besides)
 
 
+class Interrupted(Lagging):
+    """Somebody stops the recording while it answers."""
+
+    def __init__(self, clock: SetClock, stop: asyncio.Event) -> None:
+        super().__init__(clock)
+        self._stop = stop
+
+    async def candles(
+        self, symbol: Symbol, timeframe: Timeframe, *, until: datetime, limit: int, besides: Sources = NOBODY
+    ) -> Candles:
+        self._stop.set()
+        return await super().candles(symbol, timeframe, until=until, limit=limit, besides=besides)
+
+
 class Pacing(SetClock):
     """A minute takes a hundredth of a second."""
 
@@ -482,9 +496,8 @@ async def test_a_stop_in_the_middle_of_the_past_says_what_is_not_there_yet(
 ) -> None:
     made = studio(timeframes=(M1, H4))
     clock = Pacing(NOON)
-    made.recorder._on = replace(made.on, market=Lagging(clock), clock=clock)
+    made.recorder._on = replace(made.on, market=Interrupted(clock, made.recorder.stop), clock=clock)
 
-    asyncio.get_running_loop().call_later(0.01, made.recorder.stop.set)
     await made.recorder.run()
 
     said = "the past is not there yet: BTC/USDC 4h, BTC/USDC 1m; the same command goes on from here"
