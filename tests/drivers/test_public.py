@@ -7,15 +7,39 @@ import httpx
 import pytest
 from world import BTC, H4, MONDAY, CycleModel, bars, close, path, told, world
 
+from semanticsignal.domain.decision import Prompt, Reply
+from semanticsignal.domain.errors import ModelUnavailable
 from semanticsignal.drivers.aws_api import CloudRoom, site
 from semanticsignal.ports import Sockets
 
 PROMPT_HASH = "prompt_sha256"
 
 
-async def lived(*, is_public: bool) -> tuple[Sockets, httpx.AsyncClient]:
+KEY = "sk-or-abc123"
+EVERYWHERE = (
+    "state",
+    "events",
+    "decisions",
+    "refusals",
+    "brain",
+    "memory",
+    "news",
+    "context",
+    "hindsights",
+    "post-mortems",
+)
+
+
+class Leaking(CycleModel):
+    """Its server says more than it should."""
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        raise ModelUnavailable(f"http://10.0.3.7/v1 said: key {KEY} at /home/me")
+
+
+async def lived(*, is_public: bool, model: CycleModel | None = None) -> tuple[Sockets, httpx.AsyncClient]:
     closed = MONDAY + 300 * H4
-    on = world(bars(path([100 + n % 7 for n in range(320)])), model=CycleModel(), cloud__is_public=is_public)
+    on = world(bars(path([100 + n % 7 for n in range(320)])), model=model or CycleModel(), cloud__is_public=is_public)
     await close(on, closed)
     nobody: Any = None
     room = CloudRoom(on, nobody, nobody)
@@ -37,6 +61,19 @@ async def test_anybody_sees_a_decision_and_none_of_the_words_that_led_to_it() ->
     assert [seen[name] for name in ("system_prompt", "user_prompt", "reply", "snapshot", PROMPT_HASH)] == [None] * 5
     assert seen["decision"] == private["decision"]
     assert private["user_prompt"][:80] not in shown.text and private["reply"] not in shown.text
+
+
+async def test_what_a_models_server_said_is_neither_told_nor_found_by_guessing() -> None:
+    on, page = await lived(is_public=True, model=Leaking())
+    (made,) = await told(on, "DecisionMade")
+    story = f"decisions/{quote(made.fact.id, safe='')}"
+    assert KEY in (await page.get("/api/refusals")).text
+
+    for where in (*EVERYWHERE, story, f"brain?decision={quote(made.fact.id, safe='')}"):
+        answer = await page.get(f"/public/api/{where}")
+        assert (answer.status_code, KEY in answer.text) == (200, False), where
+    found = [(await page.get(f"/{door}api/decisions?words={KEY[:5]}")).json() for door in ("", "public/")]
+    assert [len(one["decisions"]) for one in found] == [1, 0]
 
 
 async def test_after_the_public_the_signed_in_see_everything_again() -> None:

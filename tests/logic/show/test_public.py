@@ -11,6 +11,8 @@ from world import MONDAY
 from semanticsignal.codec import dumps
 from semanticsignal.domain.decision import Mismatch
 from semanticsignal.logic.show import live, public, views
+from semanticsignal.logic.show.brain import BrainNodeView
+from semanticsignal.logic.show.surroundings import GapView
 
 SECRET = "s3cret-planted"
 KINDS: dict[Any, Any] = {
@@ -62,6 +64,8 @@ HIDDEN = [
     (views.HealthView, "problem"),
     (live.PulseView, "problem"),
     (live.AnalysisSteppedView, "problem"),
+    (BrainNodeView, "detail"),
+    (GapView, "why"),
 ]
 
 

@@ -53,7 +53,7 @@ from . import brain
 from .costs import Caps, budget
 from .figures import Figures
 from .library import Library
-from .public import for_whom
+from .public import for_whom, unsearched
 from .public import why as why_not
 from .questions import Past, Question
 from .vitals import Known, measured
@@ -255,7 +255,7 @@ def _past(api: FastAPI, room: Room) -> None:
         edge = await ledger.entry(f"DecisionMade:{before}") if before else None
         if before and edge is None:
             return problem(404, f"no such decision, was {before!r}")
-        chosen = Chosen(action, tuple(words.lower().split()))
+        chosen = Chosen(action, tuple(words.lower().split()), unsearched())
         return said(await _chosen(room, chosen, _known(room, symbol) if symbol else None, edge, limit))
 
     @api.get("/api/trades", response_model=views.Trades)
@@ -288,7 +288,8 @@ def _measured(api: FastAPI, room: Room) -> None:
 def _refused(api: FastAPI, room: Room) -> None:
     @api.get("/api/refusals", response_model=views.Refusals)
     async def refusals(limit: Limit = 100) -> Response:
-        return said(views.Refusals(await _refusals(room, limit)))
+        await room.figures.refresh()
+        return said(views.Refusals(room.figures.refusals(limit)))
 
 
 def _one_decision(api: FastAPI, room: Room) -> None:
@@ -469,21 +470,6 @@ async def _market(room: Room, symbol: Symbol, limit: int, wanted: str) -> views.
     )
 
 
-async def _refusals(room: Room, limit: int) -> tuple[views.RefusedView, ...]:
-    found: list[views.RefusedView] = []
-    before: int | None = None
-    while len(found) < limit:
-        page = await room.on.ledger.entries(
-            kinds=("CandleMissed", "DecisionMade", "OrderExpired"), before=before, limit=1000, newest_first=True
-        )
-        for entry in page:
-            found += views.refused(entry)
-        if len(page) < 1000:
-            break
-        before = page[-1].seq
-    return tuple(found[:limit])
-
-
 async def _decision(room: Room, id: str) -> Entry | None:
     return await room.on.ledger.entry(f"DecisionMade:{id}")
 
@@ -635,7 +621,8 @@ async def _chart(room: Room, decision: Any) -> bytes:
     seen = await on.archive.get(f"snapshot/{decision.id}", Snapshot)
     if seen is None:
         raise Missing(f"nothing was analysed under {decision.id}")
-    return chart(market, seen, await _position_at(room, decision))
+    # Beside the loop: exits do not wait for a picture.
+    return await asyncio.to_thread(chart, market, seen, await _position_at(room, decision))
 
 
 async def _position_at(room: Room, decision: Decision) -> Position | None:
@@ -652,7 +639,7 @@ async def _position_at(room: Room, decision: Decision) -> Position | None:
 async def _chosen(room: Room, chosen: Chosen, symbol: Symbol | None, edge: Entry | None, limit: int) -> views.Decisions:
     """Those before `edge`, or the newest."""
     found: list[Entry] = []
-    seen, looked, glance = edge, 0, limit if chosen == Chosen() else GLANCE
+    seen, looked, glance = edge, 0, limit if not (chosen.kind or chosen.words) else GLANCE
     while True:
         page = await room.on.ledger.entries(
             kinds=("DecisionMade",), symbol=symbol, before=seen.seq if seen else None, limit=glance, newest_first=True

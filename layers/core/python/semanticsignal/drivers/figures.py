@@ -1,10 +1,11 @@
 """The figures of one ledger, computed once for page, socket, command line and report; each entry is read once."""
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,17 +23,18 @@ from ..logic.reflect import record, statistics
 from ..logic.show.costs import AccountView, Bill, CostsView
 from ..logic.show.intervals import ActedView, CurveView, HeldView, HoldPointView, IntervalsView, verdict
 from ..logic.show.memories import Memories
-from ..logic.show.views import BinView, CalibrationView, StatisticsView
+from ..logic.show.views import BinView, CalibrationView, RefusedView, StatisticsView, refused
 from ..ports import Ledger
 from .alike import Alike
 from .intervals import Marks, of_marks, of_trades
 
 G = TypeVar("G")
 T = TypeVar("T")
-PAGE = 2000
+PAGE, AT_ONCE = 500, 100
 DAY = timedelta(days=1)
 # Decisions that did something, as far back as a chart marks them.
 ACTED = 2000
+REFUSED = 1000
 CENT = Decimal("0.01")
 # Guards that stand where no model gave an answer that could be read.
 UNANSWERED = frozenset(("model", "reply"))
@@ -58,6 +60,8 @@ class Figures:
         self._bill = Bill()
         self._forecasts = Forecasts()
         self._kept: dict[str, tuple[int, Any]] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._refused: deque[tuple[RefusedView, ...]] = deque(maxlen=REFUSED)
 
     async def refresh(self) -> None:
         while page := await self._ledger.entries(after=self.seq, limit=PAGE):
@@ -65,8 +69,16 @@ class Figures:
                 if entry.seq > self.seq:  # who refreshed while this page was on its way may have read it
                     self._read(entry)
                     self.seq = entry.seq
+                if not entry.seq % AT_ONCE:  # a long past is read while exits go on
+                    await asyncio.sleep(0)
+
+    def refusals(self, limit: int) -> tuple[RefusedView, ...]:
+        """What was refused last, newest first: at most REFUSED of them are known."""
+        return tuple(islice(chain.from_iterable(reversed(self._refused)), limit))
 
     def _read(self, entry: Entry) -> None:
+        if against := refused(entry):
+            self._refused.append(against)
         match entry.subject:
             case Decision() as told:
                 self._decided(told)
@@ -191,10 +203,11 @@ class Figures:
     async def _once(self, name: str, given: Callable[[], G], work: Callable[[G], T]) -> T:
         """What was reckoned of the same entries before; else now, beside the loop, of what is given before it goes on
         reading."""
-        kept = self._kept.get(name)
-        if kept is None or kept[0] != self.seq:
-            kept = self.seq, await asyncio.to_thread(work, given())
-            self._kept[name] = kept
+        async with self._turns[name]:  # twenty pages that ask at once are told of one reckoning
+            kept = self._kept.get(name)
+            if kept is None or kept[0] != self.seq:
+                kept = self.seq, await asyncio.to_thread(work, given())
+                self._kept[name] = kept
         found: T = kept[1]
         return found
 

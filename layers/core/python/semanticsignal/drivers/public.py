@@ -21,6 +21,11 @@ def why(status: int, detail: str) -> str:
     return public.UNTOLD if _IS_PUBLIC.get() and status >= 500 else detail
 
 
+def unsearched() -> frozenset[str]:
+    """Guards whose reasons whoever asks may not see."""
+    return public.FOREIGN if _IS_PUBLIC.get() else frozenset()
+
+
 class PublicDoor:
     """`is_open`: the settings let anybody look. Everything else passes by."""
 

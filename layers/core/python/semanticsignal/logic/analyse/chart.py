@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -40,11 +41,15 @@ from .chart_view import (
     view_of,
 )
 
+# Fonts are drawn by code that knows no threads: one picture at a time.
+_TURN = Lock()
+
 
 def chart(market: Market, snapshot: Snapshot, position: Position | None) -> bytes:
     """PNG, 1920×1080, of the newest 125 candles. Means, swings and indicators are of all candles given; the same input
     is the same bytes. A level, stop or target far outside the bars' range is labeled at the edge it lies beyond."""
-    return _drawn(market, snapshot, position).png()
+    with _TURN:
+        return _drawn(market, snapshot, position).png()
 
 
 def _drawn(market: Market, snapshot: Snapshot, position: Position | None) -> Sheet:

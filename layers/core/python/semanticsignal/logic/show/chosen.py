@@ -13,9 +13,13 @@ Kind = Literal["acted", "refused", "forced", "BUY", "SELL", "HOLD", "CLOSE", "UP
 class Chosen:
     kind: Kind | None = None
     words: tuple[str, ...] = ()
+    # Guards whose reasons are not searched: what is not shown must not be found either.
+    unsearched: frozenset[str] = frozenset()
 
     def is_met(self, made: Decision) -> bool:
-        return self._is_kind(made) and (not self.words or all(word in _text(made) for word in self.words))
+        return self._is_kind(made) and (
+            not self.words or all(word in _text(made, self.unsearched) for word in self.words)
+        )
 
     def _is_kind(self, made: Decision) -> bool:
         match self.kind:
@@ -30,9 +34,9 @@ class Chosen:
         return made.action == self.kind
 
 
-def _text(made: Decision) -> str:
+def _text(made: Decision, unsearched: frozenset[str]) -> str:
     signal = made.signal
-    refused = (f"{one.guard} {one.reason}" for one in made.refusals)
+    refused = (one.guard if one.guard in unsearched else f"{one.guard} {one.reason}" for one in made.refusals)
     words = (made.symbol, made.action, made.regime, made.model or "", *refused, *made.notes)
     stated = (signal.action, signal.reasoning, signal.invalidation or "") if signal else ()
     return " ".join(map(str, (*words, *stated))).lower()

@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from . import live, views
+from .brain import BrainNodeView
+from .surroundings import GapView
 
 # Of these only so much; a field that is added is hidden until it is named.
 SHOWN: Mapping[type, frozenset[str]] = {
@@ -30,11 +32,18 @@ SHOWN: Mapping[type, frozenset[str]] = {
             "history_done_ratio", "next_candle_at",
         )
     ),
+    GapView: frozenset(("name",)),
+    BrainNodeView: frozenset(
+        (
+            "id", "kind", "title", "symbol", "at", "tone", "decision_id", "price", "stop_price", "target_price",
+            "pnl_quote", "return_ratio", "r_multiple",
+        )
+    ),
     live.PulseView: frozenset(("status", "history_done_ratio", "next_candle_at", "lag_s")),
     live.AnalysisSteppedView: frozenset(("kind", "id", "at", "symbol", "step", "is_forced")),
 }  # fmt: skip
-# A refusal by these repeats what a model or its server said.
-FOREIGN = frozenset(("model", "reply"))
+# A refusal by these repeats what a model, its server or a venue said.
+FOREIGN = frozenset(("model", "reply", "no_price"))
 UNTOLD = "not told in the public view"
 # Nothing costs money here, nothing acts, and nothing is a file of all that was said.
 PATHS = re.compile(
