@@ -825,7 +825,8 @@ export interface components {
         /**
          * CalibrationView
          * @description How good the stated probabilities were. `brier_skill` above 0: better than the base rate known at the time;
-         *     `skill_low`, `skill_high`: its 90 % interval by block bootstrap. `effective`: so many are independent at least.
+         *     `skill_low`, `skill_high`: its 90 % interval by block bootstrap, the low end also against the best constant, chosen
+         *     afterwards: above 0 only what knows more than any constant. `effective`: so many are independent at least.
          *     `bins`: ten or fewer of equal mass, lowest first.
          */
         CalibrationView: {

@@ -7,7 +7,7 @@ import { position, statistics, trade } from "./views";
 
 vi.stubGlobal("matchMedia", () => ({ matches: false }));
 const { longer, place, rests, statisticsBody } = await import("../src/panels/statistics");
-const { axis, verdict } = await import("../src/panels/calibration");
+const { axis, calibrationBody, verdict } = await import("../src/panels/calibration");
 const { accountName, average, cost, costsBody } = await import("../src/panels/costs");
 const { holdNow } = await import("../src/panels/equity");
 
@@ -27,6 +27,7 @@ describe("statistics", () => {
   test("a figure says what it rests on, and how much of that is independent", () => {
     expect(rests(estimate({}))).toBe("n = 26 closed trades");
     expect(rests(estimate({ effective: 17.2 }))).toBe("n = 26 closed trades, at least 17 independent");
+    expect(rests(estimate({ n: 12, effective: 7.6 }))).toBe("n = 12 closed trades, at least 7 independent");
     expect(rests(estimate({ of: "marks", n: 1200, effective: null }))).toBe("n = 1,200 marks of equity");
   });
 
@@ -71,6 +72,13 @@ describe("calibration", () => {
     expect(verdict(told(-0.05, -0.01))[0]).toBe("down");
     expect(verdict(told(null, null))[1]).toContain("Too few");
     expect(verdict({ ...told(0.01, 0.03), effective: 40 })[1]).toContain("rough guess");
+  });
+
+  test("as many as are independent at least are never told as more", () => {
+    const bin = { lowest: 0.5, highest: 0.5, stated: 0.5, happened: 0.5, forecasts: 9, effective: 3.9, low: 0.2, high: 0.8 };
+    const shown = words(calibrationBody({ ...told(-0.01, 0.03), forecasts: 12, effective: 7.6, bins: [bin] }, true, () => undefined));
+    expect(shown).toContain("at least 7 independent");
+    expect(shown).toContain("(3)");
   });
 
   test("an axis has a few round steps around what is drawn", () => {

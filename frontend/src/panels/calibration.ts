@@ -48,7 +48,7 @@ export function calibrationBody(told: CalibrationView, listed: boolean, list: (o
       <div class="field" title="Mean squared error: 0 is perfect, 0.25 is always saying one half"><dt>Brier</dt><dd>${number(told.brier, 4)}</dd></div>
       <div class="field" title="Mean surprise; 0.693 is always saying one half"><dt>Log loss</dt><dd>${number(told.log_loss, 4)}</dd></div>
       <div class="field" title="How often the price rose"><dt>Rose</dt><dd>${ratio(told.up_ratio, 1)}</dd></div>
-      <div class="field" title="Forecasts that are open at the same time count as one"><dt>Forecasts</dt><dd>${fixed(told.forecasts, 0)} <small>at least ${fixed(told.effective, 0)} independent</small></dd></div>
+      <div class="field" title="Forecasts that are open at the same time count as one"><dt>Forecasts</dt><dd>${fixed(told.forecasts, 0)} <small>at least ${fixed(Math.floor(told.effective), 0)} independent</small></dd></div>
     </dl>
     <figure class="reliability" aria-labelledby="reliability-words">
       ${diagram(told.bins)}
@@ -60,7 +60,7 @@ export function calibrationBody(told: CalibrationView, listed: boolean, list: (o
           <th scope="row">${one.lowest === one.highest ? ratio(one.lowest, 1) : `${fixed(one.lowest, 1, { shift: 2 })}–${ratio(one.highest, 1)}`}</th>
           <td class="number">${ratio(one.stated, 1)}</td><td class="number">${ratio(one.happened, 1)}</td>
           <td class="number">${fixed(one.low, 0, { shift: 2 })}–${ratio(one.high, 0)}</td>
-          <td class="number">${fixed(one.forecasts, 0)} <small>(${fixed(one.effective, 0)})</small></td></tr>`)}</tbody>
+          <td class="number">${fixed(one.forecasts, 0)} <small>(${fixed(Math.floor(one.effective), 0)})</small></td></tr>`)}</tbody>
       </table></div>
       <p class="muted under-table">In brackets: how many are independent at least.</p>`)}`;
 }
@@ -69,7 +69,7 @@ export function calibrationBody(told: CalibrationView, listed: boolean, list: (o
 export function verdict({ skill_low: low, skill_high: high, effective }: CalibrationView): readonly ["up" | "down" | "flat", string] {
   if (low === null || high === null) return ["flat", "Too few independent forecasts have come due to tell skill from luck."];
   const few = effective < FEW ? " Few forecasts are independent, so even that is a rough guess." : "";
-  if (low > 0) return ["up", `The forecasts know something: their skill against the base rate is above 0 in the whole interval.${few}`];
+  if (low > 0) return ["up", `The forecasts know something: whatever one had always said instead, even knowing how often the price would rise, would have been worse in the whole interval.${few}`];
   if (high < 0) return ["down", `The forecasts are worse than the base rate: saying how often the price rose before would have been better.${few}`];
   return ["flat", `No skill shows: the interval includes 0, so the forecasts cannot be told from saying the base rate.${few}`];
 }

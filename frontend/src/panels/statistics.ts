@@ -109,7 +109,7 @@ function estimate(one: EstimateView, currency: string, barsPerYear: number): Tem
 export function rests({ of, n, effective }: EstimateView): string {
   const many = `n = ${fixed(n, 0)} ${of === "trades" ? (n === 1 ? "closed trade" : "closed trades") : "marks of equity"}`;
   if (effective === null || n - effective < 0.5) return many;
-  return `${many}, at least ${fixed(effective, 0)} independent`;
+  return `${many}, at least ${fixed(Math.floor(effective), 0)} independent`;
 }
 
 /** How long until a Sharpe ratio like this would be told from 0. */

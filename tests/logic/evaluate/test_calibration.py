@@ -107,3 +107,20 @@ def test_a_forecaster_who_knows_has_skill_and_one_who_guesses_has_none_that_show
     assert guesses[0] < 0 < guesses[1]
     assert skill_interval(made([0.5] * 7, [True] * 7), [0.5] * 7, H4) is None
     assert skill_interval([], [], H4) is None
+
+
+@pytest.mark.parametrize("ahead", [H4, 6 * H4])
+def test_who_always_says_the_same_never_has_skill_and_who_tilts_to_the_truth_has(ahead: timedelta) -> None:
+    """The base rate that is still being learned loses to one half on a coin: that is no knowledge."""
+    for seed in range(4):
+        chance = Random(seed)
+        coin = [chance.random() < 0.5 for _ in range(400)]
+        for stated in (0.5, sum(coin) / len(coin)):
+            told = made([stated] * len(coin), coin)
+            rates = base_rates([(one.at, one.rose) for one in told], ahead)
+            low, high = skill_interval(told, rates, ahead) or (1.0, -1.0)
+            assert low <= 0 < high
+        tilted = made([0.6 if up else 0.4 for up in coin], coin)
+        assert (skill_interval(tilted, rates, ahead) or (0.0, 0.0))[0] > 0.2
+    always = made([1.0] * 60, [True] * 60)
+    assert (skill_interval(always, base_rates([(one.at, True) for one in always], ahead), ahead) or (1.0,))[0] == 0

@@ -1,15 +1,22 @@
 """How sure a figure is: by hand, by what must hold of any record, and against what is known of made-up ones."""
 
 from datetime import UTC, datetime, timedelta
-from math import fsum, sqrt
+from math import comb, fsum, sqrt
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semanticsignal.domain.odds import Interval, wilson
-from semanticsignal.logic.evaluate.intervals import ahead_of, bootstrap, independent, long_run_variance, sharpe
+from semanticsignal.domain.odds import Interval, Z, wilson
+from semanticsignal.logic.evaluate.intervals import (
+    ahead_of,
+    bootstrap,
+    independent,
+    long_run_variance,
+    of_results,
+    sharpe,
+)
 
 MONDAY, HOUR = datetime(2026, 11, 23, tzinfo=UTC), timedelta(hours=1)
 results = st.lists(st.floats(-3, 5), min_size=9, max_size=60)
@@ -57,8 +64,34 @@ def test_the_interval_holds_the_figure_and_is_the_same_each_time(rows: list[floa
     assert mean_interval(list(rows)) == found
 
 
-def test_trades_that_are_all_alike_leave_nothing_open() -> None:
-    assert mean_interval([0.5] * 20) == (pytest.approx(0.5), pytest.approx(0.5))
+@pytest.mark.parametrize("results", [[-1.02] * 8, [2.0] * 30, [0.5, 0.1] * 10, [0.0, -1.0] * 10, []])
+def test_where_none_has_won_or_none_has_lost_nothing_is_told_from_luck(results: list[float]) -> None:
+    assert of_results(results, float(len(results))) == (None, None)
+
+
+@pytest.mark.parametrize(("won", "n"), [(4, 8), (4, 12), (4, 20), (2, 12), (1, 8)])
+def test_a_system_without_an_edge_is_seldom_said_to_lose(won: int, n: int) -> None:
+    """Of all records of one that wins so many times what it loses, as often as makes it fair: their share by the
+    binomial."""
+    fair, said, chance = 1 / (won + 1), 0.0, Random(3)
+    for wins in range(n + 1):
+        results = [float(won)] * wins + [-1.0] * (n - wins)
+        chance.shuffle(results)
+        between = of_results(results, float(n))[0]
+        if between and between[1] < 0:
+            said += comb(n, wins) * fair**wins * (1 - fair) ** (n - wins)
+
+    assert said <= 0.07
+
+
+def test_one_more_of_the_worst_and_of_the_best_lies_within_the_interval() -> None:
+    """Twelve trades of which three are always open at once: as many more as are open."""
+    mean, factor = of_results([2.0, -1.0] * 6, 4.0 * 2)
+    low, high = (6 - 1.5) / 13.5, (6 + 3) / 13.5
+
+    assert mean and factor
+    assert mean[0] < low and high < mean[1]
+    assert factor[0] < 12 / (6 + 1.5) and (12 + 3) / 6 < factor[1]
 
 
 def test_few_independent_trades_have_no_interval() -> None:
@@ -139,6 +172,27 @@ def test_a_ratio_that_is_not_above_zero_is_never_told_from_it_by_waiting() -> No
     assert found.needed is None
     assert sharpe([0.01, -0.02] * 14) is None
     assert sharpe([0.01] * 80) is None
+
+
+def test_only_marks_that_moved_tell_how_sure_a_ratio_is() -> None:
+    moved = [0.01, -0.008] * 15
+
+    assert sharpe([0.0] * 29 + [0.01]) is None
+    assert sharpe([0.0] * 500 + moved[:-1]) is None
+    assert sharpe([0.0] * 500 + moved) is not None
+
+
+def test_equity_that_is_seldom_in_the_market_is_seldom_told_from_nothing() -> None:
+    """Spells of eight bars between forty flat ones, of no mean: nine in ten intervals hold 0."""
+    chance, held, known = Random(8), 0, 0
+    for _ in range(300):
+        changes = [chance.gauss(0, 0.01) if bar % 48 > 39 else 0.0 for bar in range(chance.randint(30, 400))]
+        if found := sharpe(changes):
+            known += 1
+            held += abs(found.value) <= Z * found.error
+
+    assert known > 100
+    assert 0.84 < held / known < 0.96
 
 
 def test_ahead_of_holding_by_hand() -> None:

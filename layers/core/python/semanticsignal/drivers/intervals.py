@@ -16,6 +16,7 @@ from ..logic.show.intervals import EstimateView, Name
 BLOCKS, LO = "stationary block bootstrap", "Lo (2002) and Mertens (2002), with autocorrelation"
 GROWTH = "difference in growth, with autocorrelation (Newey and West 1987)"
 TOO_FEW = f"an interval needs {intervals.LEAST} independent trades"
+ONE_SIDED = "it needs a trade that won and one that lost: how large the other kind is was not seen yet"
 TOO_SHORT = f"it needs {intervals.LEAST_MARKS} marks of equity that move"
 NOTHING = (None, None)
 OF_TRADES: tuple[Name, ...] = ("win_rate", "mean_r", "expectancy", "profit_factor")
@@ -57,41 +58,33 @@ def _effective(trades: Sequence[Trade]) -> float:
 
 def _in_r(trades: Sequence[Trade]) -> EstimateView:
     """Of the trades that had a stop to measure them by."""
-    known = [t for t in trades if t.r_multiple is not None]
-    n, effective = len(known), _effective(known)
-    between: Interval | None = None
-    if known:
-        multiples = [t.r_multiple or 0.0 for t in known]
-        found = intervals.bootstrap([multiples], [lambda of: of[0] / n], effective=effective, together=n / effective)
-        between = found[0]
-    why = "no trade had a stop to measure it by" if not known else None if between else TOO_FEW
-    mean = record.mean_r(trades)
-    return EstimateView("mean_r", mean, *_ends(between), "trades", n, effective, None, BLOCKS, why)
+    multiples = [t.r_multiple for t in trades if t.r_multiple is not None]
+    n, effective = len(multiples), _effective([t for t in trades if t.r_multiple is not None])
+    between = intervals.of_results(multiples, effective)[0]
+    why = "no trade had a stop to measure it by" if not multiples else None if between else _why_none(effective)
+    return EstimateView("mean_r", record.mean_r(trades), *_ends(between), "trades", n, effective, None, BLOCKS, why)
 
 
 def _in_money(trades: Sequence[Trade], effective: float) -> tuple[EstimateView, EstimateView]:
-    n, results = len(trades), [float(t.realized_pnl_quote) for t in trades]
-    gained, lost = [max(0.0, result) for result in results], [max(0.0, -result) for result in results]
-
-    def factor(of: Sequence[float]) -> float:
-        return of[1] / of[2] if of[2] > 0 else float("inf")
-
-    mean, ratio = intervals.bootstrap(
-        [results, gained, lost], [lambda of: of[0] / n, factor], effective=effective, together=n / effective
-    )
+    n = len(trades)
+    mean, ratio = intervals.of_results([float(t.realized_pnl_quote) for t in trades], effective)
     expectancy, profit_factor = record.expectancy_quote(trades), record.profit_factor(trades)
-    few = None if mean else TOO_FEW
-    endless = few or (None if ratio else "so few trades lost that by chance none might have: it has no upper end")
+    none = None if mean else _why_none(effective)
+    endless = none or (None if ratio else "so few trades lost that by chance none might have: it has no upper end")
     return (
         EstimateView(
             "expectancy", None if expectancy is None else float(expectancy), *_ends(mean),
-            "trades", n, effective, None, BLOCKS, few,
+            "trades", n, effective, None, BLOCKS, none,
         ),
         EstimateView(
             "profit_factor", profit_factor, *_ends(ratio), "trades", n, effective, None, BLOCKS,
             "no trade has lost yet, so it has no end" if profit_factor is None else endless,
         ),
     )  # fmt: skip
+
+
+def _why_none(effective: float) -> str:
+    return TOO_FEW if effective < intervals.LEAST else ONE_SIDED
 
 
 def of_marks(marks: Marks, bars_per_year: float) -> tuple[EstimateView, ...]:

@@ -24,7 +24,7 @@ from ..domain.policy import Settings
 from ..domain.trading import ZERO, EquityPoint, Trade
 from ..logic.evaluate import calibration
 from ..logic.evaluate.forecasts import Forecasts
-from ..logic.evaluate.intervals import bootstrap
+from ..logic.evaluate.intervals import of_results
 from ..logic.evaluate.recalibration import Resolved
 from ..logic.reflect import record, statistics
 from ..logic.show.costs import Bill, CostsView
@@ -39,13 +39,9 @@ Interval = tuple[float, float]
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """90 % interval of a mean by the bootstrap of the statistics, each value counted as independent; None: too few."""
-    (found,) = (
-        bootstrap((values, [1.0] * len(values)), [lambda sums: sums[0] / sums[1]], effective=float(len(values)))
-        if values
-        else (None,)
-    )
-    return found
+    """90 % interval of a mean as in the statistics, each value counted as independent; None: too few, or none has won
+    or lost yet."""
+    return of_results(values, float(len(values)))[0]
 
 
 @dataclass(frozen=True, slots=True)

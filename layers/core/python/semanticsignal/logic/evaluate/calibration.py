@@ -106,17 +106,36 @@ def _bin(some: Sequence[Resolved], ahead: timedelta) -> Bin:
 
 def skill_interval(made: Sequence[Resolved], rates: Sequence[float], ahead: timedelta) -> Interval | None:
     """Of `brier_skill`, by blocks of instants: forecasts of one instant stay together, and so do those that are open at
-    once. `made` by time. None where too few are independent, or nothing separates them from the base rate's error."""
+    once. `made` by time. None where too few are independent, or nothing separates them from the base rate's error.
+
+    A base rate that is still being learned loses to always saying one half, which knows nothing. So the low end is also
+    against the best constant of each resample, chosen afterwards, as in the decomposition of Murphy (1973): by knowing
+    nothing nobody is above it."""
     if not made:
         return None
     instants = [list(some) for _, some in groupby(zip(made, rates, strict=True), key=lambda pair: pair[0].at)]
     ours = [fsum((one.stated - one.rose) ** 2 for one, _ in some) for some in instants]
     base = [fsum((rate - one.rose) ** 2 for one, rate in some) for some in instants]
+    many = [float(len(some)) for some in instants]
+    ups = [float(sum(one.rose for one, _ in some)) for some in instants]
     at = [some[0][0].at for some in instants]
     effective = independent([(begin, begin + ahead) for begin in at])
     together = len(at) / max(effective, 1.0)
 
     def skill(sums: Sequence[float]) -> float:
-        return 1 - sums[0] / sums[1] if sums[1] else float("-inf")
+        return _above(sums[0], sums[1])
 
-    return bootstrap([ours, base], [skill], effective=effective, together=2 * together)[0]
+    def above_any_constant(sums: Sequence[float]) -> float:
+        return _above(sums[0], sums[3] * (1 - sums[3] / sums[2]))
+
+    known, afterwards = bootstrap(
+        [ours, base, many, ups], [skill, above_any_constant], effective=effective, together=2 * together
+    )
+    if known is None:
+        return None
+    # All that came was the same, at least in a resample: the best constant erred nowhere, and nothing is above it.
+    return (min(known[0], afterwards[0]) if afterwards else min(known[0], 0.0), known[1])
+
+
+def _above(ours: float, reference: float) -> float:
+    return 1 - ours / reference if reference > 0 else float("-inf")

@@ -71,6 +71,34 @@ def bootstrap(
     return [_between(sorted(kept), tail, figure(whole)) for kept, figure in zip(drawn, figures, strict=True)]
 
 
+def of_results(results: Sequence[float], effective: float) -> tuple[Interval | None, Interval | None]:
+    """Of the mean of results, and of what was won over what was lost. Few results have not shown all that may come, and
+    resamples hold nothing else: so the high ends are as if one more independent result had been the best so far, the
+    low ends as if it had been the worst. None where none has won yet or none has lost: what nobody saw has no size."""
+    best, worst = max(results, default=0.0), min(results, default=0.0)
+    if best <= 0 or worst >= 0:
+        return None, None
+    n, more = len(results), len(results) / effective
+    columns = [max(0.0, one) for one in results], [max(0.0, -one) for one in results]
+    gain, loss = more * best, -more * worst
+    mean_low, mean_high, low, high = bootstrap(
+        columns,
+        [
+            lambda of: (of[0] - of[1] - loss) / (n + more),
+            lambda of: (of[0] - of[1] + gain) / (n + more),
+            lambda of: of[0] / (of[1] + loss),
+            lambda of: (of[0] + gain) / of[1] if of[1] > 0 else float("inf"),
+        ],
+        effective=effective,
+        together=more,
+    )
+    return _from_to(mean_low, mean_high), _from_to(low, high)
+
+
+def _from_to(low: Interval | None, high: Interval | None) -> Interval | None:
+    return (low[0], high[1]) if low and high else None
+
+
 def _added(column: Column, beside: int) -> Column:
     """Neighbours added up; a rest that is shorter joins the last ones, or it would count for as much as they."""
     if beside == 1:
@@ -112,9 +140,10 @@ def _resampled(columns: Sequence[Column], length: float) -> Iterator[list[float]
 def sharpe(changes: Sequence[float]) -> Ratio | None:
     """Of simple returns from mark to mark. The error is that of Lo (2002), for returns that are neither normal
     (Mertens 2002) nor free of their own past: the long-run variance of the ratio's influence function. `needed` is
-    the record length of Bailey and López de Prado (2012). None under LEAST_MARKS, and where nothing varied."""
+    the record length of Bailey and López de Prado (2012). None under LEAST_MARKS at which something moved, however long
+    it stood still between, and where nothing varied."""
     n = len(changes)
-    if n < LEAST_MARKS:
+    if sum(change != 0 for change in changes) < LEAST_MARKS:
         return None
     mean = fsum(changes) / n
     away = [change - mean for change in changes]
