@@ -4,7 +4,7 @@ import type { DirectiveResult } from "lit/directive.js";
 import { guard } from "lit/directives/guard.js";
 import { keyed } from "lit/directives/keyed.js";
 import { because, type Api } from "./api";
-import { duration, ratio } from "./format";
+import { duration, ratio, time } from "./format";
 import type { Link, Listener } from "./feed";
 import type { EventView, StateView, WorkedView } from "./shapes";
 import { fromView, reduce, type State } from "./state";
@@ -353,11 +353,10 @@ export class SemsigApp extends LitElement implements Listener {
     if (notice) this.#noticeTimer = setTimeout(() => (this.notice = null), NOTICE_MS);
   }
 
-  /** To the other of light and dark, back again, and then as the system has it. */
+  /** Dark, light, as the system has it; from there first to what it does not have. */
   #toggleTheme = (): void => {
-    const other: Theme = this.theme === "dark" ? "light" : "dark";
-    const system = systemTheme();
-    this.#wear(this.chosenTheme !== "system" && other === system ? "system" : other);
+    const order: readonly ThemeChoice[] = systemTheme() === "dark" ? ["system", "light", "dark"] : ["system", "dark", "light"];
+    this.#wear(order[(order.indexOf(this.chosenTheme) + 1) % order.length]!);
   };
 
   #wear(choice: ThemeChoice): void {
@@ -529,7 +528,7 @@ export class SemsigApp extends LitElement implements Listener {
       if (wanted && dialog && !dialog.open) dialog.showModal();
       if (!wanted && dialog?.open) dialog.close();
     }
-    document.title = this.gate ? "Semantic Signal · sign in" : this.state ? title(this.state, this.symbol, this.page) : "Semantic Signal · paper trading";
+    document.title = this.gate ? "Semantic Signal · sign in" : this.state ? title(this.state, this.symbol, this.page, this.why) : "Semantic Signal · paper trading";
   }
 
   protected override render(): TemplateResult {
@@ -651,9 +650,11 @@ function waiting(link: Link): TemplateResult {
   </div>`;
 }
 
-function title(state: State, symbol: string, page: Page): string {
+function title(state: State, symbol: string, page: Page, why: Why | null): string {
+  const made = why?.view?.decision;
+  if (why) return `Why ${made ? `${made.symbol} ${time(made.closed_at)}` : "a decision"} · Semantic Signal (paper)`;
   const change = Number(state.equity_quote) / Number(state.statistics.start_quote) - 1;
-  return `${ratio(change, 2, true)} · ${page === OVERVIEW ? symbol : page.name} · Semantic Signal (paper)`;
+  return `${ratio(change, 2, true)} net · ${page === OVERVIEW ? symbol : page.name} · Semantic Signal (paper)`;
 }
 
 function systemTheme(): Theme {

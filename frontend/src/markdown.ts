@@ -3,8 +3,11 @@ import DOMPurify from "dompurify";
 import { Marked, type Tokens } from "marked";
 import { safeHref } from "./surroundings";
 
-/** Beyond this it is read raw: no reply needs it, and a page would halt over it. */
+/** Beyond these it is read raw: no reply needs it, and a page would halt over it. Marks are counted in a paragraph. */
 const LONGEST = 200_000;
+const MARKS = 600;
+const BLANKS = /[ \t]{1000}/;
+const DEEP = /^(?:[ \t]*(?:[>*+-]|\d+[.)])){40}/m;
 const TAGS = ["p", "br", "hr", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "h3", "a", "table", "thead", "tbody", "tr", "th", "td"];
 const ALLOWED = { ALLOWED_TAGS: TAGS, ALLOWED_ATTR: ["href", "rel", "start"], ALLOW_DATA_ATTR: false, ALLOW_ARIA_ATTR: false };
 
@@ -28,7 +31,13 @@ const written = new Marked({
 
 /** Not to be put on a page as it is: `markdown` sanitizes it first. */
 export function unsanitized(text: string): string {
-  return written.parse(asCode(text.slice(0, LONGEST)), { async: false });
+  return isTame(text) ? written.parse(asCode(text), { async: false }) : `<pre><code>${escaped(text.slice(0, LONGEST))}</code></pre>`;
+}
+
+/** Parsers of Markdown take the square of the time for some texts, and the depth of the stack for others. */
+function isTame(text: string): boolean {
+  if (text.length > LONGEST || BLANKS.test(text) || DEEP.test(text)) return false;
+  return text.split(/\n\s*\n/).every((paragraph) => (paragraph.match(/[*_~`[\]!<]/g)?.length ?? 0) <= MARKS);
 }
 
 /** An element of its own, so that it may leave the page and come back. */

@@ -27,3 +27,10 @@ describe("a model's words before they are sanitized", () => {
     expect(unsanitized("# One\n\n###### Six").match(/<h\d>/g)).toEqual(["<h3>", "<h3>"]);
   });
 });
+
+test.each([
+  ["quotes in quotes", "> ".repeat(3000)], ["lists in lists", "- ".repeat(10_000)], ["marks that never close", "*a_".repeat(12_000)],
+  ["blanks", `a${" ".repeat(40_000)}b`],
+])("what would halt the page, %s, is read as it came", (_, text) => {
+  expect(unsanitized(text)).toBe(`<pre><code>${text.replaceAll(">", "&gt;")}</code></pre>`);
+});

@@ -95,8 +95,14 @@ export class EquityChart extends LitElement {
     this.#read(null);
   }
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#width.observe(this);
+  }
+
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.#width.disconnect();
     this.#chart?.remove();
     this.#chart = this.#fall = null;
     this.#fitted = false;
@@ -113,6 +119,9 @@ export class EquityChart extends LitElement {
     event.preventDefault();
     event.stopPropagation();
   };
+
+  /** All of it stays all of it, on half a screen and on the whole. */
+  readonly #width = new ResizeObserver(() => requestAnimationFrame(() => this.#zoom()));
 
   #create(): IChartApi {
     this.#look = look(this);
@@ -228,7 +237,7 @@ export class EquityChart extends LitElement {
     };
     const now = Number(this.now);
     const own = time === undefined ? now : value(this.#equity);
-    const fall = time === undefined ? (this.#peak ? now / this.#peak - 1 : null) : value(this.#fall);
+    const fall = time === undefined ? (this.#peak ? Math.min(0, now / this.#peak - 1) : null) : value(this.#fall);
     this.#tell("equity", fixed(own, 2));
     this.#tell("hold", this.curve === null ? "" : fixed(time === undefined ? (this.hold ?? this.#held.at(-1)?.value) : value(this.#hold), 2));
     this.#tell("drawdown", this.without.has("drawdown") ? "" : fall === null ? NONE : ratio(fall, 2));

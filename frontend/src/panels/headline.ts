@@ -11,9 +11,11 @@ export function headline(state: State, frame: Frame): TemplateResult {
   const start = Number(told.start_quote);
   const net = minus(equity_quote, told.start_quote);
   const share = ratio(start ? Number(net) / start : null, 2, true);
-  const realized = minus(told.net_pnl_quote, told.unrealized_pnl_quote);
+  // While the past is lived through only equity is told; the rest is counted once it is there.
+  const isPast = health.status === "starting";
+  const realized = isPast ? null : minus(told.net_pnl_quote, told.unrealized_pnl_quote);
   const risk = openRisk(positions);
-  const fall = drawdown(state);
+  const fall = isPast ? { now: null, worst: null } : drawdown(state);
   const closed = told.wins + told.losses;
   if (frame.fold === "closed")
     return html`<section class="panel headline closed" aria-labelledby="headline-title" data-panel="headline">
@@ -27,7 +29,7 @@ export function headline(state: State, frame: Frame): TemplateResult {
       ${cell(
         "Net profit",
         html`${signed(fixed(net, 2, { signed: true }))} <small class="pill ${tone(share)}">${share}</small>`,
-        `realized ${money(realized, "", true)} · fees ${money(told.fees_quote)}`,
+        isPast ? "the past is lived through" : `realized ${money(realized, "", true)} · fees ${money(told.fees_quote)}`,
         "Equity now against the start, after fees and funding", "net",
       )}
       ${cell("Drawdown", ratio(fall.now), `worst at a close ${ratio(fall.worst)}`, "How far equity is below its highest close; the worst is counted from close to close")}
@@ -36,9 +38,9 @@ export function headline(state: State, frame: Frame): TemplateResult {
         `${ratio(Number(equity_quote) ? risk / Number(equity_quote) : null)} of equity · ${positions.length} open`,
         "What equity would lose if every stop were hit at its price now; fee and slippage of the way out come on top",
       )}
-      ${cell("Win rate", ratio(told.win_rate_ratio, 1), closed ? `${told.wins} won · ${told.losses} lost` : "no trade closed yet",
+      ${cell("Win rate", ratio(told.win_rate_ratio, 1), closed ? `${told.wins} won · ${told.losses} lost` : isPast ? "counted afterwards" : "no trade closed yet",
         undefinedBecause(told.win_rate_ratio, "no trade has closed yet") || "Trades with a net profit, of all closed trades")}
-      ${cell("Trades", fixed(told.trades, 0), `profit factor ${number(told.profit_factor)}`,
+      ${cell("Trades", isPast ? NONE : fixed(told.trades, 0), `profit factor ${number(told.profit_factor)}`,
         undefinedBecause(told.profit_factor, "the profit factor needs at least one losing trade") || "Profit factor: what winners made over what losers lost")}
       ${cell("Sharpe", number(told.sharpe_annualized), `Sortino ${number(told.sortino_annualized)}`,
         undefinedBecause(told.sharpe_annualized, "too few equity marks, or none that moved") || "Annualized from equity marked at each bar, 365 days")}

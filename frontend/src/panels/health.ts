@@ -50,6 +50,7 @@ function body(told: VitalsView, state: State, failed: string | null): TemplateRe
   return html`<div class="body">
     ${failed ? html`<p class="refusal">Not asked again: ${failed}</p>` : nothing}
     ${problems.length ? html`<ul class="plain" aria-label="What goes wrong now">${problems}</ul>` : html`<p>Nothing goes wrong now.</p>`}
+    ${told.speed === 1 ? nothing : html`<p class="muted">The market's clock runs ${fixed(told.speed, 0)} times as fast as yours; ages and delays are its minutes, “Up for” is yours.</p>`}
     <dl class="fields">
       ${field("Market's clock", instant(state.at))}
       ${field("Oldest price", lag_s === null ? html`<span class="muted">none told yet</span>` : `${duration(lag_s * 1000)} old`, "Age of the oldest of the prices shown, by the market's clock")}

@@ -146,8 +146,8 @@ export class SemsigThoughts extends LitElement {
       this.#of = "";
       this.look = "raw";
     };
-    if (this.look === "drawn") import("../markdown").then(({ markdown }) => isStale() || (this.drawn = markdown(words)), gone);
-    else import("../changes").then(({ changes }) => isStale() || (this.changed = changes(other ?? "", words) ?? "other"), gone);
+    if (this.look === "drawn") import("../markdown").then(({ markdown }) => isStale() || (this.drawn = markdown(words))).catch(gone);
+    else import("../changes").then(({ changes }) => isStale() || (this.changed = changes(other ?? "", words) ?? "other")).catch(gone);
   }
 
   #step(to: DecisionView | undefined, isNewest: boolean): void {

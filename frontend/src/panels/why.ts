@@ -36,7 +36,7 @@ export function whyDialog(props: WhyProps): TemplateResult {
         ${why.view ? wantedAndDone(why.view.decision) : nothing}
         <button type="button" class="icon push" aria-label="Close" data-test="why-close" @click=${close}>×</button>
       </div>
-      ${why.failed ? body(html`<p class="refusal"><strong>Could not load it.</strong> ${why.failed}</p>`)
+      ${why.failed ? body(html`<p class="refusal"><strong>Could not load it.</strong> ${why.failed} <a href="#/decisions">All decisions</a></p>`)
         : why.view ? html`<why-story .view=${why.view} .chart=${props.chart} .copy=${props.copy} .exported=${props.exported} .promptsHidden=${props.promptsHidden ?? false}></why-story>`
         : body(html`<p class="muted" aria-busy="true">Loading…</p>`)}
     </div>` : nothing}
