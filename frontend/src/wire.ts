@@ -990,13 +990,16 @@ export interface components {
         /**
          * CostsView
          * @description Days newest first, providers and models dearest first: each of them adds up to `total`. `earlier_days` are in
-         *     none of it. `budget`: the accounts of now; None where nobody keeps any.
+         *     none of it. `decisions`: for so many of these days a model was asked. `budget`: the accounts of now; None where
+         *     nobody keeps any.
          */
         CostsView: {
             /** Budget */
             budget: components["schemas"]["AccountView"][] | null;
             /** Days */
             days: components["schemas"]["DayCostView"][];
+            /** Decisions */
+            decisions: number;
             /** Earlier Days */
             earlier_days: number;
             /** Models */
@@ -1533,7 +1536,8 @@ export interface components {
         };
         /**
          * GroupView
-         * @description `win_low`, `win_high`: 90 % interval of the share that won (Wilson 1927); a handful of trades says little.
+         * @description `win_low`, `win_high`: 90 % interval of the share that won (Wilson 1927), for as many trades as are independent:
+         *     those open at once count as parts of one. A handful of them says little.
          */
         GroupView: {
             /** By */

@@ -96,20 +96,19 @@ describe("costs", () => {
     calls: 12, faults: 1, unasked: 0, input_tokens: 52_000, input_untold: 0, output_tokens: null, output_untold: 12, thinking_tokens: null,
     thinking_untold: 12, cost_usd: "0.0123", cost_untold: 2, mean_latency_s: 2, median_latency_s: 1.5,
   };
-  const view = (change: Partial<CostsView>): CostsView => ({ total, days: [], providers: [], models: [], earlier_days: 0, budget: null, ...change });
+  const view = (change: Partial<CostsView>): CostsView => ({ total, days: [], providers: [], models: [], earlier_days: 0, decisions: 6, budget: null, ...change });
   const plain = (text: string): string => text.replaceAll("\u00a0", " ");
 
   test("what nobody told is no zero", () => {
     expect(plain(cost(total))).toBe("0.0123 USD +");
     expect(cost({ cost_usd: null, cost_untold: 9 })).toBe("untold");
-    expect(words(costsBody(view({}), "gemini", 6))).toContain("untold <small>12 untold");
+    expect(words(costsBody(view({}), "gemini"))).toContain("untold <small>12 untold");
   });
 
   test("a decision costs what all of them cost, shared", () => {
-    expect(plain(average(total, 6, 0))).toBe("0.0021 USD +");
-    expect(average(total, 0, 0)).toBe("—");
-    expect(average(total, 6, 3)).toBe("—");
-    expect(average({ ...total, cost_usd: null }, 6, 0)).toBe("untold");
+    expect(plain(average({ total, decisions: 6 }))).toBe("0.0021 USD +");
+    expect(average({ total, decisions: 0 })).toBe("—");
+    expect(average({ total: { ...total, cost_usd: null }, decisions: 6 })).toBe("untold");
   });
 
   test("an account is called by its time", () => {
@@ -121,7 +120,7 @@ describe("costs", () => {
 
   test("where no model was asked it says who decides", () => {
     const none = { ...total, calls: 0, faults: 0, cost_usd: null, cost_untold: 0 };
-    expect(words(costsBody(view({ total: none }), "rules-analyst", 6))).toContain("rules-analyst decides here. It is built in and costs nothing.");
+    expect(words(costsBody(view({ total: none }), "rules-analyst"))).toContain("rules-analyst decides here. It is built in and costs nothing.");
   });
 });
 

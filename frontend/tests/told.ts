@@ -46,7 +46,7 @@ export function costs({ decisions }: History): CostsView {
       { account: `openrouter ${day(0)}`, cap_usd: "2.00", spent_usd: "0.4120" }, { account: `openrouter ${day(0).slice(0, 7)}`, cap_usd: "25", spent_usd: "21.4000" },
       { account: `anthropic ${day(0)}`, cap_usd: "1.00", spent_usd: "1.0000" },
     ],
-    total: cost(decisions.length, decisions.length * 0.0042, { unasked: 3, cost_untold: 2 }), earlier_days: 0,
+    total: cost(decisions.length, decisions.length * 0.0042, { unasked: 3, cost_untold: 2 }), earlier_days: 0, decisions: decisions.length,
     days: Array.from({ length: days }, (_, back) => ({ day: day(back), cost: cost(18 - (back % 5), 0.02 + (back % 7) / 90) })),
     models: [
       { model: "analyst-large", provider: "openrouter", cost: cost(80, 0.41) }, { model: "analyst-small", provider: "local", cost: cost(36, null, { cost_untold: 36 }) },

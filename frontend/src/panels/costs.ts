@@ -18,7 +18,7 @@ export class Costs extends LoadedPanel<CostsView> {
   }
 
   protected override needs(): string {
-    return this.state.decisions[0]?.id ?? "none";
+    return `${this.state.decisions[0]?.id ?? "none"} ${this.state.postMortems[0]?.id ?? ""}`;
   }
 
   protected override load(): Promise<CostsView> {
@@ -28,11 +28,11 @@ export class Costs extends LoadedPanel<CostsView> {
   protected override render(): TemplateResult {
     const { model } = this.state.health;
     return panel({ name: "costs", title: "Costs", frame: this.frame, beside: html`<span class="muted sum">of asking models</span>` },
-      () => this.shown((told) => costsBody(told, model, this.state.statistics.decisions, this.listed, (open) => (this.listed = open)), "Adding up…"));
+      () => this.shown((told) => costsBody(told, model, this.listed, (open) => (this.listed = open)), "Adding up…"));
   }
 }
 
-export function costsBody(told: CostsView, model: string, decisions: number, listed = false, list: (open: boolean) => void = () => undefined): TemplateResult {
+export function costsBody(told: CostsView, model: string, listed = false, list: (open: boolean) => void = () => undefined): TemplateResult {
   const { total, budget } = told;
   const none = !total.calls && !total.unasked;
   return html`
@@ -41,7 +41,7 @@ export function costsBody(told: CostsView, model: string, decisions: number, lis
     ${none ? empty("No model has been asked", `${model} decides here. ${isBuiltIn(model) ? "It is built in and costs nothing." : "Its first question will stand here."}`)
       : html`<dl class="figures sums">
           ${row("In all", cost(total), untold(total.cost_untold))}
-          ${row("A decision", average(total, decisions, told.earlier_days), "on average, with its repairs and post-mortems")}
+          ${row("A decision", average(told), "on average, where a model was asked, with its repairs and post-mortems")}
           ${row("Questions", fixed(total.calls, 0), `${fixed(total.faults, 0)} brought no answer to use${total.unasked ? `, ${fixed(total.unasked, 0)} were not put` : ""}`)}
           ${row("Tokens in", tokens(total.input_tokens), untold(total.input_untold))}
           ${row("Tokens out", tokens(total.output_tokens), untold(total.output_untold))}
@@ -84,10 +84,10 @@ function untold(count: number): string {
   return count ? `${fixed(count, 0)} untold` : "";
 }
 
-/** Only where every day is counted: decisions are counted since the first. */
-export function average(total: CostView, decisions: number, earlierDays: number): string {
+/** Of a decision for which a model was asked: the others cost nothing. */
+export function average({ total, decisions }: Pick<CostsView, "total" | "decisions">): string {
   if (total.cost_usd === null) return "untold";
-  return decisions && !earlierDays ? `${usd(Number(total.cost_usd) / decisions)}${total.cost_untold ? " +" : ""}` : NONE;
+  return decisions ? `${usd(Number(total.cost_usd) / decisions)}${total.cost_untold ? " +" : ""}` : NONE;
 }
 
 /** An account's name, as people say it: "2026-11-28" is a day. */

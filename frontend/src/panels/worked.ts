@@ -43,7 +43,7 @@ export function worked({ asked, told, failed, ask, frame }: WorkedProps): Templa
             ${some.map(row)}
           </tbody>`)}
         </table></div>
-        <p class="muted under-table">${told.since ? `Trades closed ${day(told.since)} to ${day(told.until)}${asked.during ? ", each pair in its own such time" : ""}. ` : ""}Precedents, not predictions. Groups of fewer than ${FEWEST} trades are left out; shares at 90 %.</p>`}`);
+        <p class="muted under-table">${told.since ? `Trades closed ${day(told.since)} to ${day(told.until)}${asked.during ? ", each pair in its own such time" : ""}. ` : ""}Precedents, not predictions. Groups of fewer than ${FEWEST} trades are left out; shares at 90 %, for as many trades as were not open at the same time.</p>`}`);
 }
 
 /** Neighbours that have in common the same kind of thing. */

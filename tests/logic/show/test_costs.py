@@ -56,6 +56,17 @@ def test_what_one_decision_cost_is_known_where_every_question_told_its_own() -> 
     assert paid(()) is paid((unasked,)) is paid((first, asked())) is None
 
 
+def test_a_decision_counts_on_its_day_where_a_model_was_asked_for_it() -> None:
+    bill = Bill()
+    bill.decided((asked(fault=Fault.TIMEOUT), asked(at=NOON + DAY)))
+    bill.decided(())
+    bill.decided((asked(fault=Fault.BUDGET),))
+    bill.decided((asked(at=NOON + DAY),))
+    bill.add((asked(at=NOON + DAY),))
+
+    assert (bill.view().decisions, bill.view(1).decisions, view().decisions) == (2, 1, 0)
+
+
 def test_nothing_asked_is_no_figure_at_all() -> None:
     told = view()
 

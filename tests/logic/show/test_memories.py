@@ -1,6 +1,7 @@
 """What is wanted of everything lived, in which order, and how often it was recalled since."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
@@ -58,7 +59,7 @@ FACTS = (made("one", "a", "b"), made("two", "a", "a"), trade("one", "10"), trade
 def test_a_use_counts_once_and_with_its_trade_however_late_and_however_often_it_is_told(order: tuple[int, ...]) -> None:
     memories = told(*(FACTS[n] for n in order), *FACTS)
 
-    used, other = memories.uses("a#experience"), memories.uses("b#experience")
+    used, other = memories.uses("a#experience", LATER), memories.uses("b#experience", LATER)
 
     assert (sorted(used.decisions), used.wins, used.losses, used.win_ratio) == (["one", "two"], 1, 1, 0.5)
     assert (other.decisions, other.wins, other.losses) == (["one"], 1, 0)
@@ -67,10 +68,10 @@ def test_a_use_counts_once_and_with_its_trade_however_late_and_however_often_it_
 def test_what_opened_nothing_is_a_use_without_an_end() -> None:
     memories = told(learned("a"), made("held", "a"), trade("stranger", "5"))
 
-    seen = memories.view(learned("a"))
+    seen = memories.view(learned("a"), LATER)
 
     assert (seen.used, seen.used_wins, seen.used_losses) == (1, 0, 0)
-    assert memories.uses("a#experience").win_ratio is None and memories.uses("b#experience") == Uses()
+    assert memories.uses("a#experience", LATER).win_ratio is None and memories.uses("b#experience", LATER) == Uses()
     assert memories.recall(made("held")).is_win is None
 
 
@@ -120,6 +121,21 @@ def test_every_column_orders_both_ways_and_the_unknown_comes_last(by: Column, fa
 )
 def test_what_is_wanted_is_all_of_it(wanted: dict[str, Any], found: str) -> None:
     assert names(told(*THREE), **wanted) == found
+
+
+def test_a_use_is_told_and_counts_only_once_it_was_made_and_its_end_once_that_was_known() -> None:
+    first, second = decision(id="one", recalled=("a#experience",)), made("two", "b")
+    other = replace(second, id="later", decided_at=MONDAY + 3 * DAY)
+    memories = told(*THREE, first, second, other, trade("one", "3"))
+    then = first.decided_at
+
+    seen = [memories.view(THREE[0], until) for until in (then - DAY, then, MONDAY + DAY)]
+
+    assert [(one.used, one.used_wins) for one in seen] == [(0, 0), (1, 0), (1, 1)]
+    assert [memories.view(THREE[1], until).used for until in (MONDAY + 2 * DAY, LATER)] == [1, 2]
+    assert names(memories, by="used") == "b a c"
+    by_then = memories.chosen(Wanted(MONDAY + 2 * DAY, by="used"), {})
+    assert [one.experience.trade_id for one in by_then] == ["b", "a", "c"]
 
 
 def test_nothing_is_told_before_it_had_closed() -> None:

@@ -37,6 +37,15 @@ def test_trades_are_counted_whole_and_by_what_they_had_in_common() -> None:
     assert (group(told, "exit", "stop").wins, group(told, "confidence", "50 to 70 %").trades) == (0, 1)
 
 
+def test_trades_that_were_open_at_once_make_a_share_no_surer_than_one_would() -> None:
+    told = worked([*TRADES, lived("d", closed_at=MONDAY - DAY)], None, MONDAY)
+
+    # three of one day, and one of the day before: two that stand alone
+    whole, first = group(told, "all", "all trades"), wilson(1.5, 2)
+    assert (whole.trades, whole.wins) == (4, 3)
+    assert (whole.win_low, whole.win_high) == (pytest.approx(first[0]), pytest.approx(first[1]))
+
+
 def test_the_largest_group_of_a_kind_comes_first() -> None:
     told = worked(TRADES, None, MONDAY)
 

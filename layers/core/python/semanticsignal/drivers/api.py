@@ -673,7 +673,7 @@ async def _experiences(room: Room, asked: Lived) -> views.Experiences:
     )  # fmt: skip
     found = memories.chosen(wanted, likeness)
     page = found[asked.offset : asked.offset + asked.limit]
-    shown = tuple(memories.view(one, likeness.get(one.experience.id)) for one in page)
+    shown = tuple(memories.view(one, until, likeness.get(one.experience.id)) for one in page)
     return views.Experiences(shown, len(found), until, like.id if like else None)
 
 
@@ -693,11 +693,11 @@ async def _like(room: Room, asked: Lived, until: datetime) -> tuple[Decision | N
 
 
 async def _memory(room: Room, told: Learned) -> MemoryView:
-    memories = room.figures.memories
-    ids = memories.uses(told.experience.id).decisions[: -USES_TOLD - 1 : -1]
+    memories, until = room.figures.memories, room.on.clock.now()
+    ids = memories.uses(told.experience.id, until).decisions[: -USES_TOLD - 1 : -1]
     found = [entry for id in ids if (entry := await _decision(room, id))]
     recalls = (memories.recall(entry.subject) for entry in found if isinstance(entry.subject, Decision))
-    return MemoryView(memories.view(told), tuple(recalls))
+    return MemoryView(memories.view(told, until), tuple(recalls))
 
 
 async def _hindsights(ledger: Ledger, limit: int) -> tuple[learned.HindsightView, ...]:

@@ -14,9 +14,10 @@ from ..domain.decision import Decision, Refusal
 from ..domain.learning import PostMortem
 from ..domain.ledger import Closing, Entry, Expiry, Learned
 from ..domain.market import Timeframe
+from ..domain.odds import independent
 from ..domain.policy import Paper
 from ..domain.trading import EquityPoint, Trade
-from ..logic.evaluate import benchmark, calibration, intervals
+from ..logic.evaluate import benchmark, calibration
 from ..logic.evaluate.forecasts import Forecasts
 from ..logic.evaluate.recalibration import Resolved
 from ..logic.reflect import record, statistics
@@ -109,7 +110,7 @@ class Figures:
         self.guards.update(refusal.guard for refusal in told.refusals)
         if told.action != "HOLD":
             self.acted.append(ActedView(told.id, told.decided_at, str(told.symbol), told.action))
-        self._bill.add(told.attempts)
+        self._bill.decided(told.attempts)
         self._forecasts.add(told)
         self.memories.decided(told)
 
@@ -219,7 +220,7 @@ def _calibration(horizon: str, made: list[Resolved], ahead: timedelta) -> Calibr
     return CalibrationView(
         horizon=horizon,
         forecasts=len(forecasts),
-        effective=intervals.independent([(at, at + ahead) for at, _, _ in made]),
+        effective=independent([(at, at + ahead) for at, _, _ in made]),
         up_ratio=sum(up for _, up in forecasts) / len(forecasts) if forecasts else None,
         brier=calibration.brier(forecasts),
         brier_skill=calibration.brier_skill(forecasts, rates),

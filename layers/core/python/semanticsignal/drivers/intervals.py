@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 
-from ..domain.odds import Interval, Z, wilson
+from ..domain.odds import Interval, Z, independent, wilson
 from ..domain.trading import Trade
 from ..logic.evaluate import benchmark, intervals
 from ..logic.reflect import record, statistics
@@ -53,7 +53,7 @@ def _ends(of: Interval | None) -> tuple[float | None, float | None]:
 
 
 def _effective(trades: Sequence[Trade]) -> float:
-    return intervals.independent([(t.opened_at, t.closed_at) for t in trades])
+    return independent([(t.opened_at, t.closed_at) for t in trades])
 
 
 def _in_r(trades: Sequence[Trade]) -> EstimateView:

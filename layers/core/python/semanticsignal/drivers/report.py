@@ -208,7 +208,7 @@ class _Reading:
             self._is_simulated |= made.is_simulated
             self._actions[str(made.action)] += 1
             self._refusals.update(refusal.guard for refusal in made.refusals)
-            self._bill.add(made.attempts)
+            self._bill.decided(made.attempts)
 
     def report(self, settings: Settings, start: Decimal, now: Decimal | None) -> Report:
         begin = start if self._before is None else self._before

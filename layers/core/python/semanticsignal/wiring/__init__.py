@@ -366,12 +366,14 @@ def websocket() -> "WebSocketNotifier":
     return WebSocketNotifier()
 
 
-def discord(settings: Settings, clock: Clock, secret: Callable[[str], str] = environment_secret) -> Courier | None:
+def discord(settings: Settings, clock: Clock) -> Courier | None:
     """By a webhook, or by a bot into one channel; None where there is a secret for neither. Raises InvalidSetting."""
     from ..adapters.discord import DiscordCourier
 
-    webhook = secret("DISCORD_WEBHOOK_URL").strip()
-    bot = ("", "") if webhook else (secret("BOT_TOKEN_DISCORD").strip(), secret("MAIN_CHANNEL_ID").strip())
+    webhook = environment_secret("DISCORD_WEBHOOK_URL").strip()
+    bot = ("", "") if webhook else (
+        environment_secret("BOT_TOKEN_DISCORD").strip(), environment_secret("MAIN_CHANNEL_ID").strip(),
+    )
     if not webhook and not any(bot):
         return None
     return DiscordCourier(clock.now, settings.discord.timeout_s, webhook, bot)

@@ -7,8 +7,8 @@ from decimal import Decimal
 from itertools import groupby
 from math import fsum, log
 
-from ...domain.odds import Interval, wilson
-from .intervals import bootstrap, independent
+from ...domain.odds import Interval, independent, wilson
+from .intervals import bootstrap
 from .recalibration import Resolved
 
 CLIP = 0.01

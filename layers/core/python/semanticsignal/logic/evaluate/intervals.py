@@ -2,7 +2,6 @@
 same record gives the same interval, to the last digit, wherever it is reckoned."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from itertools import accumulate, pairwise
 from math import exp, fsum, isfinite, log, sqrt
 from operator import mul
@@ -28,25 +27,6 @@ class Ratio(NamedTuple):
     value: float
     error: float
     needed: float | None
-
-
-def independent(spans: Sequence[tuple[datetime, datetime]]) -> float:
-    """How many of these times do not overlap, at least: each counts by the share of its own that it has to itself, on
-    average over its life (the average uniqueness of López de Prado 2018, 4.4). As if all pairs moved as one."""
-    edges = sorted({edge for span in spans for edge in span})
-    place = {edge: row for row, edge in enumerate(edges)}
-    opened = [0] * (len(edges) + 1)
-    for begin, end in spans:
-        opened[place[begin]] += 1
-        opened[place[end]] -= 1
-    lasted = [(later - earlier).total_seconds() for earlier, later in pairwise(edges)]
-    shares = [length / max(1, many) for length, many in zip(lasted, accumulate(opened), strict=False)]
-    until = [0.0, *accumulate(shares)]
-    own = 0.0
-    for begin, end in spans:
-        whole = (end - begin).total_seconds()
-        own += (until[place[end]] - until[place[begin]]) / whole if whole > 0 else 1.0
-    return min(own, float(len(spans)))
 
 
 def bootstrap(

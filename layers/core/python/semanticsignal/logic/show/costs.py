@@ -3,7 +3,7 @@
 A figure that nobody told is None, never 0."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from decimal import Decimal
@@ -74,13 +74,15 @@ class AccountView:
 @dataclass(frozen=True, slots=True)
 class CostsView:
     """Days newest first, providers and models dearest first: each of them adds up to `total`. `earlier_days` are in
-    none of it. `budget`: the accounts of now; None where nobody keeps any."""
+    none of it. `decisions`: for so many of these days a model was asked. `budget`: the accounts of now; None where
+    nobody keeps any."""
 
     total: CostView
     days: tuple[DayCostView, ...]
     providers: tuple[ProviderCostView, ...]
     models: tuple[ModelCostView, ...]
     earlier_days: int
+    decisions: int
     budget: tuple[AccountView, ...] | None
 
 
@@ -96,6 +98,13 @@ class Bill:
 
     def __init__(self) -> None:
         self._cells: dict[Cell, _Tally] = {}
+        self._decisions: Counter[date] = Counter()
+
+    def decided(self, attempts: Sequence[Attempt]) -> None:
+        """Those of a decision; none is asked for where nothing was to be judged, or somebody built in decides."""
+        self.add(attempts)
+        asked = [one.asked_at.astimezone(UTC).date() for one in attempts if one.fault not in UNASKED]
+        self._decisions.update(asked[:1])
 
     def add(self, attempts: Iterable[Attempt]) -> None:
         for one in attempts:
@@ -116,6 +125,7 @@ class Bill:
             providers=tuple(ProviderCostView(name, by_provider[name]) for name in _dearest(by_provider)),
             models=tuple(ModelCostView(who, model, by_model[who, model]) for who, model in _dearest(by_model)),
             earlier_days=len(every) - len(kept),
+            decisions=sum(many for day, many in self._decisions.items() if day in kept),
             budget=budget,
         )
 

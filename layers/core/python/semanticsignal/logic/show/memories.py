@@ -54,7 +54,8 @@ class Wanted:
 
 @dataclass(slots=True)
 class Uses:
-    """The decisions that recalled one experience, as they came, and how trades ended that they opened."""
+    """The decisions that recalled one experience, as they came, and how trades ended that they opened, as far as that
+    was known at some time."""
 
     decisions: list[str] = field(default_factory=list)
     wins: int = 0
@@ -64,9 +65,6 @@ class Uses:
     def win_ratio(self) -> float | None:
         closed = self.wins + self.losses
         return self.wins / closed if closed else None
-
-
-UNUSED = Uses()
 
 
 class Lived(NamedTuple):
@@ -82,8 +80,8 @@ class Memories:
     def __init__(self) -> None:
         self._lived: dict[str, Lived] = {}
         self._ordered: list[Lived] = []
-        self._uses: dict[str, Uses] = {}
-        self._recalled: dict[str, tuple[str, ...]] = {}
+        # Experience → the decisions that recalled it, and when each was made.
+        self._uses: dict[str, dict[str, datetime]] = {}
         self._came: dict[str, Trade] = {}
 
     def learn(self, told: Learned) -> None:
@@ -92,26 +90,18 @@ class Memories:
         self._lived.setdefault(one.id, Lived(told, " ".join(map(str, words)).lower()))
 
     def decided(self, told: Decision) -> None:
-        if not told.recalled or told.id in self._recalled:
-            return
-        self._recalled[told.id] = tuple(dict.fromkeys(told.recalled))
-        for id in self._recalled[told.id]:
-            self._uses.setdefault(id, Uses()).decisions.append(told.id)
-        if trade := self._came.get(told.id):
-            self._ended(told.id, trade)
+        for id in told.recalled:
+            self._uses.setdefault(id, {}).setdefault(told.id, told.decided_at)
 
     def closed(self, trade: Trade) -> None:
-        if trade.decision_id not in self._came:
-            self._came[trade.decision_id] = trade
-            self._ended(trade.decision_id, trade)
+        self._came.setdefault(trade.decision_id, trade)
 
-    def _ended(self, decision_id: str, trade: Trade) -> None:
-        for id in self._recalled.get(decision_id, ()):
-            self._uses[id].wins += trade.is_win
-            self._uses[id].losses += not trade.is_win
-
-    def uses(self, id: str) -> Uses:
-        return self._uses.get(id, UNUSED)
+    def uses(self, id: str, until: datetime) -> Uses:
+        """What was known of them `until` then."""
+        made = [decision for decision, at in self._uses.get(id, {}).items() if at <= until]
+        ends = [trade for one in made if (trade := self._came.get(one)) and trade.closed_at <= until]
+        wins = sum(trade.is_win for trade in ends)
+        return Uses(made, wins, len(ends) - wins)
 
     def lived(self, id: str) -> Learned | None:
         return found.told if (found := self._lived.get(id)) else None
@@ -121,7 +111,7 @@ class Memories:
         found = [told for told, text in self._newest_first() if _is_met(wanted, told, text)]
         if wanted.by == "date":
             return found[::-1] if wanted.is_rising else found
-        value = self._column(wanted.by, likeness)
+        value = self._column(wanted, likeness)
         told = [(value(one), one) for one in found]
         known = [pair for pair in told if pair[0] is not None]
         known.sort(key=itemgetter(0), reverse=not wanted.is_rising)  # equals stay newest first
@@ -132,8 +122,8 @@ class Memories:
             self._ordered = sorted(self._lived.values(), key=lambda one: _when(one.told), reverse=True)
         return self._ordered
 
-    def view(self, told: Learned, similarity_ratio: float | None = None) -> ExperienceView:
-        used = self.uses(told.experience.id)
+    def view(self, told: Learned, until: datetime, similarity_ratio: float | None = None) -> ExperienceView:
+        used = self.uses(told.experience.id, until)
         seen = experience(told, similarity_ratio)
         return replace(seen, used=len(used.decisions), used_wins=used.wins, used_losses=used.losses)
 
@@ -144,7 +134,7 @@ class Memories:
             trade.is_win if trade else None, trade.return_ratio if trade else None,
         )  # fmt: skip
 
-    def _column(self, by: Column, likeness: Mapping[str, float]) -> Callable[[Learned], Any]:
+    def _column(self, wanted: Wanted, likeness: Mapping[str, float]) -> Callable[[Learned], Any]:
         columns: dict[str, Callable[[Learned], Any]] = {
             "symbol": lambda one: str(one.experience.symbol),
             "side": lambda one: one.experience.side,
@@ -156,10 +146,10 @@ class Memories:
             "similarity": lambda one: likeness.get(one.experience.id),
             # The oldest has the greatest age.
             "age": lambda one: -one.experience.closed_at.timestamp(),
-            "used": lambda one: len(self.uses(one.experience.id).decisions),
-            "win_rate": lambda one: self.uses(one.experience.id).win_ratio,
+            "used": lambda one: len(self.uses(one.experience.id, wanted.until).decisions),
+            "win_rate": lambda one: self.uses(one.experience.id, wanted.until).win_ratio,
         }
-        return columns[by]
+        return columns[wanted.by]
 
 
 def _when(one: Learned) -> tuple[datetime, str]:

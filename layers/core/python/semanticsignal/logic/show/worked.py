@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from math import fsum
 
 from ...domain.learning import Experience
-from ...domain.odds import wilson
+from ...domain.odds import independent, wilson
 
 # Shorter interruptions do not end a run; what lasted less is none.
 INTERRUPTED, LEAST = timedelta(days=3), timedelta(days=7)
@@ -16,7 +16,8 @@ GROUPS = ("side", "regime", "adx", "volatility", "rsi", "weekend", "sentiment", 
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """`win_low`, `win_high`: 90 % interval of the share that won (Wilson 1927); a handful of trades says little."""
+    """`win_low`, `win_high`: 90 % interval of the share that won (Wilson 1927), for as many trades as are independent:
+    those open at once count as parts of one. A handful of them says little."""
 
     by: str
     name: str
@@ -79,7 +80,8 @@ def _traits(one: Experience) -> Iterator[tuple[str, str]]:
 def _group(key: tuple[str, str], lived: Sequence[Experience]) -> GroupView:
     wins = sum(one.is_win for one in lived)
     multiples = [one.r_multiple for one in lived if one.r_multiple is not None]
-    low, high = wilson(wins, len(lived))
+    effective = independent([(one.opened_at, one.closed_at) for one in lived])
+    low, high = wilson(wins / len(lived) * effective, effective)
     return GroupView(
         by=key[0],
         name=key[1],
