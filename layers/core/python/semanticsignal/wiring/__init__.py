@@ -371,8 +371,13 @@ def discord(settings: Settings, clock: Clock) -> Courier | None:
     from ..adapters.discord import DiscordCourier
 
     webhook = environment_secret("DISCORD_WEBHOOK_URL").strip()
-    bot = ("", "") if webhook else (
-        environment_secret("BOT_TOKEN_DISCORD").strip(), environment_secret("MAIN_CHANNEL_ID").strip(),
+    bot = (
+        ("", "")
+        if webhook
+        else (
+            environment_secret("BOT_TOKEN_DISCORD").strip(),
+            environment_secret("MAIN_CHANNEL_ID").strip(),
+        )
     )
     if not webhook and not any(bot):
         return None
