@@ -2445,7 +2445,8 @@ export interface components {
          * @description All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here.
          *     `last_lesson_id`: another one, and memory holds more.
          *
-         *     Decisions, trades and rules are newest first; equity is oldest first and thinned for drawing.
+         *     Decisions, trades and rules are newest first; equity is oldest first and thinned for drawing, as deep
+         *     as the whole fell.
          */
         StateView: {
             /** Decisions */
@@ -2470,12 +2471,16 @@ export interface components {
         /**
          * StatisticsView
          * @description Undefined is None, never 0. Sharpe and Sortino are annualized from equity marked at each bar, 365 days.
+         *     `peak_quote`: the most that equity ever was, at the start, at a mark or now; `drawdown_ratio`: how far it is below
+         *     that now. `max_drawdown_ratio`: how far it was below its peak at worst, at a mark.
          */
         StatisticsView: {
             /** Ambiguous Exits */
             ambiguous_exits: number;
             /** Decisions */
             decisions: number;
+            /** Drawdown Ratio */
+            drawdown_ratio: number | null;
             /** Equity Quote */
             equity_quote: string;
             /** Expectancy Quote */
@@ -2496,6 +2501,8 @@ export interface components {
             mean_r: number | null;
             /** Net Pnl Quote */
             net_pnl_quote: string;
+            /** Peak Quote */
+            peak_quote: string;
             /** Profit Factor */
             profit_factor: number | null;
             /** Refused */

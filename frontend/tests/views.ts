@@ -14,7 +14,7 @@ export function health(change: Partial<HealthView> = {}): HealthView {
 export function statistics(change: Partial<StatisticsView> = {}): StatisticsView {
   return {
     trades: 0, wins: 0, losses: 0, win_rate_ratio: null, profit_factor: null, expectancy_quote: null, mean_r: null, sharpe_annualized: null,
-    sortino_annualized: null, max_drawdown_ratio: null, exposure_ratio: null, start_quote: "10000", equity_quote: "10000", gross_pnl_quote: "0",
+    sortino_annualized: null, max_drawdown_ratio: null, drawdown_ratio: null, peak_quote: "10000", exposure_ratio: null, start_quote: "10000", equity_quote: "10000", gross_pnl_quote: "0",
     fees_quote: "0", funding_quote: "0", net_pnl_quote: "0", unrealized_pnl_quote: "0", ambiguous_exits: 0, decisions: 0, refused: 0, ...change,
   };
 }

@@ -7,8 +7,10 @@ from decimal import Decimal
 from itertools import pairwise
 from math import sqrt
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 import tape
 
@@ -18,8 +20,9 @@ from semanticsignal.domain.ledger import Closing, Entry, Expiry
 from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.policy import Paper, Settings
 from semanticsignal.domain.trading import EquityPoint, Portfolio
-from semanticsignal.drivers.figures import Figures
+from semanticsignal.drivers.figures import Figures, kept
 from semanticsignal.drivers.replay import Plan, closes, walk
+from semanticsignal.logic.reflect import statistics
 from semanticsignal.logic.show.views import StatisticsView
 
 
@@ -89,12 +92,14 @@ async def test_risk_is_that_of_the_marked_equity(lived: Lived) -> None:
     returns = [later / earlier - 1 for earlier, later in pairwise(curve)]
     mean = sum(returns) / len(returns)
     spread = sqrt(sum((r - mean) ** 2 for r in returns) / (len(returns) - 1))
-    peaks = [max(curve[: n + 1]) for n in range(len(curve))]
+    peaks = [max(10_000, *curve[: n + 1]) for n in range(len(curve))]
     told = lived.statistics
 
     assert len(points) == 451
     assert told.sharpe_annualized == pytest.approx(mean / spread * sqrt(365 * 6), rel=1e-9)
     assert told.max_drawdown_ratio == pytest.approx(max((p - e) / p for p, e in zip(peaks, curve, strict=True)))
+    assert told.peak_quote == max(Decimal(10_000), told.equity_quote, *(point.equity_quote for point in points))
+    assert told.drawdown_ratio == pytest.approx(1 - float(told.equity_quote / told.peak_quote))
     assert told.exposure_ratio == pytest.approx(sum(point.open_positions > 0 for point in points) / len(points))
 
 
@@ -135,13 +140,13 @@ async def test_forecasts_are_resolved_by_the_closes_that_came(lived: Lived) -> N
 async def test_every_figure_lies_in_its_interval_and_is_the_one_of_the_statistics(lived: Lived) -> None:
     told = await lived.figures.intervals(Paper())
     found, closed = {one.name: one for one in told.figures}, [t.trade for t in lived.subjects(Closing)]
-    statistics = lived.statistics
+    known = lived.statistics
 
-    assert told.statistics == statistics
+    assert told.statistics == known
     assert {one.name: one.value for one in told.figures if one.name != "against_hold"} == {
-        "win_rate": statistics.win_rate_ratio, "mean_r": statistics.mean_r, "sharpe": statistics.sharpe_annualized,
-        "expectancy": float(statistics.expectancy_quote or 0), "profit_factor": statistics.profit_factor,
-        "max_drawdown": statistics.max_drawdown_ratio,
+        "win_rate": known.win_rate_ratio, "mean_r": known.mean_r, "sharpe": known.sharpe_annualized,
+        "expectancy": float(known.expectancy_quote or 0), "profit_factor": known.profit_factor,
+        "max_drawdown": known.max_drawdown_ratio,
     }  # fmt: skip
     for one in told.figures:
         assert (one.low is None) == (one.high is None) == (one.why is not None)
@@ -165,7 +170,26 @@ async def test_holding_is_reckoned_from_the_closes_that_decisions_saw(lived: Liv
     assert float(told.points[-1].hold_quote) == pytest.approx(coins * float(last), rel=1e-6)
     assert against.value == pytest.approx(float(points[-1].equity_quote / told.points[-1].hold_quote) - 1, rel=1e-4)
     assert [one.decision_id for one in told.acted] == [d.id for d in lived.subjects(Decision) if d.action != "HOLD"]
-    assert len((await lived.figures.curve(paper, 10)).points) <= 12
+    thinned = (await lived.figures.curve(paper, 100)).points
+    assert len(thinned) <= 103
+    # the very rows that equity is thinned to, or a table of both has holes
+    assert [one.at for one in thinned] == [points[row].at for row in kept([float(p.equity_quote) for p in points], 100)]
+
+
+@pytest.mark.parametrize("n", [4, 1000, 1001, 2399, 9000])
+def test_what_is_drawn_falls_as_deep_as_the_whole_and_tells_the_newest_marks_whole(n: int) -> None:
+    chance, marks = Random(n), [10_000.0]
+    while len(marks) < n:
+        marks.append(marks[-1] * (1 + chance.gauss(0, 0.01)))
+    # up and down again between two marks, and higher soon after
+    marks[n // 3 : n // 3 + 3] = [max(marks) * 3, min(marks) / 3, max(marks) * 4]
+    rows = kept(marks, 1000)
+    drawn = np.array([marks[row] for row in rows])
+
+    assert statistics.max_drawdown_ratio(drawn, 1.0) == statistics.max_drawdown_ratio(np.array(marks), 1.0)
+    assert (max(drawn), min(drawn)) == (max(marks), min(marks))
+    assert (rows[0], rows[-100:]) == (0, list(range(max(0, n - 100), n)))
+    assert len(set(rows)) == len(rows) <= 1003
 
 
 async def test_what_was_reckoned_once_is_kept_until_the_ledger_grows(lived: Lived) -> None:
@@ -188,6 +212,6 @@ async def test_nothing_lived_is_undefined_and_not_zero(tmp_path: Path) -> None:
     undefined = {field.name for field in fields(told) if getattr(told, field.name) is None}
     assert undefined == {
         "win_rate_ratio", "profit_factor", "expectancy_quote", "mean_r", "sharpe_annualized", "sortino_annualized",
-        "max_drawdown_ratio", "exposure_ratio",
+        "max_drawdown_ratio", "drawdown_ratio", "exposure_ratio",
     }  # fmt: skip
     assert (told.trades, told.equity_quote, told.net_pnl_quote) == (0, Decimal(10_000), Decimal(0))

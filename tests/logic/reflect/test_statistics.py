@@ -136,15 +136,19 @@ def test_sharpe_and_sortino_are_what_the_standard_library_makes_of_them(curve: l
 def test_the_drawdown_is_the_worst_of_all_pairs(curve: list[float]) -> None:
     worst = max((high - low) / high for n, high in enumerate(curve) for low in curve[n:])
 
-    assert statistics.max_drawdown_ratio(np.array(curve)) == pytest.approx(worst)
+    assert statistics.max_drawdown_ratio(np.array(curve), curve[0]) == pytest.approx(worst)
 
 
 def test_a_fall_from_110_to_99_is_a_tenth() -> None:
-    assert statistics.max_drawdown_ratio(EQUITY) == pytest.approx(0.1)
+    assert statistics.max_drawdown_ratio(EQUITY, EQUITY[0]) == pytest.approx(0.1)
 
 
 def test_a_curve_that_only_rose_never_drew_down() -> None:
-    assert statistics.max_drawdown_ratio(np.array([1.0, 2.0, 3.0])) == 0
+    assert statistics.max_drawdown_ratio(np.array([1.0, 2.0, 3.0]), 1.0) == 0
+
+
+def test_the_money_of_the_start_is_the_first_peak() -> None:
+    assert statistics.max_drawdown_ratio(np.array([80.0, 90.0]), 100.0) == pytest.approx(0.2)
 
 
 def test_too_few_marks_say_nothing() -> None:
@@ -152,7 +156,7 @@ def test_too_few_marks_say_nothing() -> None:
 
     assert statistics.sharpe_annualized(two, 4.0) is None
     assert statistics.sortino_annualized(two, 4.0) is None
-    assert statistics.max_drawdown_ratio(two[:0]) is None
+    assert statistics.max_drawdown_ratio(two[:0], 1.0) is None
 
 
 def test_an_equity_that_never_moved_has_no_sharpe_and_no_sortino() -> None:

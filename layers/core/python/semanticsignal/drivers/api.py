@@ -51,7 +51,7 @@ from ..stages.context import keys_before as contexts_before
 from ..stages.news import keys_before as news_before
 from . import brain
 from .costs import Caps, budget
-from .figures import Figures
+from .figures import DRAWN, Figures, kept
 from .library import Library
 from .public import for_whom, unsearched
 from .public import why as why_not
@@ -61,7 +61,6 @@ from .vitals import Known, measured
 T = TypeVar("T")
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Few = Annotated[int, Query(ge=1, le=100)]
-DRAWN = 1200
 STARTING = 50
 # Decisions that one question looks at, and that it reads at once; what matches nothing is not looked for for ever.
 LOOKED_AT, GLANCE = 1000, 200
@@ -280,7 +279,7 @@ def _measured(api: FastAPI, room: Room) -> None:
         return said(views.Calibrations(await room.figures.calibration()))
 
     @api.get("/api/curve", response_model=intervals.CurveView)
-    async def curve(points: Limit = 1000) -> Response:
+    async def curve(points: Limit = DRAWN) -> Response:
         """What is drawn beside equity: buy and hold of the start money, and the decisions that did something."""
         return said(await room.figures.curve(room.on.settings.paper, points))
 
@@ -430,8 +429,7 @@ async def _state(room: Room) -> views.StateView:
     except MemoryUnavailable as wrong:
         health = replace(health, status="degraded", problem="; ".join(filter(None, (health.problem, str(wrong)))))
     equity = room.figures.equity
-    step = max(1, len(equity) // DRAWN)
-    drawn = [*equity[:-1:step], *equity[-1:]]
+    drawn = [equity[row] for row in kept([float(point.equity_quote) for point in equity], DRAWN)]
     return views.StateView(
         health=health,
         statistics=statistics,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import chain, islice
@@ -37,6 +37,8 @@ DAY = timedelta(days=1)
 ACTED = 2000
 REFUSED = 1000
 CENT = Decimal("0.01")
+# Marks that are drawn, and the newest of them, which are told whole: a table lists these.
+DRAWN, NEWEST = 1000, 100
 # Guards that stand where no model gave an answer that could be read.
 UNANSWERED = frozenset(("model", "reply"))
 
@@ -119,6 +121,7 @@ class Figures:
         portfolio = await self._ledger.portfolio()
         account, trades = portfolio.account, self.trades
         curve = np.array([float(point.equity_quote) for point in self.equity])
+        peak_quote = max(account.start_quote, portfolio.equity_quote, *(point.equity_quote for point in self.equity))
         wins = sum(t.is_win for t in trades)
         return StatisticsView(
             trades=len(trades),
@@ -130,7 +133,9 @@ class Figures:
             mean_r=record.mean_r(trades),
             sharpe_annualized=statistics.sharpe_annualized(curve, self._timeframe.bars_per_year),
             sortino_annualized=statistics.sortino_annualized(curve, self._timeframe.bars_per_year),
-            max_drawdown_ratio=statistics.max_drawdown_ratio(curve),
+            max_drawdown_ratio=statistics.max_drawdown_ratio(curve, float(account.start_quote)),
+            drawdown_ratio=float(1 - portfolio.equity_quote / peak_quote) if len(curve) else None,
+            peak_quote=peak_quote,
             exposure_ratio=statistics.exposure_ratio([point.open_positions > 0 for point in self.equity]),
             start_quote=account.start_quote,
             equity_quote=portfolio.equity_quote,
@@ -164,17 +169,16 @@ class Figures:
         await self.refresh()
         start_quote = (await self._ledger.portfolio()).account.start_quote
         marks = await self._marks(start_quote, paper)
-        held, rows = marks.held, range(len(marks.at))
-        step = max(1, len(rows) // points)
+        held = marks.held
         return CurveView(
-            since=marks.at[0] if rows else None,
+            since=marks.at[0] if marks.at else None,
             start_quote=start_quote,
             cash_quote=held.cash_quote,
             fees_quote=held.fees_quote,
             held=tuple(HeldView(str(pair), coins) for pair, coins in held.quantities.items()),
             points=tuple(
                 HoldPointView(marks.at[row], held.values_quote[row].quantize(CENT))
-                for row in [*rows[:-1:step], *rows[-1:]]
+                for row in kept(marks.equity, points)
             ),
             acted=tuple(self.acted),
         )
@@ -211,6 +215,21 @@ class Figures:
                 self._kept[name] = kept
         found: T = kept[1]
         return found
+
+
+def kept(equity: Sequence[float], most: int) -> list[int]:
+    """Rows of a long record, about so many: of each step the highest and the lowest, with the first, the newest and
+    both ends of the deepest fall. So what is drawn falls as deep as the whole did, below the same peak."""
+    newest = min(NEWEST, most // 2)
+    older = len(equity) - newest
+    if len(equity) <= most:
+        return list(range(len(equity)))
+    step = -(-older // max(1, (most - newest) // 2))
+    rows = {0, *range(older, len(equity)), *statistics.deepest_fall(np.array(equity))}
+    for begin in range(0, older, step):
+        some = range(begin, min(begin + step, older))
+        rows.update((max(some, key=equity.__getitem__), min(some, key=equity.__getitem__)))
+    return sorted(rows)
 
 
 def _calibration(horizon: str, made: list[Resolved], ahead: timedelta) -> CalibrationView:

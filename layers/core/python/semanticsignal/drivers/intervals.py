@@ -91,7 +91,7 @@ def of_marks(marks: Marks, bars_per_year: float) -> tuple[EstimateView, ...]:
     curve, n = np.array(marks.equity), len(marks.equity)
     return (
         _sharpe(curve.tolist(), statistics.sharpe_annualized(curve, bars_per_year), bars_per_year),
-        _drawdown(statistics.max_drawdown_ratio(curve), n),
+        _drawdown(statistics.max_drawdown_ratio(curve, marks.start), n),
         _against_hold(marks),
     )
 

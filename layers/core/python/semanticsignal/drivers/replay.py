@@ -310,7 +310,7 @@ def _baselines(
         "buy_and_hold": _baseline(baselines.buy_and_hold(prices, settings.paper, paid), settings),
         "sma_50_200_cross": _baseline(exact(float(crossed[-1])), settings)
         | {
-            "max_drawdown_ratio": statistics.max_drawdown_ratio(crossed),
+            "max_drawdown_ratio": statistics.max_drawdown_ratio(crossed, float(settings.paper.start_quote)),
             "sharpe_annualized": statistics.sharpe_annualized(crossed, settings.timeframe.bars_per_year),
         },
     }

@@ -229,7 +229,7 @@ class _Reading:
             last=last,
             is_simulated=self._is_simulated,
             money=_money(begin, end, self._trades),
-            max_drawdown_ratio=statistics.max_drawdown_ratio(curve),
+            max_drawdown_ratio=statistics.max_drawdown_ratio(curve, float(begin)),
             sharpe_annualized=statistics.sharpe_annualized(curve, per_year),
             sortino_annualized=statistics.sortino_annualized(curve, per_year),
             exposure_ratio=statistics.exposure_ratio([mark.open_positions > 0 for mark in self._marks]),

@@ -33,12 +33,21 @@ def sortino_annualized(equity: Array, bars_per_year: float) -> float | None:
     return float(np.mean(changes)) / downside * sqrt(bars_per_year) if downside > 0 else None
 
 
-def max_drawdown_ratio(equity: Array) -> float | None:
-    """Largest fall from a peak, as a share of it, 0…1; None without a mark."""
+def max_drawdown_ratio(equity: Array, start: float) -> float | None:
+    """Largest fall from a peak, as a share of it, 0…1, the money of the start being the first peak; None without a
+    mark."""
     if not len(equity):
         return None
-    peaks = np.maximum.accumulate(equity)
+    peaks = np.maximum(np.maximum.accumulate(equity), start)
     return float(np.max((peaks - equity) / peaks))
+
+
+def deepest_fall(equity: Array) -> tuple[int, int]:
+    """Rows of the peak and of the lowest mark after it of the largest fall, among marks alone. Raises ValueError
+    without one."""
+    peaks = np.maximum.accumulate(equity)
+    low = int(np.argmax((peaks - equity) / peaks))
+    return int(np.argmax(equity[: low + 1])), low
 
 
 def exposure_ratio(in_market: Sequence[bool]) -> float | None:

@@ -327,7 +327,9 @@ class MarketView:
 
 @dataclass(frozen=True, slots=True)
 class StatisticsView:
-    """Undefined is None, never 0. Sharpe and Sortino are annualized from equity marked at each bar, 365 days."""
+    """Undefined is None, never 0. Sharpe and Sortino are annualized from equity marked at each bar, 365 days.
+    `peak_quote`: the most that equity ever was, at the start, at a mark or now; `drawdown_ratio`: how far it is below
+    that now. `max_drawdown_ratio`: how far it was below its peak at worst, at a mark."""
 
     trades: int
     wins: int
@@ -339,6 +341,8 @@ class StatisticsView:
     sharpe_annualized: float | None
     sortino_annualized: float | None
     max_drawdown_ratio: float | None
+    drawdown_ratio: float | None
+    peak_quote: Decimal
     exposure_ratio: float | None
     start_quote: Decimal
     equity_quote: Decimal
@@ -409,7 +413,8 @@ class StateView:
     """All that the page needs to start, in one answer. `last_event_id`: ask `/api/events?after=` from here.
     `last_lesson_id`: another one, and memory holds more.
 
-    Decisions, trades and rules are newest first; equity is oldest first and thinned for drawing."""
+    Decisions, trades and rules are newest first; equity is oldest first and thinned for drawing, as deep
+    as the whole fell."""
 
     health: HealthView
     statistics: StatisticsView
