@@ -14,7 +14,7 @@ export function positionRisk({ mark_price, stop_price, quantity, side }: Positio
 
 /** How far equity is below its highest close now, and was at worst from close to close. */
 export function drawdown({ equity, equity_quote, statistics }: State): { now: number | null; worst: number | null } {
-  let peak = Number(statistics.start_quote);
+  let peak = Math.max(Number(statistics.start_quote), Number(statistics.peak_quote));
   let worst = statistics.max_drawdown_ratio;
   for (const point of equity) {
     const value = Number(point.equity_quote);
