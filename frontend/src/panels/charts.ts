@@ -57,7 +57,7 @@ export function priceChart(props: PriceProps): TemplateResult {
       <price-chart .market=${market} .price=${now} .at=${state.at} .position=${position} .theme=${theme} .bars=${bars}
         .trades=${state.trades}></price-chart>
     </figure>
-    ${market ? twin("Candles and trades as tables", props.listed, props.list, () => priceTables(market, state)) : nothing}`;
+    ${twin("Candles and trades as tables", props.listed, props.list, () => (market ? priceTables(market, state) : nothing))}`;
   return panel({ name: "price", title: symbol, frame, beside, controls }, body);
 }
 
