@@ -168,7 +168,7 @@ export class SemsigApp extends LitElement implements Listener {
     this.state = events.reduce(reduce, before);
     this.#follow(before, this.state);
     let candleClosed = false;
-    if (events.some(({ kind }) => kind === "LessonLearned")) this.#turns.worked.ask(() => this.#loadWorked());
+    if (this.page.id === "memory" && events.some(({ kind }) => kind === "LessonLearned")) this.#turns.worked.ask(() => this.#loadWorked());
     for (const event of events) {
       if (event.kind === "PositionClosed" || event.kind === "EquityMarked") this.#dirty = true;
       if (event.kind !== "DecisionMade") continue;
@@ -180,7 +180,7 @@ export class SemsigApp extends LitElement implements Listener {
         this.#notify({ tone: "up", text: `${made.symbol}: ${made.action}${refused}.`, href: why });
       }
     }
-    if (candleClosed) this.#turns.seen.ask(() => this.#loadSeen());
+    if (candleClosed && this.page.id === "market") this.#turns.seen.ask(() => this.#loadSeen());
     if (this.#dirty) void this.#refresh();
   }
 

@@ -126,9 +126,10 @@ export class SemsigMemory extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
+    // Another question, which waits until somebody opens the panel.
+    if (changed.has("choice") || changed.has("symbol")) this.#known = "";
     if (this.frame.fold === "closed") return;
-    const isOther = changed.has("choice") || changed.has("symbol");
-    if (isOther || this.#known === null) return void this.#load(true);
+    if (this.#known === "") return void this.#load(true);
     if (!changed.has("state")) return;
     const known = this.#newest();
     if (known === this.#known) return;
