@@ -509,7 +509,7 @@ export class SemsigApp extends LitElement implements Listener {
   }
 
   #act(): void {
-    const forbidden = this.visitor?.forbidden ?? null;
+    const forbidden = this.#isPublic ? "Sign in to ask for an analysis." : (this.visitor?.forbidden ?? null);
     if (forbidden !== null) this.#notify({ tone: "flat", text: forbidden });
     else if (!this.asking) void this.#analyse();
   }
