@@ -1,6 +1,7 @@
 """What happened → messages to people, each once. It trades nothing, and nothing waits for it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -66,8 +67,8 @@ async def _messages(entry: Entry, on: Sockets) -> tuple[Message, ...]:
 # --- What is known beside -------------------------------------------------------------------------------------------
 
 
-def _plainly(on: Sockets, **more: object) -> Known:
-    return Known(on.market.is_simulated, on.settings.timeframe.seconds, **more)  # type: ignore[arg-type]
+def _plainly(on: Sockets) -> Known:
+    return Known(on.market.is_simulated, on.settings.timeframe.seconds)
 
 
 def _shows(made: Decision, on: Sockets) -> bool:
@@ -80,7 +81,7 @@ async def _known(decision_id: str, on: Sockets) -> Known:
     entry = await on.ledger.entry(f"DecisionMade:{decision_id}")
     made = entry.subject if entry and isinstance(entry.subject, Decision) else None
     is_rich = any(messenger.is_rich for messenger in on.messengers)
-    return _plainly(on, tick=await _tick(made.id, made.symbol, on) if made and is_rich else None)
+    return replace(_plainly(on), tick=await _tick(made.id, made.symbol, on) if made and is_rich else None)
 
 
 async def _known_of(made: Decision, on: Sockets) -> Known:
@@ -88,8 +89,8 @@ async def _known_of(made: Decision, on: Sockets) -> Known:
         return _plainly(on)
     seen: Snapshot | None = await _kept(f"snapshot/{made.id}", Snapshot, on)
     reply: Reply | None = await _kept(f"reply/{made.id}", Reply, on)
-    return _plainly(
-        on,
+    return replace(
+        _plainly(on),
         tick=await _tick(made.id, made.symbol, on),
         narrative=messages.narrative(reply.text) if reply else "",
         levels=seen.levels if seen else (),
