@@ -56,6 +56,7 @@ interface Choices {
   readonly articles: number;
   readonly rules: number;
   readonly worked: Asked;
+  readonly kinds: number;
 }
 
 export class SemsigApp extends LitElement implements Listener {
@@ -116,7 +117,7 @@ export class SemsigApp extends LitElement implements Listener {
     const few = matchMedia("(max-width: 640px)").matches;
     this.choices = {
       sort: { by: "closed", descending: true, shown: few ? 6 : 10, scope: "all" },
-      articles: few ? 4 : 8, rules: few ? 4 : 6, worked: { during: "", side: "" },
+      articles: few ? 4 : 8, rules: few ? 4 : 6, worked: { during: "", side: "" }, kinds: 4,
     };
     this.notice = null;
     this.asking = false;
@@ -634,8 +635,8 @@ export class SemsigApp extends LitElement implements Listener {
       case "news": return newsPanel({ state, around, symbol, frame, shown: choices.articles, show: (articles) => this.#choose({ articles }) });
       case "trades": return guard([state.trades, symbol, choices.sort, frame.fold], () =>
         trades({ state, symbol, sort: choices.sort, setSort: (sort) => this.#choose({ sort }), frame }));
-      case "worked": return guard([this.worked, this.workedFailed, choices.worked, frame.fold], () => worked({
-        asked: choices.worked, told: this.worked, failed: this.workedFailed, frame,
+      case "worked": return guard([this.worked, this.workedFailed, choices.worked, choices.kinds, frame.fold], () => worked({
+        asked: choices.worked, told: this.worked, failed: this.workedFailed, frame, shown: choices.kinds, show: (kinds) => this.#choose({ kinds }),
         ask: (asked) => { this.#choose({ worked: asked }); void this.#loadWorked(); },
       }));
       case "rules": return guard([state.rules, choices.rules, frame.fold], () => rules({ state, frame, shown: choices.rules, show: (rules) => this.#choose({ rules }) }));

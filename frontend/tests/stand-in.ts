@@ -338,7 +338,10 @@ function worked(): WorkedView {
     ({ by, name, trades, wins, mean_r: 0.2, mean_return_ratio: 0.004, win_low: Math.max(0, wins / trades - 0.18), win_high: Math.min(1, wins / trades + 0.18) });
   return {
     since: null, until: iso(NOW), trades: 40,
-    groups: [group("all", "all", 40, 22), group("side", "long", 27, 16), group("side", "short", 13, 6), group("regime", "bull trending", 18, 12), group("adx", "adx high", 15, 9)],
+    groups: [group("all", "all", 40, 22), group("side", "long", 27, 16), group("side", "short", 13, 6), group("regime", "bull trending", 18, 12), group("adx", "high", 15, 9),
+      // As many as a real past has.
+      ...["adx", "volatility", "rsi", "weekend", "sentiment", "confidence", "exit"].flatMap((by) => ["low", "medium"].map((name) => group(by, name, 12, 5))),
+    ],
   };
 }
 

@@ -16,6 +16,9 @@ export interface WorkedProps {
   readonly told: WorkedView | null;
   readonly failed: string | null;
   readonly frame: Frame;
+  /** So many kinds of what trades have in common are shown. */
+  readonly shown: number;
+  show(kinds: number): void;
   ask(asked: Asked): void;
 }
 
@@ -24,8 +27,9 @@ const SIDES = [["Both sides", ""], ["Longs", "long"], ["Shorts", "short"]] as co
 /** Groups of fewer trades are noise on a page. */
 const FEWEST = 3;
 
-export function worked({ asked, told, failed, ask, frame }: WorkedProps): TemplateResult {
+export function worked({ asked, told, failed, ask, frame, shown, show }: WorkedProps): TemplateResult {
   const groups = told?.groups.filter(({ by, trades }) => by === "all" || trades >= FEWEST) ?? [];
+  const kinds = families(groups);
   const controls = html`${select("When", TIMES, asked.during as "", (during) => ask({ ...asked, during }))}
     ${select("Side", SIDES, asked.side as "", (side) => ask({ ...asked, side }))}`;
   return panel({ name: "worked", title: "What worked", frame, controls }, () => html`
@@ -38,11 +42,12 @@ export function worked({ asked, told, failed, ask, frame }: WorkedProps): Templa
             <th scope="col" class="number" title="Mean return of a trade, after costs">Mean</th>
             <th scope="col" class="number is-r" title="Mean result in multiples of what was risked">Mean R</th>
           </tr></thead>
-          ${families(groups).map(([by, some]) => html`<tbody>
+          ${kinds.slice(0, shown).map(([by, some]) => html`<tbody>
             ${by === "all" ? nothing : html`<tr><th scope="rowgroup" colspan="5" class="family">${title(by)}</th></tr>`}
             ${some.map(row)}
           </tbody>`)}
         </table></div>
+        ${kinds.length > shown ? html`<p class="more"><button type="button" @click=${() => show(Infinity)}>Show ${kinds.length - shown} more kinds</button></p>` : nothing}
         <p class="muted under-table">${told.since ? `Trades closed ${day(told.since)} to ${day(told.until)}${asked.during ? ", each pair in its own such time" : ""}. ` : ""}Precedents, not predictions. Groups of fewer than ${FEWEST} trades are left out; shares at 90 %, for as many trades as were not open at the same time.</p>`}`);
 }
 
