@@ -100,6 +100,7 @@ export class SemsigApp extends LitElement implements Listener {
   #dirty = false;
   #toldAt = -Infinity;
   #refreshing = false;
+  #hash = location.hash;
 
   constructor() {
     super();
@@ -137,6 +138,7 @@ export class SemsigApp extends LitElement implements Listener {
   override connectedCallback(): void {
     super.connectedCallback();
     addEventListener("hashchange", this.#route);
+    addEventListener("popstate", this.#popped);
     addEventListener("keydown", this.#key);
     matchMedia(NARROW).addEventListener("change", this.#width);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.#systemTheme);
@@ -146,6 +148,7 @@ export class SemsigApp extends LitElement implements Listener {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     removeEventListener("hashchange", this.#route);
+    removeEventListener("popstate", this.#popped);
     removeEventListener("keydown", this.#key);
     matchMedia(NARROW).removeEventListener("change", this.#width);
     matchMedia("(prefers-color-scheme: dark)").removeEventListener("change", this.#systemTheme);
@@ -330,6 +333,8 @@ export class SemsigApp extends LitElement implements Listener {
     else forget("closed");
     this.closed = closed;
     this.full = to === "full" ? name : null;
+    if (to === "full") history.pushState({ full: name }, "");
+    else if (from === "full" && isFull(history.state)) history.back();
     // The button that was pressed is drawn anew; whoever pressed it finds it again.
     const pressed = to === "full" || from === "full" ? "full" : "fold";
     void this.updateComplete.then(() => setTimeout(() => this.querySelector<HTMLElement>(`[data-${pressed}=${name}]`)?.focus()));
@@ -381,7 +386,15 @@ export class SemsigApp extends LitElement implements Listener {
     this.narrow = matches;
   };
 
+  /** Back leaves the full screen, not the page; a move to another address is the route's. */
+  #popped = ({ state }: PopStateEvent): void => {
+    const isMove = location.hash !== this.#hash;
+    this.#hash = location.hash;
+    if (!isMove && !isFull(state)) this.full = null;
+  };
+
   #route = (): void => {
+    this.#hash = location.hash;
     const to = asked(location.hash);
     if ("decision" in to) {
       if (to.decision === this.why?.id) return;
@@ -656,6 +669,11 @@ function title(state: State, symbol: string, page: Page, why: Why | null): strin
   if (why) return `Why ${made ? `${made.symbol} ${time(made.closed_at)}` : "a decision"} · Semantic Signal (paper)`;
   const change = Number(state.equity_quote) / Number(state.statistics.start_quote) - 1;
   return `${ratio(change, 2, true)} net · ${page === OVERVIEW ? symbol : page.name} · Semantic Signal (paper)`;
+}
+
+/** Whether this entry of the browser's history is a panel in full screen. */
+function isFull(state: unknown): boolean {
+  return typeof state === "object" && state !== null && "full" in state;
 }
 
 function systemTheme(): Theme {

@@ -127,6 +127,14 @@ async function handled(watched: Watched, name: string): Promise<void> {
   await expect.poll(() => watched.full.count(), { ...soon, message: "is left by Escape" }).toBe(0);
   await expect.poll(focused, { ...soon, message: "gives the focus back" }).toBe(`full ${name}`);
   expect(await bodies(), "stands on its page again").toBe(before);
+
+  if (name !== "headline") return;
+  const address = page.url();
+  await page.keyboard.press("Enter");
+  await watched.full.waitFor(soon);
+  await page.evaluate(() => history.back());
+  await expect.poll(() => watched.full.count(), { ...soon, message: "is left by Back" }).toBe(0);
+  expect(page.url(), "and the page is not").toBe(address);
 }
 
 /** Tabs through the page from its beginning; what is out of sight or never reached. */
