@@ -177,11 +177,10 @@ async def test_messages_are_taken_back_a_week_later_also_by_another_process_and_
 async def test_a_bot_whose_answer_was_lost_tells_nothing_twice(room: Room) -> None:
     room.begin(bot=("planted-bot-token-0123456789", "77"), base_url=room.url)
     await room.box.take(message("one"))
-    found = await room.mail.first()
-    assert found
+    (found,) = await room.mail.waiting()
     from semanticsignal.logic.notify.discord import payload
 
-    await room.office._courier.post(found[0], payload(found[0], rings=True, has_chart=False), None)
+    await room.office._courier.post(found.post, payload(found.post, rings=True, has_chart=False), None)
 
     await room.told("two")
 
@@ -255,4 +254,4 @@ async def test_at_the_end_what_is_under_way_is_written_down(room: Room) -> None:
             await asyncio.sleep(0)
     room.mail = SqliteMail(room.folder / "mail.db")
 
-    assert await room.mail.first() is None and room.there.titles == ["one"]
+    assert await room.mail.waiting() == () and room.there.titles == ["one"]

@@ -92,9 +92,9 @@ async def test_a_fact_that_comes_again_after_a_crash_is_posted_once(tmp_path: Pa
 
     async def waiting() -> list[str]:
         found = []
-        while one := await mail.first():
-            found.append(one[0].id)
-            await mail.sent(one[0].id, "1", until=None)
+        while some := await mail.waiting():
+            found.append(some[0].post.id)
+            await mail.sent(some[0].post.id, "1", until=None)
         return found
 
     once = await waiting()

@@ -16,7 +16,7 @@ from .domain.events import Fact
 from .domain.learning import ANY, Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
 from .domain.ledger import Entry
 from .domain.market import Candles, FundingRate, Symbol, Timeframe, TradingRules
-from .domain.messages import Message, Post, Posted
+from .domain.messages import Message, Post, Posted, Waiting
 from .domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrades, Quote
 from .domain.news import Article
 from .domain.policy import Settings
@@ -264,15 +264,24 @@ class Messenger(Protocol):
 
 
 class Mail(Protocol):
-    """Posts that wait to be sent, in the order in which they were put, and those that were until they are taken back.
-    Durable when a call returns. Raises Unavailable."""
+    """Posts that wait to be sent, and those that were until they are taken back. Durable when a call returns. Raises
+    Unavailable."""
 
     async def put(self, posts: Iterable[Post], *, at: datetime) -> int:
-        """First write wins by id, for ever; of too many that wait the oldest are dropped: returns how many."""
+        """First write wins by id, for ever; of too many that wait the oldest are dropped, urgent ones last: returns how
+        many."""
         ...
 
-    async def first(self) -> tuple[Post, datetime] | None:
-        """The one that has waited longest, and since when."""
+    async def waiting(self) -> tuple[Waiting, ...]:
+        """Of each topic the one that has waited longest; the oldest of them first."""
+        ...
+
+    async def begun(self, id: str, *, at: datetime) -> None:
+        """It is being sent: until the next word of it nobody knows whether it was."""
+        ...
+
+    async def back(self, id: str, *, tries: int) -> None:
+        """It was not taken, `tries` times by a fault of its own: it waits again where it stood, and is not begun."""
         ...
 
     async def sent(self, id: str, name: str, *, until: datetime | None) -> None:
@@ -294,10 +303,20 @@ class Mail(Protocol):
 
 class Courier(Protocol):
     """Carries a post to where people read it. Never waits for its turn: raises Postponed with how long to leave it
-    alone, NobodyHome when there is no use in asking again, InvalidPost for what will never be taken, Unavailable."""
+    alone, NobodyHome when there is no use in asking again, InvalidPost for what will never be taken, Unanswered where
+    nobody knows whether it was, Unavailable where it was not."""
 
-    async def post(self, post: Post, payload: Mapping[str, Any], picture: bytes | None) -> str:
-        """Returns what it is called there."""
+    @property
+    def remembers_s(self) -> float:
+        """For so long a post that is sent again is shown once."""
+        ...
+
+    async def post(self, post: Post, payload: Mapping[str, Any], picture: bytes | None) -> str | None:
+        """Returns what it is called there; None: it was taken, and nobody heard under what name."""
+        ...
+
+    async def look(self) -> None:
+        """Asks for what changes nothing, to see whether anybody answers there."""
         ...
 
     async def take_back(self, name: str) -> None:

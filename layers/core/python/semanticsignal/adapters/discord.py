@@ -1,8 +1,7 @@
 """Courier to Discord: by a webhook, or by a bot into one channel.
 
-Webhooks know no name for a message before it is sent: when the process is killed between an answer and its being
-written down, or an answer is lost, that one message is sent once more. A bot names each message, and Discord keeps it
-once."""
+Webhooks know no name for a message before it is sent, and nobody may ask them what they have sent: whether a message
+came whose answer was lost cannot be known. A bot names each message, and for some minutes Discord keeps it once."""
 
 import asyncio
 import json
@@ -11,6 +10,7 @@ import math
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from .. import __version__
-from ..domain.errors import InvalidPost, InvalidSetting, MessengerUnavailable, NobodyHome, Postponed
+from ..domain.errors import InvalidPost, InvalidSetting, MessengerUnavailable, NobodyHome, Postponed, Unanswered
 from ..domain.hosts import LOOPBACK
 from ..domain.messages import Post
 from ..logic.notify.discord import CHART
@@ -35,6 +35,10 @@ MOST_BYTES = 200_000
 DEFAULT_WAIT_S, MOST_WAIT_S = 60.0, 86_400.0
 UNKNOWN_MESSAGE = 10008
 NONCE = 25
+# Discord says that it holds a nonce for a few minutes.
+NONCE_S = 120.0
+# By httpx: from here on the whole question is out.
+OUT = "receive_response_headers.started"
 
 
 class DiscordCourier:
@@ -60,16 +64,25 @@ class DiscordCourier:
                 raise InvalidSetting(
                     "DISCORD_WEBHOOK_URL is the address of a webhook, https://discord.com/api/webhooks/…/…"
                 )
-            self._posts, self._messages = f"{webhook}?wait=true", f"{webhook}/messages"
+            self._posts, self._messages, self._place = f"{webhook}?wait=true", f"{webhook}/messages", webhook
         else:
             if not (re.fullmatch(r"[\w.-]{20,200}", token) and re.fullmatch(r"\d{1,25}", channel)):
                 raise InvalidSetting("BOT_TOKEN_DISCORD is a bot's token, MAIN_CHANNEL_ID the number of a channel")
-            self._posts = self._messages = f"{base_url}/channels/{channel}/messages"
+            self._place = f"{base_url}/channels/{channel}"
+            self._posts = self._messages = f"{self._place}/messages"
             self._headers |= {"authorization": f"Bot {token}"}
-        # "POST", "DELETE", and "" for all of them.
+        # "POST", "DELETE", "GET", and "" for all of them.
         self._free_at: dict[str, datetime] = {}
 
-    async def post(self, post: Post, payload: Mapping[str, Any], picture: bytes | None) -> str:
+    @property
+    def remembers_s(self) -> float:
+        return NONCE_S if self._is_bot else 0.0
+
+    async def look(self) -> None:
+        with suppress(InvalidPost):  # no is an answer too
+            await self._asked("GET", self._place)
+
+    async def post(self, post: Post, payload: Mapping[str, Any], picture: bytes | None) -> str | None:
         told = dict(payload)
         if self._is_bot:
             told |= {"nonce": sha256(post.id.encode()).hexdigest()[:NONCE], "enforce_nonce": True}
@@ -79,9 +92,7 @@ class DiscordCourier:
             files = {"payload_json": (None, json.dumps(told), "application/json")}
             answer = await self._asked("POST", self._posts, files=files | {"files[0]": (CHART, picture, "image/png")})
         name = _fields(answer).get("id")
-        if not (isinstance(name, str) and name.isdecimal()):
-            raise MessengerUnavailable("Discord answered with no message")
-        return name
+        return name if isinstance(name, str) and name.isdecimal() else None
 
     async def take_back(self, name: str) -> None:
         await self._asked("DELETE", f"{self._messages}/{name}")
@@ -91,31 +102,38 @@ class DiscordCourier:
         free_at = max((at for key in ("", method) if (at := self._free_at.get(key))), default=now)
         if free_at > now:
             raise Postponed("Discord wants fewer messages", (free_at - now).total_seconds())
+        heard = _Heard()
         try:
             # httpx counts from byte to byte: a server that drips would never meet its timeout
             async with asyncio.timeout(self._timeout_s):
-                status, headers, content = await self._answer(method, url, more)
-        except (TimeoutError, httpx.TimeoutException):
-            raise MessengerUnavailable(f"Discord: no whole answer in {self._timeout_s:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as wrong:
-            # its words may hold the address, which is the secret
-            raise MessengerUnavailable(f"Discord cannot be reached, was {type(wrong).__name__}") from None
-        return self._read(method, status, headers, content)
+                await self._listen(heard, method, url, more)
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as wrong:
+            if heard.status is None:
+                raise self._silence(heard, wrong) from None
+        # a status is an answer, whatever became of the rest of it
+        return self._read(method, heard.status or 0, heard.headers, _json(bytes(heard.content)))
 
-    async def _answer(self, method: str, url: str, more: Mapping[str, Any]) -> tuple[int, httpx.Headers, Any]:
+    async def _listen(self, heard: "_Heard", method: str, url: str, more: Mapping[str, Any]) -> None:
         trusts = httpx.URL(url).host not in LOOPBACK
         async with (
             httpx.AsyncClient(
                 headers=self._headers, verify=self._tls, trust_env=trusts, timeout=self._timeout_s
             ) as client,
-            client.stream(method, url, **more) as answer,
+            client.stream(method, url, extensions={"trace": heard.trace}, **more) as answer,
         ):
-            content = bytearray()
+            heard.status, heard.headers = answer.status_code, answer.headers
             async for part in answer.aiter_raw():
-                content += part
-                if len(content) > MOST_BYTES:
+                heard.content += part
+                if len(heard.content) > MOST_BYTES:
                     break
-            return answer.status_code, answer.headers, _json(bytes(content))
+
+    def _silence(self, heard: "_Heard", wrong: Exception) -> MessengerUnavailable:
+        """Its own words may hold the address, which is the secret."""
+        if isinstance(wrong, TimeoutError | httpx.TimeoutException):
+            said = f"Discord: no answer in {self._timeout_s:g} s"
+        else:
+            said = f"Discord cannot be reached, was {type(wrong).__name__}"
+        return Unanswered(said) if heard.is_out else MessengerUnavailable(said)
 
     def _read(self, method: str, status: int, headers: httpx.Headers, said: Any) -> Any:
         self._spaced(method, headers)
@@ -148,6 +166,18 @@ class DiscordCourier:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return httpx.create_ssl_context()
+
+
+class _Heard:
+    """How far it got."""
+
+    def __init__(self) -> None:
+        self.is_out = False
+        self.status: int | None = None
+        self.headers, self.content = httpx.Headers(), bytearray()
+
+    async def trace(self, event: str, _: Any) -> None:
+        self.is_out = self.is_out or event.endswith(OUT)
 
 
 def _wait_s(told: Any, headers: httpx.Headers) -> float:

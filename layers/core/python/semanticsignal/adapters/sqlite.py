@@ -17,7 +17,7 @@ from ..codec import FACTS, SUBJECTS, dumps, loads
 from ..domain.errors import BadInput, LedgerConflict, LedgerUnavailable
 from ..domain.ledger import Entry
 from ..domain.market import EPOCH, Symbol, epoch_us
-from ..domain.messages import Post, Posted
+from ..domain.messages import URGENT, Post, Posted, Topic, Waiting
 from ..domain.trading import Portfolio
 from ..logic.decide import purse
 from ..logic.execute.position import empty
@@ -46,9 +46,14 @@ MAIL_SCHEMA = """
 PRAGMA synchronous=FULL;
 CREATE TABLE IF NOT EXISTS posts (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, put_us INTEGER NOT NULL, body TEXT,
-    level TEXT NOT NULL, worth_s REAL NOT NULL, chart TEXT, name TEXT, until_us INTEGER);
+    level TEXT NOT NULL, worth_s REAL NOT NULL, chart TEXT, name TEXT, until_us INTEGER,
+    topic TEXT NOT NULL DEFAULT 'decision', begun_us INTEGER, tries INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS posts_by_state ON posts (state, seq);
 """
+# What the mail of an older version has not.
+MAIL_ADDED = {
+    "topic": "TEXT NOT NULL DEFAULT 'decision'", "begun_us": "INTEGER", "tries": "INTEGER NOT NULL DEFAULT 0",
+}  # fmt: skip
 WAITS, SENT, DROPPED, GONE = "waits", "sent", "dropped", "gone"
 MOST_WAITING = 200
 DECODED = 4096
@@ -321,6 +326,10 @@ class SqliteMail(_File):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connect(path)
             self._db.executescript(MAIL_SCHEMA)
+            known = {name for _, name, *_ in self._db.execute("PRAGMA table_info(posts)")}
+            for name, kind in MAIL_ADDED.items():
+                if name not in known:
+                    self._db.execute(f"ALTER TABLE posts ADD COLUMN {name} {kind}")
 
     async def put(self, posts: Iterable[Post], *, at: datetime) -> int:
         """All parts of a message, or none where its first one stands: made anew, it might be cut elsewhere."""
@@ -328,28 +337,47 @@ class SqliteMail(_File):
         with self._writing():
             if not made or self._db.execute("SELECT 1 FROM posts WHERE id = ?", (made[0].id,)).fetchone():
                 return 0
-            rows = [(p.id, WAITS, epoch_us(at), p.body, p.level, p.worth_s, p.chart) for p in made]
+            rows = [(p.id, WAITS, epoch_us(at), p.body, p.level, p.worth_s, p.chart, p.topic) for p in made]
             self._db.executemany(
-                "INSERT OR IGNORE INTO posts (id, state, put_us, body, level, worth_s, chart) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO posts (id, state, put_us, body, level, worth_s, chart, topic) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
             (waiting,) = self._db.execute("SELECT COUNT(*) FROM posts WHERE state = ?", (WAITS,)).fetchone()
             too_many: int = max(0, waiting - self._most)
             self._db.execute(
                 "UPDATE posts SET state = ?, body = NULL WHERE seq IN "
-                "(SELECT seq FROM posts WHERE state = ? ORDER BY seq LIMIT ?)",
-                (DROPPED, WAITS, too_many),
+                "(SELECT seq FROM posts WHERE state = ? ORDER BY topic IN (?, ?), seq LIMIT ?)",
+                (DROPPED, WAITS, *URGENT, too_many),
             )
             return too_many
 
-    async def first(self) -> tuple[Post, datetime] | None:
+    async def waiting(self) -> tuple[Waiting, ...]:
         with self._reading():
-            row = self._db.execute(
-                "SELECT id, body, level, worth_s, chart, put_us FROM posts WHERE state = ? ORDER BY seq LIMIT 1",
+            rows = self._db.execute(
+                "SELECT id, body, level, worth_s, chart, topic, put_us, begun_us, tries FROM posts WHERE seq IN "
+                "(SELECT MIN(seq) FROM posts WHERE state = ? GROUP BY topic) ORDER BY seq",
                 (WAITS,),
-            ).fetchone()
-        return (Post(*row[:5]), EPOCH + timedelta(microseconds=row[5])) if row else None
+            ).fetchall()
+        return tuple(
+            Waiting(
+                Post(id, body, level, worth_s, chart, Topic(topic)),
+                _instant(put_us),
+                None if begun_us is None else _instant(begun_us),
+                tries,
+            )
+            for id, body, level, worth_s, chart, topic, put_us, begun_us, tries in rows
+        )
+
+    async def begun(self, id: str, *, at: datetime) -> None:
+        with self._writing():
+            self._db.execute("UPDATE posts SET begun_us = ? WHERE id = ? AND state = ?", (epoch_us(at), id, WAITS))
+
+    async def back(self, id: str, *, tries: int) -> None:
+        with self._writing():
+            self._db.execute(
+                "UPDATE posts SET begun_us = NULL, tries = ? WHERE id = ? AND state = ?", (tries, id, WAITS)
+            )
 
     async def sent(self, id: str, name: str, *, until: datetime | None) -> None:
         self._turn_to(SENT, id, name, None if until is None else epoch_us(until))
@@ -374,6 +402,10 @@ class SqliteMail(_File):
                 "UPDATE posts SET state = ?, body = NULL, name = ?, until_us = ? WHERE id = ?",
                 (state, name, until_us, id),
             )
+
+
+def _instant(us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=us)
 
 
 def _decoded(db: sqlite3.Connection, seq: int) -> Entry:

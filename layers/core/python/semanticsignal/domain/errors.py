@@ -20,6 +20,7 @@ SemanticSignalError
 │   ├── MemoryUnavailable
 │   ├── LedgerUnavailable   the disk is full, locked or broken: nothing was written
 │   ├── MessengerUnavailable  messages cannot be sent now
+│   │   ├── Unanswered        a message went out, and nobody said whether it came
 │   │   ├── Postponed         it wants to be left alone for a while
 │   │   └── NobodyHome        what messages were sent to is no more, or lets us in no more
 │   ├── ArchiveUnavailable  the archive's disk or bucket refuses
@@ -128,6 +129,10 @@ class ArchiveUnavailable(Unavailable):
 
 class MessengerUnavailable(Unavailable):
     """Messages cannot be sent now."""
+
+
+class Unanswered(MessengerUnavailable):
+    """The whole message went out and no answer came back: it may stand there or not."""
 
 
 class Postponed(MessengerUnavailable):

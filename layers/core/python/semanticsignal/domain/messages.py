@@ -21,6 +21,10 @@ class Topic(StrEnum):
     ALARM = "alarm"
 
 
+# They go before everything else that waits.
+URGENT = (Topic.ALARM, Topic.EXIT)
+
+
 class Tone(StrEnum):
     """What its color says."""
 
@@ -78,6 +82,18 @@ class Post:
     level: Level
     worth_s: float
     chart: str | None = None
+    topic: Topic = Topic.DECISION
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A post that was put `since` then. `begun_at`: its sending began then, and nobody noted what came of it. `tries`:
+    how often it alone was not taken."""
+
+    post: Post
+    since: datetime
+    begun_at: datetime | None = None
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,7 +68,7 @@ class Host:
         self.held = held
         self.memory = wiring.home_memory(settings, held)
         on = wiring.local(settings, held, world, self.notifier, self.memory)
-        self.office, messengers = post_office.opened(settings, held.path, on.archive)
+        self.office, messengers = post_office.opened(settings, held.path, on.archive, partial(self._said, "Discord"))
         self.on: Sockets = replace(on, notifier=Knowing(self.notifier, self.pulse), messengers=messengers)
         self.figures = Figures(held.ledger, settings.timeframe)
         self._loop = Loop(self.on, held.ledger, aside=lambda work: self._spawn(self._looked_back(work)))

@@ -2,14 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from .. import wiring
-from ..domain.errors import InvalidPost, NobodyHome, Postponed, SemanticSignalError
-from ..domain.messages import Post, Posted
+from ..domain.errors import (
+    InvalidPost,
+    MessengerUnavailable,
+    NobodyHome,
+    Postponed,
+    SemanticSignalError,
+    Unanswered,
+)
+from ..domain.messages import URGENT, Post, Posted, Topic, Waiting
 from ..domain.policy import Discord, Settings
 from ..logic.notify.discord import payload, rings
 from ..ports import Archive, Clock, Courier, Mail, Messenger
@@ -17,21 +25,40 @@ from ..ports import Archive, Clock, Courier, Mail, Messenger
 log = logging.getLogger("semsig")
 
 FIRST_S, MOST_S = 1.0, 300.0
+# So often a post is sent that Discord does not take while it answers everything else.
+TRIES = 5
 # Nothing waits: what has expired is looked for as often.
 IDLE_S = 600.0
 PATIENCE_S = 2.0
+WELL = datetime.min.replace(tzinfo=UTC)
 
 
 class PostOffice:
-    """`woken` wakes `run`. One post is under way at a time, so that they come in order: while the first cannot be sent
-    the others wait behind it, each as long as it is worth. When nobody is home there it says so once and asks no more;
-    a new start asks again. `clock`: of this machine, for Discord knows no other."""
+    """`woken` wakes `run`. One post is under way at a time: of each topic in order, urgent ones before all others. A
+    post that Discord alone does not take holds up its own topic for a while, and is then given up; while Discord takes
+    nothing, all wait, each as long as it is worth. When nobody is home there it says so once, also to `said`, and asks
+    no more; a new start asks again. `clock`: of this machine, for Discord knows no other."""
 
-    def __init__(self, mail: Mail, courier: Courier, archive: Archive, clock: Clock, wanted: Discord) -> None:
+    def __init__(
+        self,
+        mail: Mail,
+        courier: Courier,
+        archive: Archive,
+        clock: Clock,
+        wanted: Discord,
+    ) -> None:
         self._mail, self._courier, self._archive = mail, courier, archive
         self._clock, self._wanted = clock, wanted
+        self.said: Callable[[str], None] = lambda _: None
         self._wake = asyncio.Event()
         self._again_s = FIRST_S
+        # Until then nothing is sent, nothing is taken back, nothing of a topic is sent.
+        self._sends_at = self._takes_back_at = WELL
+        self._topic_at: dict[Topic, datetime] = {}
+        # Whether the last answer never came; and what was sent, where the mail could not be told.
+        self._is_doubted = False
+        self._stays: dict[str, int] = {}
+        self._unnoted: dict[str, tuple[str | None, datetime | None]] = {}
         self._lost = 0
         self.dropped = self.delivered = 0
         self.is_closed = False
@@ -57,7 +84,6 @@ class PostOffice:
     async def run(self) -> None:
         """Until canceled, or until nobody is home."""
         while True:
-            self._wake.clear()
             await self.emptied()
             if self.is_closed:
                 return
@@ -66,69 +92,166 @@ class PostOffice:
                     await self._wake.wait()
 
     async def emptied(self) -> None:
-        """Sends what waits, then takes back what has expired. A disk that refuses is tried again like all else."""
+        """Sends what waits, and takes back what has expired. A disk that refuses is tried again like all else."""
         while not self.is_closed:
+            self._wake.clear()
             try:
-                if not await self._one_done():
-                    break
+                wait_s = await self._one_done()
             except SemanticSignalError as wrong:
-                await self._later(str(wrong))
+                self._later(str(wrong))
+                wait_s = (self._sends_at - self._clock.now()).total_seconds()
+            if wait_s is None:
+                return
+            await self._rested(wait_s)
 
-    async def _one_done(self) -> bool:
-        """Whether there was anything to do."""
+    async def _one_done(self) -> float | None:
+        """How long there is nothing to do; None: until something comes."""
         now = self._clock.now()
-        if found := await self._mail.first():
-            post, since = found
-            if now - since > timedelta(seconds=post.worth_s):
-                await self._mail.dropped(post.id)
-                self._count(1)
-            else:
-                await self._tried(self._sent(post))
-            return True
-        self._told_losses()
-        for one in await self._mail.expired(at=now, limit=1):
-            await self._tried(self._taken_back(one))
-            return True
-        return False
+        waiting = await self._mail.waiting()
+        for one in waiting:
+            if now - one.since > timedelta(seconds=one.post.worth_s):
+                await self._dropped(one.post)
+                return 0.0
+        waiting = tuple(sorted(waiting, key=lambda one: one.post.topic not in URGENT))
+        for one in waiting:
+            if self._free_at(one.post.topic) <= now:
+                await self._tried(self._carried(one))
+                return 0.0
+        if not waiting:
+            self._told_losses()
+        expired = await self._mail.expired(at=now, limit=1)
+        if expired and self._takes_back_at <= now:
+            await self._tried(self._taken_back(expired[0]))
+            return 0.0
+        times = [self._free_at(one.post.topic) for one in waiting] + [self._takes_back_at] * bool(expired)
+        return (min(times) - now).total_seconds() if times else None
 
-    async def _taken_back(self, one: Posted) -> None:
+    def _free_at(self, topic: Topic) -> datetime:
+        return max(self._sends_at, self._topic_at.get(topic, WELL))
+
+    async def _rested(self, seconds: float) -> None:
+        """Or until something comes, which may have leave to go."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        both = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(self._wake.wait())]
         try:
-            await self._courier.take_back(one.name)
-        except InvalidPost as wrong:
-            log.warning("a message stays there: %s", wrong)
-        await self._mail.gone(one.id)
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in both:
+                one.cancel()
 
-    async def _sent(self, post: Post) -> None:
+    # --- One post ---------------------------------------------------------------------------------------------------
+
+    async def _carried(self, one: Waiting) -> None:
+        post = one.post
+        if post.id in self._unnoted:
+            await self._noted(post)
+            return
+        if one.begun_at is not None and not self._is_safe_again(one.begun_at):
+            if post.topic not in URGENT or one.tries >= TRIES - 1:
+                log.warning("a message may have come to Discord or not, and is not sent again: %s", post.id)
+                await self._mail.dropped(post.id)
+                self.dropped += 1
+                return
+            one = replace(one, tries=TRIES - 1)  # once more, and never a third time
+            await self._mail.back(post.id, tries=one.tries)
+        if self._is_doubted:
+            await self._seen_well()
+        await self._sent(one)
+
+    def _is_safe_again(self, begun_at: datetime) -> bool:
+        return self._clock.now() - begun_at < timedelta(seconds=self._courier.remembers_s)
+
+    async def _sent(self, one: Waiting) -> None:
+        post = one.post
         picture = await self._picture(post)
         told = payload(post, rings=rings(post, self._clock.now(), self._wanted), has_chart=picture is not None)
+        await self._mail.begun(post.id, at=self._clock.now())
         try:
             name = await self._courier.post(post, told, picture)
         except InvalidPost as wrong:
             log.warning("%s", wrong)
-            await self._mail.dropped(post.id)
-            self._count(1)
-            return
-        hours = self._wanted.expiry_hours
-        until = self._clock.now() + timedelta(hours=hours) if hours else None
-        await self._mail.sent(post.id, name, until=until)
+            await self._dropped(post)
+        except Unanswered:
+            self._is_doubted = True
+            raise
+        except (Postponed, NobodyHome):
+            await self._mail.back(post.id, tries=one.tries)
+            raise
+        except MessengerUnavailable as wrong:
+            await self._mail.back(post.id, tries=one.tries)
+            await self._seen_well()
+            await self._not_taken(one, wrong)
+        else:
+            hours = self._wanted.expiry_hours if name else 0
+            self._unnoted[post.id] = (name, self._clock.now() + timedelta(hours=hours) if hours else None)
+            await self._noted(post)
+
+    async def _noted(self, post: Post) -> None:
+        name, until = self._unnoted[post.id]
+        await self._mail.sent(post.id, name or "", until=until)
+        del self._unnoted[post.id]
+        self._topic_at.pop(post.topic, None)
+        self._again_s = FIRST_S
         self.delivered += 1
 
+    async def _not_taken(self, one: Waiting, wrong: MessengerUnavailable) -> None:
+        """Others are: its topic waits a little, and not for ever."""
+        post, tries = one.post, one.tries + 1
+        if tries >= TRIES:
+            log.warning("%s to one message, %d times, and is well otherwise: it is given up", wrong, tries)
+            await self._dropped(post)
+            return
+        await self._mail.back(post.id, tries=tries)
+        self._topic_at[post.topic] = self._clock.now() + timedelta(seconds=FIRST_S * 2**tries)
+
+    async def _dropped(self, post: Post) -> None:
+        await self._mail.dropped(post.id)
+        self._topic_at.pop(post.topic, None)
+        self._count(1)
+
+    async def _taken_back(self, one: Posted) -> None:
+        """What cannot be taken back holds up nothing that is sent, and others only for a while."""
+        try:
+            await self._courier.take_back(one.name)
+        except Postponed as wait:
+            self._takes_back_at = self._clock.now() + timedelta(seconds=wait.wait_s)
+            return
+        except InvalidPost as wrong:
+            log.warning("a message stays there: %s", wrong)
+        except NobodyHome:
+            raise
+        except MessengerUnavailable as wrong:
+            self._takes_back_at = self._clock.now() + timedelta(seconds=MOST_S)
+            await self._seen_well()
+            self._stays[one.id] = self._stays.get(one.id, 0) + 1
+            if self._stays[one.id] < TRIES:
+                return
+            log.warning("a message stays there: %s", wrong)
+        self._stays.pop(one.id, None)
+        await self._mail.gone(one.id)
+
+    async def _seen_well(self) -> None:
+        """Raises where Discord answers nothing at all."""
+        await self._courier.look()
+        self._is_doubted, self._again_s = False, FIRST_S
+
     async def _tried(self, work: Awaitable[None]) -> None:
-        """What does not go through is looked at again after a while."""
         try:
             await work
         except NobodyHome as gone:
             self.is_closed = True
             log.warning("%s; nothing more is sent there until the next start, and trading goes on", gone)
+            self.said(str(gone))
         except Postponed as wait:
-            await self._clock.sleep(wait.wait_s)
-        else:
-            self._again_s = FIRST_S
+            self._sends_at = self._clock.now() + timedelta(seconds=wait.wait_s)
 
-    async def _later(self, why: str) -> None:
+    def _later(self, why: str) -> None:
+        """All wait, longer and longer."""
         if self._again_s == FIRST_S:
             log.warning("%s; it is tried again", why)
-        await self._clock.sleep(self._again_s)
+        self._sends_at = self._clock.now() + timedelta(seconds=self._again_s)
         self._again_s = min(2 * self._again_s, MOST_S)
 
     async def _picture(self, post: Post) -> bytes | None:
@@ -149,13 +272,16 @@ class PostOffice:
             self._lost = 0
 
 
-def opened(settings: Settings, path: Path, archive: Archive) -> tuple[PostOffice | None, tuple[Messenger, ...]]:
-    """Of a home: the console hears everything; Discord what is wanted there, where there is a secret for it. Raises
-    InvalidSetting for one that can be none, LedgerUnavailable."""
+def opened(
+    settings: Settings, path: Path, archive: Archive, said: Callable[[str], None]
+) -> tuple[PostOffice | None, tuple[Messenger, ...]]:
+    """Of a home: the console hears everything; Discord what is wanted there, where there is a secret for it. `said`:
+    who hears that nobody is home there. Raises InvalidSetting for one that can be none, LedgerUnavailable."""
     clock = wiring.system_clock()
     courier = wiring.discord(settings, clock)
     if courier is None:
         return None, (wiring.console(),)
     mail = wiring.mail(path)
     office = PostOffice(mail, courier, archive, clock, settings.discord)
+    office.said = said
     return office, (wiring.console(), wiring.letterbox(settings, mail, clock, office.woken))

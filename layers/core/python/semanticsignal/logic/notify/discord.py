@@ -44,7 +44,7 @@ def posts(message: Message, level: Level) -> tuple[Post, ...]:
             embed["description"] = each
         body = json.dumps({"embeds": [embed], "allowed_mentions": {"parse": []}}, ensure_ascii=False, sort_keys=True)
         chart = message.chart if number == 1 else None
-        made.append(Post(f"{message.id}#{number}", body, level, message.worth_s, chart))
+        made.append(Post(f"{message.id}#{number}", body, level, message.worth_s, chart, message.topic))
     return tuple(made)
 
 
