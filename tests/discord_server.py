@@ -16,12 +16,18 @@ LIMITS = {"title": 256, "description": 4096}
 
 @dataclass
 class Answer:
-    """Instead of taking a message. `wait`: never whole."""
+    """Instead of doing as it is told, unless it `takes`. `drips`: never whole; status 0: never at all. `body`: JSON,
+    or bytes as they are."""
 
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     drips: bool = False
+    takes: bool = False
+
+
+SILENCE = Answer(0)
+LOST = Answer(0, takes=True)
 
 
 def limited(retry_after: float, *, is_global: bool = False) -> Answer:
@@ -41,6 +47,8 @@ class Discord:
     pictures: dict[str, bytes] = field(default_factory=dict)
     nonces: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    # What it always says to a message of that title.
+    to: dict[str, Answer] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     is_deleted: bool = False
 
@@ -56,19 +64,29 @@ class Discord:
                 break
         head = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
         self.asked.append(scope["method"])
-        answer = self.next.pop(0) if self.next else self._answer(scope, head, content)
+        answer = self.next.pop(0) if self.next else self._mood(head, content)
+        if answer is None or answer.takes:
+            done = self._answer(scope, head, content)
+            answer = answer or done
         headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
-        body = b"" if answer.body is None else json.dumps(answer.body).encode()
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        if answer.drips:
+        body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        if answer.status:
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if answer.drips or not answer.status:
             while (await asyncio.wait_for(receive(), None))["type"] != "http.disconnect":
                 pass
             return
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": b"" if answer.body is None else body})
+
+    def _mood(self, head: dict[str, str], content: bytes) -> Answer | None:
+        if not content or not self.to:
+            return None
+        told, _ = _parts(head["content-type"], content)
+        return self.to.get(told["embeds"][0].get("title", ""))
 
     def _answer(self, scope: dict[str, Any], head: dict[str, str], content: bytes) -> Answer:
         path, method = scope["path"], scope["method"]
-        is_bot = path.startswith("/channels/77/")
+        is_bot = path.startswith("/channels/77")
         if (
             not (path.startswith(HOOK) or (is_bot and head.get("authorization", "").startswith("Bot ")))
             or self.is_deleted

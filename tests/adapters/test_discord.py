@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from discord_server import HOOK, TOKEN, Answer, Discord, limited
+from discord_server import HOOK, LOST, SILENCE, TOKEN, Answer, Discord, limited
 from loopback import serve
 from world import MONDAY
 
@@ -17,12 +18,14 @@ from semanticsignal.adapters.discord import DiscordCourier
 from semanticsignal.adapters.inmemory import InMemoryArchive
 from semanticsignal.adapters.letterbox import DiscordLetterbox
 from semanticsignal.adapters.sqlite import SqliteMail
-from semanticsignal.adapters.system_clock import SetClock
+from semanticsignal.adapters.system_clock import SetClock, SystemClock
 from semanticsignal.domain import policy
 from semanticsignal.domain.errors import InvalidSetting
+from semanticsignal.domain.market import epoch_us
 from semanticsignal.domain.messages import Message, Tone, Topic
 from semanticsignal.drivers import doctor_discord
 from semanticsignal.drivers.post_office import PostOffice
+from semanticsignal.logic.notify.discord import payload, posts
 
 HOUR = timedelta(hours=1)
 
@@ -38,6 +41,7 @@ class Room:
 
     def begin(self, **bot: Any) -> None:
         """Again, as after a crash: only the file is left."""
+        self.bot = bot
         if hasattr(self, "mail"):
             self.mail.close()
         self.mail = SqliteMail(self.folder / "mail.db", most=20)
@@ -90,10 +94,10 @@ async def test_a_message_that_is_made_anew_and_longer_adds_nothing_to_what_was_t
         [limited(7.5)],
         [limited(30.0, is_global=True)],
         [Answer(429, None, {"retry-after": "12"}), limited(1.0)],
-        [Answer(500), Answer(502, {"message": "bad gateway"}), Answer(503)],
-        [Answer(200, drips=True), Answer(200, {"no": "message"})],
+        [Answer(500), Answer(502, {"message": "bad gateway"}), Answer(503, b"<html>"), Answer(408)],
+        [Answer(500, drips=True), Answer(500)],
     ],
-    ids=["limited", "everywhere", "by Cloudflare", "ill", "dripping, then nonsense"],
+    ids=["limited", "everywhere", "by Cloudflare", "ill", "dripping"],
 )
 async def test_a_mood_of_discord_s_costs_time_and_no_message_and_no_order(moods: list[Answer], room: Room) -> None:
     room.there.next = list(moods)
@@ -101,8 +105,146 @@ async def test_a_mood_of_discord_s_costs_time_and_no_message_and_no_order(moods:
     await room.told("one", "two")
 
     assert room.there.titles == ["one", "two"] and room.office.dropped == 0
-    waits = [float(m.body["retry_after"]) for m in moods if m.body and "retry_after" in m.body]
+    waits = [float(m.body["retry_after"]) for m in moods if isinstance(m.body, dict) and "retry_after" in m.body]
     assert room.clock.now() - MONDAY >= timedelta(seconds=sum(waits) or 1)
+
+
+@pytest.mark.parametrize(
+    "poison", [Answer(500), Answer(503, b"{not json"), LOST, SILENCE], ids=["500", "503", "lost", "silent"]
+)
+async def test_a_message_that_discord_alone_does_not_take_holds_up_its_topic_for_moments_and_no_other(
+    poison: Answer, room: Room
+) -> None:
+    room.there.to["sick"] = poison
+
+    await room.box.take(message("sick", topic=Topic.DECISION, worth_s=86_400.0))
+    for name, topic in (("next", Topic.DECISION), ("held", Topic.POSITION), ("exit", Topic.EXIT)):
+        await room.box.take(message(name, topic=topic))
+    await room.office.emptied()
+
+    told = [title for title in room.there.titles if title != "sick"]
+    assert told[0] == "exit" and sorted(told) == ["exit", "held", "next"] and room.office.dropped == 1
+    assert room.clock.now() - MONDAY < timedelta(minutes=1) and room.there.titles.count("sick") == (poison is LOST)
+
+
+async def test_alarms_and_exits_overtake_and_each_topic_keeps_its_order(room: Room) -> None:
+    topics = {"d": Topic.DECISION, "a": Topic.ANALYSIS, "x": Topic.EXIT, "!": Topic.ALARM}
+    for name in ("d1", "a1", "d2", "x1", "a2", "!1", "x2"):
+        await room.box.take(message(name, topic=topics[name[0]]))
+    await room.office.emptied()
+
+    assert room.there.titles == ["x1", "!1", "x2", "d1", "a1", "d2", "a2"]
+
+
+async def test_an_alarm_goes_at_once_while_a_topic_pauses(room: Room) -> None:
+    """On the machine's own time: a pause that has begun is broken off."""
+    room.there.to["sick"] = Answer(500)
+    room.clock = SystemClock()  # type: ignore[assignment]
+    room.begin()
+    async with room.office.open():
+        await room.box.take(message("sick", topic=Topic.DECISION))
+        while room.there.asked.count("GET") < 1:
+            await asyncio.sleep(0)
+        await room.box.take(message("alarm", topic=Topic.ALARM))
+        async with asyncio.timeout(1.5):  # the first pause is two seconds
+            while room.there.titles != ["alarm"]:
+                await asyncio.sleep(0.001)
+    room.mail = SqliteMail(room.folder / "mail.db")
+
+
+async def test_a_silence_of_an_hour_costs_the_message_that_met_it_and_no_other_and_repeats_none(room: Room) -> None:
+    room.there.next = [LOST, *[SILENCE] * 3]
+
+    await room.told("met it", "two", "three", topic=Topic.DECISION, worth_s=86_400.0)
+
+    assert room.there.titles == ["met it", "two", "three"] and room.office.dropped == 1
+    assert room.there.asked == ["POST", *["GET"] * 4, "POST", "POST"]
+
+
+async def test_an_exit_whose_answer_is_lost_is_told_once_more_and_never_a_third_time(room: Room) -> None:
+    room.there.to["exit"] = LOST
+
+    await room.told("exit", "next", worth_s=86_400.0)
+
+    assert room.there.titles == ["exit", "exit", "next"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "times"), [(Topic.EXIT, 2), (Topic.ALARM, 2), (Topic.DECISION, 1), (Topic.PERFORMANCE, 1)]
+)
+async def test_what_was_under_way_when_the_process_was_killed_comes_again_only_where_it_is_urgent(
+    topic: Topic, times: int, room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    await room.box.take(message("one", topic=topic))
+    await killed_before_the_note(room)
+
+    await room.told("two", topic=topic)
+
+    assert room.there.titles == ["one"] * times + ["two"]
+    assert ("may have come to Discord or not" in caplog.text) == (times == 1)
+
+
+async def killed_before_the_note(room: Room) -> None:
+    """Discord has taken the first that waits, and nothing was written down since it was begun."""
+    (found,) = await room.mail.waiting()
+    await room.mail.begun(found.post.id, at=room.clock.now())
+    await room.office._courier.post(found.post, payload(found.post, rings=True, has_chart=False), None)
+    room.begin(**room.bot)
+
+
+async def test_an_answer_that_cannot_be_read_is_an_answer_and_nothing_is_told_twice(room: Room) -> None:
+    odd = (b"{not json", {"id": None}, ["a list"])
+    room.there.next = [Answer(200, body, takes=True) for body in odd] + [Answer(200, drips=True, takes=True)]
+
+    await room.told("one", "two", "three", "four")
+
+    assert room.there.titles == ["one", "two", "three", "four"] and room.office.dropped == 0
+
+
+async def test_where_nobody_listens_everything_waits_as_long_as_it_is_worth(room: Room) -> None:
+    url, room.url = room.url, "http://127.0.0.1:9"
+    room.begin()
+    await room.told("short", worth_s=20.0, topic=Topic.DECISION)
+    assert room.office.dropped == 1
+
+    await room.box.take(message("long", topic=Topic.DECISION))
+    room.url = url
+    room.begin()
+    await room.told()
+    assert room.there.titles == ["long"]
+
+
+async def test_what_cannot_be_taken_back_holds_up_no_message_and_not_for_ever_what_can(room: Room) -> None:
+    await room.told("old", "older")
+    room.clock.set(MONDAY + 169 * HOUR)
+    ill, well = Answer(500), Answer(200, {})
+    room.there.next = [Answer(200, {"id": "1"}, takes=True), *[ill, well] * 5]
+
+    await room.told("new")
+
+    assert room.there.titles == ["old", "new"]
+
+
+async def test_mail_of_an_older_version_is_sent(room: Room) -> None:
+    room.mail.close()
+    file = room.folder / "mail.db"
+    file.unlink()
+    with sqlite3.connect(file) as db:
+        db.execute(
+            "CREATE TABLE posts (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, "
+            "put_us INTEGER NOT NULL, body TEXT, level TEXT NOT NULL, worth_s REAL NOT NULL, chart TEXT, name TEXT, "
+            "until_us INTEGER)"
+        )
+        (post,) = posts(message("kept"), "normal")
+        row = (post.id, "waits", epoch_us(MONDAY), post.body, post.level, post.worth_s)
+        db.execute("INSERT INTO posts (id, state, put_us, body, level, worth_s) VALUES (?, ?, ?, ?, ?, ?)", row)
+    db.close()
+    room.mail = SqliteMail(file)
+    room.begin()
+
+    await room.told("new")
+
+    assert sorted(room.there.titles) == ["kept", "new"]
 
 
 async def test_nobody_is_asked_before_the_time_that_a_limit_names(room: Room) -> None:
@@ -176,15 +318,12 @@ async def test_messages_are_taken_back_a_week_later_also_by_another_process_and_
 
 async def test_a_bot_whose_answer_was_lost_tells_nothing_twice(room: Room) -> None:
     room.begin(bot=("planted-bot-token-0123456789", "77"), base_url=room.url)
-    await room.box.take(message("one"))
-    (found,) = await room.mail.waiting()
-    from semanticsignal.logic.notify.discord import payload
+    await room.box.take(message("one", topic=Topic.DECISION))
+    await killed_before_the_note(room)
 
-    await room.office._courier.post(found.post, payload(found.post, rings=True, has_chart=False), None)
+    await room.told("two", topic=Topic.DECISION)
 
-    await room.told("two")
-
-    assert room.there.titles == ["one", "two"]
+    assert room.there.titles == ["one", "two"] and room.there.asked == ["POST"] * 3
 
 
 async def test_a_decision_comes_with_its_chart_and_without_where_there_is_none(room: Room) -> None:
@@ -218,7 +357,8 @@ async def test_phones_ring_by_level_and_not_in_the_quiet_hours(tmp_path: Path) -
 
 async def test_the_webhook_is_told_to_nobody_whatever_happens(room: Room, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    room.there.next = [limited(1.0), Answer(500, {"message": TOKEN}), Answer(400, {"message": TOKEN}), Answer(404)]
+    ill, well = Answer(500, {"message": TOKEN}), Answer(200, {})
+    room.there.next = [limited(1.0), ill, ill, ill, well, Answer(400, {"message": TOKEN}), LOST, Answer(404)]
     await room.told("one", "two")
     room.url = "http://127.0.0.1:9"
     room.begin()
