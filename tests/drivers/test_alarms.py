@@ -1,18 +1,23 @@
 """What is wrong with a running instance for a while is told to people, once, and trading goes on."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from discord_server import HOOK
+from discord_server import HOOK, Discord
+from loopback import serve
 from stages.test_notify import Listener
 from world import MONDAY, bars, path, settings, world
 
 from semanticsignal import wiring
 from semanticsignal.adapters.system_clock import SetClock
-from semanticsignal.domain.errors import InvalidSetting
+from semanticsignal.domain.errors import InvalidSetting, LedgerUnavailable
+from semanticsignal.domain.messages import Message
 from semanticsignal.drivers.host import Host
+from semanticsignal.logic.notify import alarms
+from semanticsignal.stages.notify import plainly
 
 MINUTE = timedelta(minutes=1)
 
@@ -25,32 +30,91 @@ def host(home: Path) -> Host:
     return Host(told, held, lived)
 
 
-async def test_what_is_wrong_for_five_minutes_is_one_alarm_and_another_when_it_comes_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DISCORD_WEBHOOK_URL", raising=False)
-    room, listener, clock = host(tmp_path / "home"), Listener(), SetClock(MONDAY)
-    room.on, room._real = replace(room.on, messengers=(listener,)), clock  # type: ignore[assignment]
+    made = host(tmp_path / "home")
+    made._real = SetClock(MONDAY)  # type: ignore[assignment]
+    made.on = replace(made.on, messengers=(Listener(),), clock=SetClock(MONDAY))
+    made._ticked_at = made._listened_at = made._awake_since = MONDAY
+    yield made
+    made.held.close()
 
-    async def after(minutes: int) -> int:
-        clock.set(MONDAY + minutes * MINUTE)
-        await room._alarm()
-        return len(listener.messages)
 
-    room._said("BTC/USDC", "nobody answers")
-    counts = [await after(4), await after(5), await after(60)]
+def heard(room: Host) -> list[Message]:
+    (listener,) = room.on.messengers
+    assert isinstance(listener, Listener)
+    return list(listener.messages.values())
+
+
+async def after(room: Host, minutes: float, slept: float = 0.0) -> list[str]:
+    """What was told by then, with two ticks in each minute; it slept for the first of them."""
+    now = room._real.now()
+    until = MONDAY + minutes * MINUTE
+    now += slept * MINUTE
+    while now < until:
+        now = min(now + MINUTE / 2, until)
+        room._real.set(now)  # type: ignore[attr-defined]
+        room.on.clock.set(now)  # type: ignore[attr-defined]
+        await room._watched_over()
+    return [one.title for one in heard(room)]
+
+
+async def test_what_is_wrong_for_five_minutes_is_one_alarm_and_another_when_it_comes_again(room: Host) -> None:
+    for about in ("BTC/USDC", "ETH/USDC", "watch", "news", "Discord"):
+        room._said(about, "binance: nobody answers")
+    once = "Wrong for 5 minutes: BTC/USDC, ETH/USDC, stops and targets"
+
+    assert await after(room, 4.5) == []
+    assert await after(room, 5) == [once] and await after(room, 60) == [once]
+    assert heard(room)[0].text.count("nobody answers") == 1
+
     room._said("BTC/USDC", "")
-    counts.append(await after(70))
-    room._said("BTC/USDC", "nobody answers again")
-    counts += [await after(74), await after(75)]
-
-    assert counts == [0, 1, 1, 1, 1, 2]
-    assert [(m.topic, m.text) for m in listener.messages.values()] == [
-        ("alarm", "nobody answers"),
-        ("alarm", "nobody answers again"),
-    ]
+    assert await after(room, 70) == [once]
+    room._said("BTC/USDC", "binance: nobody answers again")
+    assert await after(room, 74.5) == [once]
+    assert await after(room, 75) == [once, "Wrong for 5 minutes: BTC/USDC"]
+    assert (await after(room, 360))[2:] == ["Wrong for 360 minutes: news"]
     assert room.office is None
+
+
+async def test_two_candles_without_a_word_are_an_alarm_once_and_sleep_is_none(room: Host) -> None:
+    silent = "BTC/USDC: nothing was decided for two candles"
+
+    assert await after(room, 9 * 60 - 1) == []
+    assert await after(room, 9 * 60 + 1) == [silent] and await after(room, 12 * 60) == [silent]
+    assert await after(room, 60 * 60, slept=48 * 60 - 1) == [silent]
+    assert await after(room, 68 * 60) == [silent] and await after(room, 69 * 60) == [silent] * 2
+
+
+async def test_a_messenger_that_cannot_write_stops_no_candle(room: Host) -> None:
+    class Full(Listener):
+        async def take(self, message: Message) -> None:
+            raise LedgerUnavailable("the disk is full")
+
+    room.on = replace(room.on, messengers=(Full(),))
+    room._said("BTC/USDC", "nobody answers")
+    room._real.set(MONDAY + 6 * MINUTE)  # type: ignore[attr-defined]
+    await room._watched_over()
+    assert "the disk is full" in room._problems["messages"]
+
+    room.on = replace(room.on, messengers=(Listener(),))
+    assert await after(room, 7) == ["Wrong for 6 minutes: BTC/USDC"] and "messages" not in room._problems
+
+
+async def test_a_webhook_that_is_gone_is_said_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = Discord(is_deleted=True)
+    async with serve(there) as url:
+        monkeypatch.setenv("DISCORD_WEBHOOK_URL", url + HOOK)
+        room = host(tmp_path / "home")
+        assert room.office
+        await room._tell(alarms.alarm("one", room.office._clock.now(), ("A title", "and text"), plainly(room.on)))
+        await room.office.emptied()
+        room.office._mail.close()
+    room._status = "running"
+
+    assert "the webhook is gone" in (room.health().problem or "") and room.health().status == "degraded"
     room.held.close()
 
 

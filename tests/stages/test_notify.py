@@ -5,12 +5,15 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from discord_server import refused
 from stages.test_crash import FIRST, LAST, eventful, prices
-from world import BTC, H4, MONDAY, CycleModel, cycle, live, says, told, world, written
+from world import BTC, ETH, H4, MONDAY, CycleModel, close, cycle, live, says, told, world, written
 
 from semanticsignal.adapters.letterbox import DiscordLetterbox
 from semanticsignal.adapters.sqlite import SqliteMail
+from semanticsignal.domain.decision import Prompt, Reply
+from semanticsignal.domain.errors import ModelUnavailable
 from semanticsignal.domain.messages import Message
 from semanticsignal.logic.notify.discord import level, posts
 from semanticsignal.ports import Sockets
@@ -119,3 +122,44 @@ async def test_a_history_that_is_lived_through_late_is_not_told() -> None:
 
     assert {m.topic for m in listener.messages.values()} <= {"exit", "performance", "refusals"}
     assert all(on.clock.now() - m.at <= 6 * H4 for m in listener.messages.values())
+
+
+async def test_a_night_of_candles_that_were_slept_through_is_one_alarm() -> None:
+    on, listener = heard(world(*prices(BTC, 100, [100] * 20), *prices(ETH, 10, [10] * 20)))
+    await live(on, MONDAY + 6 * H4, MONDAY + 7 * H4)
+    for bar in range(8, 14):
+        for pair in (BTC, ETH):
+            await close(on, MONDAY + bar * H4, MONDAY + 16 * H4, symbol=pair)
+    await live(on, MONDAY + 16 * H4, MONDAY + 17 * H4)
+
+    rung = [m for m in listener.messages.values() if m.topic == "alarm"]
+    assert [m.title for m in rung] == ["A candle came too late to decide on"]
+    assert "that closed at 2026-01-06 08:00 UTC was heard of 1 d 8 h late" in rung[0].text
+
+
+async def test_a_model_that_is_gone_is_one_alarm_and_the_candle_goes_on() -> None:
+    class Gone:
+        async def complete(self, prompt: Prompt) -> Reply:
+            raise ModelUnavailable("gemini: nobody there")
+
+    on, listener = heard(world(*prices(BTC, 100, [100] * 13), *prices(ETH, 10, [10] * 13)))
+    await live(on, MONDAY + 6 * H4, MONDAY + 7 * H4)
+    await live(replace(on, model=Gone()), MONDAY + 8 * H4, MONDAY + 10 * H4)
+
+    rung = [m for m in listener.messages.values() if m.topic == "alarm"]
+    assert [m.title for m in rung] == ["No model answers with a decision"] and "nobody there" in rung[0].text
+
+
+@pytest.mark.parametrize(("speed", "is_told"), [(1.0, False), (7200.0, True)])
+async def test_a_decision_is_worth_a_candle_of_a_person_s_time_however_fast_the_market_runs(
+    speed: float, is_told: bool
+) -> None:
+    """Twenty candles later by the market's clock: three days of a life at 1, forty seconds at 7200."""
+    on, listener = heard(world(*prices(BTC, 100, [100] * 13)))
+    await live(replace(on, messengers=()), MONDAY + 7 * H4, MONDAY + 7 * H4)
+    on.clock.set(MONDAY + 27 * H4)  # type: ignore[attr-defined]
+    on.clock.speed = speed  # type: ignore[misc]
+
+    await notify((await told(on, "DecisionMade"))[0].fact, on)  # type: ignore[arg-type]
+
+    assert bool(listener.messages) is is_told

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 from world import BTC, MONDAY, decision, position, signal
 
 from semanticsignal.domain.analysis import Level
-from semanticsignal.domain.decision import Action, Refusal
+from semanticsignal.domain.asking import Attempt, Fault
+from semanticsignal.domain.decision import Action, Decision, Refusal
 from semanticsignal.domain.market import Symbol
 from semanticsignal.domain.messages import Message, Row, Tone, Topic
-from semanticsignal.logic.notify import messages
+from semanticsignal.logic.notify import alarms, messages
 from semanticsignal.logic.notify.discord import posts
 from semanticsignal.logic.notify.foreign import GAP, defused
 from semanticsignal.logic.notify.messages import Known
@@ -27,6 +29,7 @@ PIECES = (
     "Ω", "<t:0:R>", "<:a:1>", "https://evil.example/", "<script>", "\x00", "字" * 300,
 )  # fmt: skip
 WORDS = st.lists(st.sampled_from(PIECES) | st.text(max_size=30), max_size=60).map("".join)
+KNOWN = Known(False, 14_400)
 LIVE = re.compile(r"@(everyone|here)|<[@#/:a-zA-Z]|\]\(|https?://|``")
 
 
@@ -47,6 +50,7 @@ def test_any_words_are_posted_in_order_under_every_limit(text: str, rows: list[t
     made = posts(message(text, tuple(Row(*row) for row in rows), f"BTC {title}"), "normal")
 
     told = [json.loads(post.body) for post in made]
+    assert all(each["embeds"][0]["footer"]["text"].startswith("Paper money only") for each in told)
     assert [refused(each) for each in told] == [""] * len(told)
     assert seen("".join(each["embeds"][0].get("description", "") for each in told)) == seen(defused(text))
     assert not any(LIVE.search(text) for each in told for text in strings(each))
@@ -102,13 +106,66 @@ def test_a_decision_says_what_was_decided_on_what_and_why() -> None:
 def test_a_breaker_is_an_alarm_under_one_name_for_the_whole_pause() -> None:
     pause = Refusal("drawdown", "equity is 26.0% below its peak", MONDAY)
     first = decision(signal(), action=Action.HOLD, refusals=(pause,))
+    both = [replace(first, id=id) for id in ("a", "b")]
 
-    told = [m for id in ("a", "b") for m in messages.decided(replace(first, id=id), Known(False, 60))]
+    told = [m for made in both for m in messages.decided(made, KNOWN)]
+    rung = [m for made in both for m in alarms.paused(made, KNOWN)]
 
-    assert [m.title for m in told if m.topic == "decision"] == ["BTC/USDC · HOLD: BUY refused"] * 2
-    assert len({m.id for m in told if m.topic == "alarm"}) == 1 and all(
-        m.is_minor for m in told if m.topic == "decision"
-    )
+    assert [m.title for m in told] == ["BTC/USDC · HOLD: BUY refused"] * 2 and all(m.is_minor for m in told)
+    assert len({m.id for m in rung}) == 1 and rung[0].title == "No new positions until 2026-01-05 00:00 UTC"
+    assert "26.0%" in rung[0].text and rung[0].topic is Topic.ALARM
+
+
+def bar(number: int, pair: str = "BTC", fault: Fault | None = None, *, answered: bool = False) -> Decision:
+    """Of one pair, that many bars after Monday's first; `fault`: what came of asking gemini."""
+    ill = () if fault is None else (Attempt("gemini", "flash", MONDAY, 1.0, fault=fault, said="no"),)
+    well = (Attempt("openrouter", "other", MONDAY, 1.0),) if answered else ()
+    refusals = (Refusal("model", "gemini: no"),) if ill and not well else ()
+    at = MONDAY + number * timedelta(hours=4)
+    return decision(
+        symbol=Symbol(pair, "USDC"), closed_at=at, decided_at=at, refusals=refusals, attempts=(*ill, *well),
+        id=f"{pair}{at}",
+    )  # fmt: skip
+
+
+def rung(*lived: Decision) -> list[str]:
+    """The alarms of such a life, each once."""
+    told = {}
+    for number, made in enumerate(lived):
+        earlier = [one for one in lived[:number][::-1] if one.closed_at < made.closed_at]
+        told |= {one.id: one.title for one in alarms.troubled(made, earlier, KNOWN)}
+    return list(told.values())
+
+
+def test_a_dead_model_rings_once_for_all_pairs_and_candles_until_it_has_answered_all_of_one() -> None:
+    dead, lost = Fault.CONNECTION, "No model answers with a decision"
+    pairs = [bar(0), bar(0, "ETH"), bar(1, fault=dead), bar(1, "ETH", dead), bar(2, fault=dead), bar(2, "ETH")]
+
+    assert rung(*pairs) == [lost]
+    assert rung(bar(0), bar(1, fault=dead), bar(2), bar(3, fault=dead)) == [lost] * 2
+    assert rung(bar(0, fault=dead), bar(1, fault=dead)) == [lost]
+    assert rung(bar(0), bar(1)) == []
+
+
+def test_spent_money_and_a_key_that_is_refused_ring_and_a_server_that_was_busy_does_not() -> None:
+    assert rung(bar(0), bar(1, fault=Fault.BUDGET), bar(2, fault=Fault.BUDGET)) == ["The money for models is spent"]
+    assert rung(bar(0), bar(1, fault=Fault.AUTH, answered=True), bar(2, fault=Fault.AUTH, answered=True)) == [
+        "gemini answers no more"
+    ]
+    assert rung(bar(0), bar(1, fault=Fault.OVERLOAD, answered=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "speed", "rings"), [(8.9, 1, False), (9, 1, True), (9, 7200, False), (121, 7200, True)]
+)
+def test_two_candles_without_a_decision_ring_however_fast_the_clock_runs(
+    hours: float, speed: float, rings: bool
+) -> None:
+    """Of four hours each, and what a decision may take; at 7200 times a minute is five days."""
+    told = alarms.silent(BTC, MONDAY, MONDAY + timedelta(hours=hours), speed, KNOWN)
+
+    assert (told is not None) is rings
+    assert told is None or told.title == "BTC/USDC: nothing was decided for two candles"
 
 
 @pytest.mark.parametrize(("mark", "tone"), [("101", Tone.GAIN), ("99", Tone.LOSS), ("100", Tone.FLAT)])

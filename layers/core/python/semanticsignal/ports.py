@@ -353,6 +353,11 @@ class Audience(Protocol):
 
 
 class Clock(Protocol):
+    @property
+    def speed(self) -> float:
+        """Seconds that pass on it in one of a person's."""
+        ...
+
     def now(self) -> datetime: ...
 
     async def sleep(self, seconds: float) -> None:

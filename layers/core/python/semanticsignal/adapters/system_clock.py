@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 class SystemClock:
     """Now, in UTC."""
 
+    speed = 1.0
+
     def start(self) -> None:
         """It never stood still."""
 
@@ -39,6 +41,8 @@ class FastClock:
 
 class SetClock:
     """Stands still until it is set: replay turns it by hand."""
+
+    speed = 1.0
 
     def __init__(self, at: datetime) -> None:
         self._at = at

@@ -17,10 +17,12 @@ from .. import __version__, wiring
 from ..domain.errors import SemanticSignalError, Unavailable
 from ..domain.events import AnalysisRequested, CandleClosed, Fact, HourPassed, MinutePassed, QuarterPassed
 from ..domain.market import Symbol, Timeframe
+from ..domain.messages import Message
 from ..domain.policy import LOCAL, Model, Settings
-from ..logic.notify import messages
+from ..logic.notify import alarms
 from ..logic.show import live, views
 from ..ports import LanguageModel, Notifier, Sockets
+from ..stages.notify import plainly, silences
 from . import keeper, post_office, web, worlds
 from .costs import limits
 from .figures import Figures
@@ -36,7 +38,16 @@ TICK_S = 1.0
 SILENCE_S = 300.0
 PATIENCE_S = 2.0
 RECOVER_S = 10.0
-ALARMING = timedelta(minutes=5)
+# What is wrong for so long is an alarm; what no trade hangs on later.
+ALARMING, MINOR_ALARMING = timedelta(minutes=5), timedelta(hours=6)
+MINOR = ("context", "news", "review", "memory", "messages", "Discord")
+# Of what problems are, in words of people.
+NAMES = {
+    "watch": "stops and targets", "context": "figures of the whole market", "review": "looking back at trades",
+    "host": "the program itself", "messages": "the mail to Discord",
+}  # fmt: skip
+# A longer pause between two ticks was sleep; and how often it is asked whether anything is decided.
+ASLEEP, LISTENING = timedelta(minutes=1), timedelta(seconds=30)
 HISTORY_FINE = Timeframe.M1
 # Longer without a word is too long where each candle of the past waits for a model.
 HISTORY_SILENCE_S = 10.0
@@ -77,6 +88,8 @@ class Host:
         self._since: dict[str, datetime] = {}
         self._alarmed: set[tuple[str, datetime]] = set()
         self._real = wiring.system_clock()
+        self._ticked_at = self._listened_at = self._real.now()
+        self._awake_since = self.on.clock.now()
         self._logged: dict[tuple[str, str], float] = {}
         self._waiting: dict[Symbol, views.QueuedView] = {}
         self._history_done, self._told_s = 0.0, 0.0
@@ -170,6 +183,7 @@ class Host:
         await keeper.ready(self.memory)
         await self._loop.recover()
         self._history_done, self._status = 1.0, "running"
+        self._awake_since = self.on.clock.now()
         log.info("running: %s, %s", ", ".join(self.settings.symbols), self.health().market_source)
         try:
             await self._schedule()
@@ -240,7 +254,7 @@ class Host:
             await self._minute(Timeframe.M1.floor(now))
             self._gather(now)
             await self._caught_up()
-            await self._alarm()
+            await self._watched_over()
             await self._wait(min(TICK_S, max(0.01, (boundary - now).total_seconds() / self.world.speed)))
 
     def _ends_at(self) -> datetime:
@@ -333,14 +347,43 @@ class Host:
 
     async def _alarm(self) -> None:
         """What has been wrong for a while is told to people, once until it is well again."""
-        for about, since in tuple(self._since.items()):
-            if self._real.now() - since >= ALARMING and (about, since) not in self._alarmed:
-                self._alarmed.add((about, since))
-                known = messages.Known(self.on.market.is_simulated, self.settings.timeframe.seconds)
-                said = (f"{about}: wrong for {ALARMING.seconds // 60} minutes", self._problems[about])
-                told = messages.alarm(f"alarm#{about}#{since.isoformat()}", since, said, known)
-                for messenger in self.on.messengers:
-                    await messenger.take(told)
+        real = self._real.now()
+        due = {
+            about: since
+            for about, since in self._since.items()
+            if real - since >= (MINOR_ALARMING if about in MINOR else ALARMING) and (about, since) not in self._alarmed
+        }
+        # who has gone cannot be told that it went
+        problems = {NAMES.get(about, about): self._problems[about] for about in due if about != "Discord"}
+        if problems:
+            since = min(due.values())
+            await self._tell(alarms.wrong(problems, since, int((real - since).total_seconds()) // 60, plainly(self.on)))
+        self._alarmed.update(due.items())
+
+    async def _listened(self) -> None:
+        """Whether each pair is still decided on. Who has slept has not waited."""
+        real = self._real.now()
+        if real - self._ticked_at > ASLEEP:
+            self._awake_since = self.on.clock.now()
+        self._ticked_at = real
+        if real - self._listened_at >= LISTENING:
+            self._listened_at = real
+            for told in await silences(self._awake_since, min(self.on.clock.now(), self._ends_at()), self.on):
+                await self._tell(told)
+
+    async def _tell(self, told: Message) -> None:
+        for messenger in self.on.messengers:
+            await messenger.take(told)
+
+    async def _watched_over(self) -> None:
+        """A messenger's full disk stops no candle."""
+        try:
+            await self._alarm()
+            await self._listened()
+        except SemanticSignalError as wrong:
+            self._said("messages", str(wrong))
+        else:
+            self._said("messages", "")
 
     def remembers(self, problem: str) -> None:
         """What is wrong with memory: decisions are made without it."""

@@ -22,12 +22,14 @@ from ..domain.ledger import Amendment, Closing, Entry, Expiry, Opening
 from ..domain.market import EPOCH, Symbol
 from ..domain.messages import Message
 from ..domain.trading import EquityPoint, Trade
-from ..logic.notify import daily, messages
+from ..logic.notify import alarms, daily, messages
 from ..logic.notify.daily import Day
 from ..logic.notify.messages import Known
 from ..ports import Facts, Sockets
 
 TOLD = (DecisionMade, PositionOpened, PositionUpdated, PositionClosed, EquityMarked, CandleMissed)
+# Where a candle was heard of, whatever came of it.
+HEARD = ("DecisionMade", "CandleMissed")
 PAGE = 500
 DAY = timedelta(days=1)
 Told = DecisionMade | PositionOpened | PositionUpdated | PositionClosed | EquityMarked | CandleMissed
@@ -40,16 +42,28 @@ async def notify(fact: Told, on: Sockets) -> Facts:
     now = on.clock.now()
     entry = await on.ledger.entry(f"{type(fact).__name__}:{fact.id}")
     for message in await _messages(entry, on) if entry else ():
-        if now - message.at <= timedelta(seconds=message.worth_s):
+        # people live by their own time, however fast the market's runs
+        if (now - message.at).total_seconds() / on.clock.speed <= message.worth_s:
             for messenger in on.messengers:
                 await messenger.take(message)
     return ()
 
 
+async def silences(awake_since: datetime, now: datetime, on: Sockets) -> tuple[Message, ...]:
+    """Of pairs that nothing was decided on for too long, while somebody was awake to do it."""
+    found = []
+    for symbol in on.settings.pairs:
+        heard = await on.ledger.entries(kinds=HEARD, symbol=symbol, until=now, limit=1, newest_first=True)
+        last = max([awake_since, *(entry.fact.at for entry in heard)])
+        found.append(alarms.silent(symbol, last, now, on.clock.speed, plainly(on)))
+    return tuple(one for one in found if one)
+
+
 async def _messages(entry: Entry, on: Sockets) -> tuple[Message, ...]:
     match entry.subject:
         case Decision() as made:
-            return messages.decided(made, await _known_of(made, on))
+            known = await _known_of(made, on)
+            return (*messages.decided(made, known), *alarms.paused(made, known), *await _troubled(made, known, on))
         case Opening() as told:
             return (messages.opened(entry.fact.id, told, await _known(told.position.decision_id, on)),)
         case Amendment() as told:
@@ -59,15 +73,25 @@ async def _messages(entry: Entry, on: Sockets) -> tuple[Message, ...]:
             return (messages.closed(told, await _why(told.trade, on), await _known(told.trade.decision_id, on)),)
         case EquityPoint() as point:
             return await _marked(point, on)
-        case Refusal() as why if isinstance(entry.fact, CandleMissed):
-            return (messages.missed(entry.fact, why, _plainly(on)),)
+        case Refusal() if isinstance(entry.fact, CandleMissed):
+            closed_at = alarms.closed(entry.fact)
+            last = await on.ledger.entries(kinds=("DecisionMade",), until=closed_at, limit=1, newest_first=True)
+            return (alarms.missed(entry.fact, last[0].fact.at if last else None, plainly(on)),)
     return ()
+
+
+async def _troubled(made: Decision, known: Known, on: Sockets) -> tuple[Message, ...]:
+    if not alarms.troubles(made):
+        return ()
+    lived = await on.ledger.entries(kinds=("DecisionMade",), until=made.decided_at, limit=PAGE, newest_first=True)
+    past = (entry.subject for entry in lived)
+    return alarms.troubled(made, [o for o in past if isinstance(o, Decision) and o.closed_at < made.closed_at], known)
 
 
 # --- What is known beside -------------------------------------------------------------------------------------------
 
 
-def _plainly(on: Sockets) -> Known:
+def plainly(on: Sockets) -> Known:
     return Known(on.market.is_simulated, on.settings.timeframe.seconds)
 
 
@@ -81,16 +105,16 @@ async def _known(decision_id: str, on: Sockets) -> Known:
     entry = await on.ledger.entry(f"DecisionMade:{decision_id}")
     made = entry.subject if entry and isinstance(entry.subject, Decision) else None
     is_rich = any(messenger.is_rich for messenger in on.messengers)
-    return replace(_plainly(on), tick=await _tick(made.id, made.symbol, on) if made and is_rich else None)
+    return replace(plainly(on), tick=await _tick(made.id, made.symbol, on) if made and is_rich else None)
 
 
 async def _known_of(made: Decision, on: Sockets) -> Known:
     if not _shows(made, on):
-        return _plainly(on)
+        return plainly(on)
     seen: Snapshot | None = await _kept(f"snapshot/{made.id}", Snapshot, on)
     reply: Reply | None = await _kept(f"reply/{made.id}", Reply, on)
     return replace(
-        _plainly(on),
+        plainly(on),
         tick=await _tick(made.id, made.symbol, on),
         narrative=messages.narrative(reply.text) if reply else "",
         levels=seen.levels if seen else (),
@@ -145,9 +169,9 @@ async def _marked(point: EquityPoint, on: Sockets) -> tuple[Message, ...]:
     told: list[Message] = []
     midnight = point.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if point.at == midnight:
-        day, known = await _day(point, on), _plainly(on)
+        day, known = await _day(point, on), plainly(on)
         told += [one for one in (daily.performance(day, known), daily.refusals(day, known)) if one]
-    if messages.stands(point, on.settings.discord.status_bars, _plainly(on)):
+    if messages.stands(point, on.settings.discord.status_bars, plainly(on)):
         for held in (await on.ledger.portfolio()).positions:
             if held.opened_at < point.at:
                 told.append(messages.status(held, point.at, await _known(held.decision_id, on)))

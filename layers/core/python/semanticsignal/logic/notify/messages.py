@@ -6,8 +6,7 @@ from decimal import Decimal
 from textwrap import shorten
 
 from ...domain.analysis import Level
-from ...domain.decision import Action, Decision, Refusal
-from ...domain.events import CandleMissed
+from ...domain.decision import Action, Decision
 from ...domain.ledger import Amendment, Closing, Opening
 from ...domain.messages import Message, Row, Tone, Topic
 from ...domain.money import exactly
@@ -19,8 +18,6 @@ HOUR_S, DAY_S = 3_600.0, 86_400.0
 LINE, NARRATIVE = 200, 20_000
 LEVELS = 3
 PAPER = "Paper money only · no real order, no advice"
-# Guards that stop all entries for a while: nobody finds out from one refusal among many.
-BREAKERS = {"losing_streak": "losing streak", "daily_loss": "loss of a day", "drawdown": "fall from the peak"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def decided(made: Decision, known: Known) -> tuple[Message, ...]:
         rows=tuple(rows),
         chart=f"chart/{made.id}" if known.has_chart else None,
     )
-    return (told, *_analysis(made, known), *_paused(made, known))
+    return (told, *_analysis(made, known))
 
 
 def _analysis(made: Decision, known: Known) -> tuple[Message, ...]:
@@ -100,18 +97,6 @@ def _analysis(made: Decision, known: Known) -> tuple[Message, ...]:
         text=f"{text}\n\n… and {left:,} characters more" if left > 0 else text,
     )
     return (told,)
-
-
-def _paused(made: Decision, known: Known) -> tuple[Message, ...]:
-    """Once for each pause, however many pairs and bars meet it."""
-    return tuple(
-        alarm(
-            f"alarm#{one.guard}#{one.until.isoformat()}", made.decided_at,
-            (f"Entries pause until {instant(one.until)}", f"{BREAKERS[one.guard]}: {one.reason}"), known,
-        )
-        for one in made.refusals
-        if one.guard in BREAKERS and one.until
-    )  # fmt: skip
 
 
 @exactly
@@ -246,20 +231,6 @@ def _reason(done: Trade, why: str) -> str:
         case ExitReason.TARGET:
             return "The target was reached."
     return f"Closed by decision. {why}".strip()
-
-
-def missed(fact: CandleMissed, why: Refusal, known: Known) -> Message:
-    head = f"{fact.symbol}: a candle was not decided on"
-    return alarm(f"alarm#{fact.id}", fact.at, (head, why.reason), known)
-
-
-def alarm(id: str, at: datetime, said: tuple[str, str], known: Known) -> Message:
-    """What somebody should look at: a headline and what there is to it."""
-    title, text = said
-    return Message(
-        id=id, topic=Topic.ALARM, tone=Tone.ALARM, at=at, title=title, line=f"{title}: {text}", about=known.about,
-        worth_s=6 * HOUR_S, text=text,
-    )  # fmt: skip
 
 
 def stands(point: EquityPoint, bars: int, known: Known) -> bool:
