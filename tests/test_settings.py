@@ -202,6 +202,7 @@ def test_what_is_no_number_is_refused(key: str, value: str) -> None:
         ("zone", "../etc"),
         ("quiet_hours", "22-7"),
         ("quiet_hours", "25:00-07:00"),
+        ("quiet_hours", "07:00-07:00"),
         ("exit", "loud"),
     ],
 )

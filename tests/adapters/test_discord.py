@@ -5,7 +5,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from semanticsignal.domain.messages import Message, Tone, Topic
 from semanticsignal.drivers import doctor_discord
 from semanticsignal.drivers.post_office import PostOffice
 from semanticsignal.logic.notify.discord import payload, posts
+from semanticsignal.logic.notify.discord import rings as is_heard
 
 HOUR = timedelta(hours=1)
 
@@ -268,12 +269,13 @@ async def test_what_comes_too_late_to_be_worth_it_is_dropped_and_counted(
     assert "1 messages to Discord came too late" in caplog.text
 
 
-async def test_of_too_many_that_wait_the_oldest_are_dropped(room: Room) -> None:
-    for number in range(23):
-        await room.box.take(message(str(number)))
+async def test_of_too_many_that_wait_the_oldest_are_dropped_and_urgent_ones_last(room: Room) -> None:
+    await room.box.take(message("exit"))
+    for number in range(22):
+        await room.box.take(message(str(number), topic=Topic.DECISION))
     await room.office.emptied()
 
-    assert room.there.titles == [str(number) for number in range(3, 23)] and room.office.dropped == 3
+    assert room.there.titles == ["exit", *(str(number) for number in range(3, 22))] and room.office.dropped == 3
 
 
 async def test_a_webhook_that_is_gone_is_said_once_and_asked_no_more_until_the_next_start(
@@ -353,6 +355,29 @@ async def test_phones_ring_by_level_and_not_in_the_quiet_hours(tmp_path: Path) -
 
     rang = {m["embeds"][0]["title"]: not m.get("flags") for m in there.messages.values()}
     assert rang == {"exit 5": False, "exit 6": True, "alarm": True, "day": False}
+
+
+@pytest.mark.parametrize(
+    ("at", "rings"),
+    [
+        # winter in Berlin is UTC+1, summer UTC+2; the nights between have 23 and 25 hours
+        ("2026-01-10T20:59", True), ("2026-01-10T21:00", False),
+        ("2026-01-11T05:59", False), ("2026-01-11T06:00", True),
+        ("2026-03-28T21:00", False), ("2026-03-29T04:59", False), ("2026-03-29T05:00", True),
+        ("2026-10-24T20:00", False), ("2026-10-25T05:59", False), ("2026-10-25T06:00", True),
+    ],
+)  # fmt: skip
+def test_quiet_hours_are_those_of_the_clock_on_the_wall_over_midnight_and_over_both_changes_of_time(
+    at: str, rings: bool
+) -> None:
+    wanted = policy.Discord(quiet_hours="22:00-07:00", zone="Europe/Berlin")
+    (post,) = posts(message("exit"), "normal")
+    then = datetime.fromisoformat(at).replace(tzinfo=UTC)
+
+    assert is_heard(post, then, wanted) is rings
+    assert is_heard(replace(post, level="always"), then, wanted)
+    assert not is_heard(replace(post, level="silent"), then, wanted)
+    assert is_heard(post, then, replace(wanted, quiet_hours=""))
 
 
 async def test_the_webhook_is_told_to_nobody_whatever_happens(room: Room, caplog: pytest.LogCaptureFixture) -> None:

@@ -64,7 +64,7 @@ async def after(room: Host, minutes: float, slept: float = 0.0) -> list[str]:
 async def test_what_is_wrong_for_five_minutes_is_one_alarm_and_another_when_it_comes_again(room: Host) -> None:
     for about in ("BTC/USDC", "ETH/USDC", "watch", "news", "Discord"):
         room._said(about, "binance: nobody answers")
-    once = "Wrong for 5 minutes: BTC/USDC, ETH/USDC, stops and targets"
+    once = "Not working for 5 minutes: candles of BTC/USDC, candles of ETH/USDC, stops and targets"
 
     assert await after(room, 4.5) == []
     assert await after(room, 5) == [once] and await after(room, 60) == [once]
@@ -74,8 +74,8 @@ async def test_what_is_wrong_for_five_minutes_is_one_alarm_and_another_when_it_c
     assert await after(room, 70) == [once]
     room._said("BTC/USDC", "binance: nobody answers again")
     assert await after(room, 74.5) == [once]
-    assert await after(room, 75) == [once, "Wrong for 5 minutes: BTC/USDC"]
-    assert (await after(room, 360))[2:] == ["Wrong for 360 minutes: news"]
+    assert await after(room, 75) == [once, "Not working for 5 minutes: candles of BTC/USDC"]
+    assert (await after(room, 360))[2:] == ["Not working for 360 minutes: news"]
     assert room.office is None
 
 
@@ -100,7 +100,9 @@ async def test_a_messenger_that_cannot_write_stops_no_candle(room: Host) -> None
     assert "the disk is full" in room._problems["messages"]
 
     room.on = replace(room.on, messengers=(Listener(),))
-    assert await after(room, 7) == ["Wrong for 6 minutes: BTC/USDC"] and "messages" not in room._problems
+    assert (
+        await after(room, 7) == ["Not working for 6 minutes: candles of BTC/USDC"] and "messages" not in room._problems
+    )
 
 
 async def test_a_webhook_that_is_gone_is_said_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ class Life:
 def told(there: Discord) -> list[str]:
     """By kind of message, in the order in which they came."""
     kinds = {
-        "BUY": "decision", "opened": "opened", "closed": "exit", "long,": "stands", "refused": "refusals",
+        "BUY": "decision", "opened": "opened", "closed": "exit", "stands": "stands", "not done": "refusals",
     }  # fmt: skip
     titles = [title.replace("\u00a0", " ") for title in there.titles]
     return [next((kind for word, kind in kinds.items() if word in title), "day") for title in titles]

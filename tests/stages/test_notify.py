@@ -47,8 +47,8 @@ async def test_a_day_on_which_nothing_is_done_is_one_message() -> None:
     await live(on, MONDAY + 6 * H4, MONDAY + 12 * H4)
 
     assert [m.title.replace("\u00a0", " ") for m in listener.sent(on)] == [
-        "2026-01-05 · +0.00 USDC",
-        "2026-01-06 · +0.00 USDC",
+        "Day 2026-01-05 · +0.00 USDC",
+        "Day 2026-01-06 · +0.00 USDC",
     ]
     assert len([m for m in listener.messages.values() if m.is_minor]) == 7
 
@@ -60,8 +60,8 @@ async def test_what_was_refused_is_told_once_a_day_and_not_each_time() -> None:
     await live(on, MONDAY + 7 * H4, MONDAY + 12 * H4)
 
     assert [m.title.replace("\u00a0", " ") for m in listener.sent(on)] == [
-        "2026-01-06 · +0.00 USDC",
-        "2026-01-06 · 2 refused",
+        "Day 2026-01-06 · +0.00 USDC",
+        "Day 2026-01-06 · not done: 2",
     ]
 
 

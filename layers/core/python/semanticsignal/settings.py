@@ -298,6 +298,9 @@ def _validated(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
     _check_payees(settings.blockrun.payees)
     _check_deadline(settings)
     _check_zone(settings.discord.zone)
+    since, _, until = settings.discord.quiet_hours.partition("-")
+    if since and since == until:
+        raise InvalidSetting(f"discord.quiet_hours end when they begin, was {since}-{until}; empty is never")
     for key, pairs in (("symbols", settings.symbols), ("simulation.symbols", settings.simulation.symbols)):
         try:
             names = [str(Symbol.parse(pair)) for pair in pairs]

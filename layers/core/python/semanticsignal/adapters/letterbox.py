@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
-from ..domain.messages import Message
+from ..domain.messages import Message, Topic
 from ..domain.policy import Discord
 from ..logic.notify.discord import level, posts
 from ..ports import Mail
@@ -29,7 +29,7 @@ class Console:
         self._taken[message.id] = None
         if len(self._taken) > REMEMBERED:
             self._taken.popitem(last=False)
-        self._log.info("%s", message.line)
+        self._log.log(logging.WARNING if message.topic is Topic.ALARM else logging.INFO, "%s", message.line)
 
 
 class DiscordLetterbox:

@@ -44,7 +44,7 @@ MINOR = ("context", "news", "review", "memory", "messages", "Discord")
 # Of what problems are, in words of people.
 NAMES = {
     "watch": "stops and targets", "context": "figures of the whole market", "review": "looking back at trades",
-    "host": "the program itself", "messages": "the mail to Discord",
+    "host": "the program itself", "messages": "the mail to Discord", "news": "news", "memory": "memory",
 }  # fmt: skip
 # A longer pause between two ticks was sleep; and how often it is asked whether anything is decided.
 ASLEEP, LISTENING = timedelta(minutes=1), timedelta(seconds=30)
@@ -354,7 +354,8 @@ class Host:
             if real - since >= (MINOR_ALARMING if about in MINOR else ALARMING) and (about, since) not in self._alarmed
         }
         # who has gone cannot be told that it went
-        problems = {NAMES.get(about, about): self._problems[about] for about in due if about != "Discord"}
+        told = [about for about in due if about != "Discord"]
+        problems = {NAMES.get(about, f"candles of {about}"): self._problems[about] for about in told}
         if problems:
             since = min(due.values())
             await self._tell(alarms.wrong(problems, since, int((real - since).total_seconds()) // 60, plainly(self.on)))

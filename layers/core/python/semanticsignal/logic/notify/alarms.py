@@ -9,17 +9,17 @@ from ...domain.events import CandleMissed
 from ...domain.market import Symbol
 from ...domain.messages import Message, Tone, Topic
 from .messages import HOUR_S, Known
-from .words import instant, lasted
+from .words import instant, lasted, refused
 
 # Guards that stop all entries for a while: nobody finds out from one refusal among many.
-BREAKERS = {"losing_streak": "losing streak", "daily_loss": "loss of a day", "drawdown": "fall from the peak"}
+BREAKERS = ("losing_streak", "daily_loss", "drawdown")
 # Why somebody answers no more, where it does not pass by itself.
 LASTING = {
-    Fault.BUDGET: "the money set aside for models is spent",
-    Fault.QUOTA: "what its key may use is used up",
-    Fault.AUTH: "it does not accept the key",
-    Fault.PAYMENT: "it asks a price that may not be paid",
-    Fault.REQUEST: "it does not take what it is asked",
+    Fault.BUDGET: "The money set aside for models is spent.",
+    Fault.QUOTA: "What its key may use is used up.",
+    Fault.AUTH: "It does not accept the key.",
+    Fault.PAYMENT: "It asks a price that may not be paid.",
+    Fault.REQUEST: "It does not take what it is asked.",
 }
 # Two candles, and what a decision may take; and no less than that of a person's time, however fast the clock runs.
 SILENT_BARS, SILENT_S = 2.25, 60.0
@@ -29,8 +29,8 @@ def alarm(id: str, at: datetime, said: tuple[str, str], known: Known) -> Message
     """A headline and what there is to it."""
     title, text = said
     return Message(
-        id=f"alarm#{id}", topic=Topic.ALARM, tone=Tone.ALARM, at=at, title=title, line=f"{title}: {text}",
-        about=known.about, worth_s=6 * HOUR_S, text=text,
+        id=f"alarm#{id}", topic=Topic.ALARM, tone=Tone.ALARM, at=at, title=title,
+        line=f"{title}: {' '.join(text.split())}", about=known.about, worth_s=6 * HOUR_S, text=text,
     )  # fmt: skip
 
 
@@ -42,8 +42,8 @@ def paused(made: Decision, known: Known) -> tuple[Message, ...]:
             made.decided_at,
             (
                 f"No new positions until {instant(one.until)}",
-                f"A safeguard has tripped, the {BREAKERS[one.guard]}: {one.reason}. What is open stays open, with its "
-                "stop and its target.",
+                f"A safeguard has stopped all entries, {refused(one.guard)}: {one.reason}. What is open stays open, "
+                "with its stop and its target.",
             ),
             known,
         )
@@ -62,7 +62,7 @@ def troubles(made: Decision) -> tuple[tuple[str, str, str], ...]:
         return (("model", cause, f"{stays} The next candle asks again. Last heard: {why}"),)
     instead = f"Decided by {made.decider} instead."
     ill = {one.provider: LASTING[one.fault] for one in made.attempts if one.fault in LASTING}
-    return tuple((f"provider {who}", f"{who} answers no more", f"Why: {why}. {instead}") for who, why in ill.items())
+    return tuple((f"provider {who}", f"{who} answers no more", f"{why} {instead}") for who, why in ill.items())
 
 
 def troubled(made: Decision, earlier: Iterable[Decision], known: Known) -> tuple[Message, ...]:
@@ -115,5 +115,5 @@ def wrong(problems: dict[str, str], since: datetime, minutes: int, known: Known)
     what = ", ".join(problems)
     text = "\n".join(dict.fromkeys(problems.values()))
     mend = "It is tried again until it works; nothing needs to be restarted."
-    said = (f"Wrong for {minutes} minutes: {what}", f"{text}\n{mend}")
+    said = (f"Not working for {minutes} minutes: {what}", f"{text}\n{mend}")
     return alarm(f"{'+'.join(problems)}#{since.isoformat()}", since, said, known)

@@ -13,11 +13,12 @@ from ...domain.money import exactly
 from ...domain.odds import TAIL, beta_quantile, student_quantile
 from ...domain.trading import EquityPoint, Trade
 from .messages import DAY_S, Known
-from .words import money, ratio
+from .words import money, ratio, refused
 
 # Below that an interval says more of its formula than of the trades.
 FEW = 5
 KINDS = 20
+SURE = "at 90 % sure:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,7 @@ def performance(day: Day, known: Known) -> Message:
         Row("Equity", money(now, day.quote)),
         Row("Since the start", f"{money(whole, day.quote, is_signed=True)}\n"
                                f"{ratio(whole / day.start_quote, is_signed=True)}"),
-        Row("Open now", f"{day.after.open_positions}, "
-                        f"{money(day.after.unrealized_pnl_quote, day.quote, is_signed=True)}"),
+        Row("Open at its end", _open(day)),
         *_all(day),
     ]  # fmt: skip
     return Message(
@@ -57,8 +57,9 @@ def performance(day: Day, known: Known) -> Message:
         topic=Topic.PERFORMANCE,
         tone=Tone.GAIN if gained > 0 else Tone.LOSS if gained < 0 else Tone.FLAT,
         at=day.until,
-        title=f"{name} · {money(gained, day.quote, is_signed=True)}",
-        line=f"day {name}: {gained:+.2f}, equity {now:.2f}, {len(today)} closed",
+        title=f"Day {name} · {money(gained, day.quote, is_signed=True)}",
+        line=f"day {name}: {money(gained, day.quote, is_signed=True)}, equity {money(now, day.quote)}, "
+        f"trades closed: {len(today)}",
         about=known.about,
         worth_s=DAY_S,
         text=_luck(day),
@@ -80,12 +81,13 @@ def refusals(day: Day, known: Known) -> Message | None:
         topic=Topic.REFUSALS,
         tone=Tone.FLAT,
         at=day.until,
-        title=f"{name} · {count} refused",
-        line=f"refused on {name}: {', '.join(f'{guard} {len(reasons)}' for guard, reasons in most)}",
+        title=f"Day {name} · not done: {count}",
+        line=f"not done on {name}: {', '.join(f'{refused(guard)} {len(reasons)}' for guard, reasons in most)}",
         about=known.about,
         worth_s=DAY_S,
+        text="What was wanted or due, and why it was not done; of each reason the last.",
         rows=tuple(
-            Row(f"{guard.replace('_', ' ')} × {len(reasons)}", f"last: {reasons[-1]}", is_wide=True)
+            Row(f"{refused(guard).capitalize()} × {len(reasons)}", reasons[-1], is_wide=True)
             for guard, reasons in most[:KINDS]
         ),
     )
@@ -95,24 +97,28 @@ def _all(day: Day) -> Iterable[Row]:
     """Of all trades, and within what the true figures may lie."""
     trades = day.trades
     yield Row("Trades in all", _won(trades))
+    if not trades:
+        return
     fees = sum((trade.fees_quote + trade.funding_quote for trade in trades), Decimal(0))
     yield Row("Their fees and funding", money(fees, day.quote))
     if len(trades) < FEW:
         return
     wins, count = sum(trade.is_win for trade in trades), len(trades)
     low, high = (beta_quantile(share, wins + 0.5, count - wins + 0.5) for share in (TAIL, 1 - TAIL))
-    yield Row("Share won", f"{ratio(wins / count, places=0)} (90 %: {ratio(low, places=0)} to {ratio(high, places=0)})")
+    yield Row("Share won", f"{ratio(wins / count, places=0)}\n{SURE} {ratio(low, places=0)} to {ratio(high, places=0)}")
     mean, low, high = _mean(trades)
     yield Row(
         "Mean of a trade",
-        f"{_plain(mean, day.quote)} (90 %: {_plain(low, day.quote)} to {_plain(high, day.quote)})",
+        f"{_plain(mean, day.quote)}, {SURE} {_plain(low, day.quote)} to {_plain(high, day.quote)}",
         is_wide=True,
     )
 
 
 def _luck(day: Day) -> str:
+    if not day.trades:
+        return "No trade has closed yet."
     if len(day.trades) < FEW:
-        return f"{len(day.trades)} closed trades say nothing yet: any result so far may be luck."
+        return f"Trades closed so far: {len(day.trades)}. So few say nothing: any result may be luck."
     _, low, high = _mean(day.trades)
     if low <= 0 <= high:
         return "The mean of a trade may as well be zero: so far the result cannot be told from luck."
@@ -124,6 +130,12 @@ def _mean(trades: tuple[Trade, ...]) -> tuple[float, float, float]:
     mean = fmean(results)
     half = student_quantile(len(results) - 1) * stdev(results) / sqrt(len(results))
     return mean, mean - half, mean + half
+
+
+def _open(day: Day) -> str:
+    if not day.after.open_positions:
+        return "nothing"
+    return f"{day.after.open_positions}, at {money(day.after.unrealized_pnl_quote, day.quote, is_signed=True)}"
 
 
 def _plain(value: float, quote: str) -> str:

@@ -33,13 +33,15 @@ def posts(message: Message, level: Level) -> tuple[Post, ...]:
     room = min(TEXT, WHOLE - units(title) - units(about) - taken)
     text = defused(message.text)
     first = next(pieces(text, room))
-    texts = [first, *pieces(text[len(first) :], min(TEXT, WHOLE - units(about)))]
+    texts = [first, *pieces(text[len(first) :], min(TEXT, WHOLE - units(about) - TITLE))]
     texts = [each for number, each in enumerate(texts) if not number or each.strip()]
     made, at = [], message.at.astimezone(UTC).isoformat()
     for number, each in enumerate(texts, 1):
         embed: dict[str, Any] = {"color": COLORS[message.tone], "footer": {"text": about}, "timestamp": at}
         if number == 1:
             embed |= {"title": title} | ({"fields": rows} if rows else {})
+        elif title.strip():
+            embed["title"] = cut(f"({number}) {title}", TITLE)
         if each.strip():
             embed["description"] = each
         body = json.dumps({"embeds": [embed], "allowed_mentions": {"parse": []}}, ensure_ascii=False, sort_keys=True)

@@ -1,5 +1,6 @@
 """Facts of the ledger → messages: each what a person wants to know of it, and a line for the console."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,12 +12,16 @@ from ...domain.ledger import Amendment, Closing, Opening
 from ...domain.messages import Message, Row, Tone, Topic
 from ...domain.money import exactly
 from ...domain.trading import EquityPoint, ExitReason, Position, Trade
-from .words import amount, away, instant, lasted, money, price, ratio
+from .words import amount, away, instant, lasted, money, price, ratio, refused
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0
 # Of a reason, on a console. Of a narrative, to people: the rest is on the dashboard.
 LINE, NARRATIVE = 200, 20_000
 LEVELS = 3
+# What a console shows as it is.
+MARKS = re.compile(r"[#*_`>]+")
+BY = {ExitReason.STOP: "at its stop", ExitReason.TARGET: "at its target", ExitReason.SIGNAL: "by decision"}
+MEANS = {Action.UPDATE: ": stop and target move"}
 PAPER = "Paper money only · no real order, no advice"
 
 
@@ -50,35 +55,41 @@ def narrative(reply: str) -> str:
 def decided(made: Decision, known: Known) -> tuple[Message, ...]:
     """The decision with its figures, then what the model wrote."""
     symbol, signal = made.symbol, made.signal
-    why = made.refusals[0].reason if made.refusals else signal.reasoning if signal else ""
-    wanted = f": {signal.action} refused" if made.refusals and signal and signal.action is not made.action else ""
+    reason = signal.reasoning if signal else ""
+    if made.refusals:
+        reason = f"{refused(made.refusals[0].guard)}: {made.refusals[0].reason}"
+    is_other = made.refusals and signal and signal.action is not made.action
+    wanted = f": {signal.action} refused" if is_other and signal else MEANS.get(made.action, "")
     rows = [Row("Price", price(made.price, symbol, known.tick))]
-    if signal:
-        rows.append(Row("Confidence", ratio(signal.confidence_ratio, places=0)))
     if signal and made.action in (Action.BUY, Action.SELL, Action.UPDATE):
         rows += _levels_of(made, known)
     if signal and signal.size_ratio is not None and made.action in (Action.BUY, Action.SELL):
         rows.append(Row("Size asked for", f"{ratio(signal.size_ratio, places=1)} of equity"))
+    if signal:
+        rows.append(Row("Confidence", ratio(signal.confidence_ratio, places=0)))
     rows += [Row("Market", made.regime), *_near(made, known)]
     if made.decider:
         rows.append(Row("Decided by", made.decider))
-    rows += [Row("Refused by", "\n".join(f"{r.guard}: {r.reason}" for r in made.refusals), is_wide=True)] * bool(
-        made.refusals
-    )
+    said = "\n".join(f"{refused(one.guard)}: {one.reason}" for one in made.refusals)
+    rows += [Row("Refused", said, is_wide=True)] * bool(said)
     told = Message(
         id=f"decision#{made.id}",
         topic=Topic.DECISION,
         tone=Tone(made.action),
         at=made.decided_at,
         title=f"{symbol} · {made.action}{wanted}",
-        line=f"{symbol} {made.action} at {made.price}: {shorten(why, LINE, placeholder=' …')}",
-        about=f"{known.about} · {made.timeframe} bar of {instant(made.closed_at)}",
+        line=f"{symbol} {made.action}{wanted} at {price(made.price, symbol, known.tick)}: {_short(reason)}",
+        about=f"{known.about} · {made.timeframe} candle to {instant(made.closed_at)}",
         worth_s=known.bar_s,
         text=signal.reasoning if signal else "",
         rows=tuple(rows),
         chart=f"chart/{made.id}" if known.has_chart else None,
     )
     return (told, *_analysis(made, known))
+
+
+def _short(text: str) -> str:
+    return shorten(text, LINE, placeholder=" …")
 
 
 def _analysis(made: Decision, known: Known) -> tuple[Message, ...]:
@@ -91,7 +102,7 @@ def _analysis(made: Decision, known: Known) -> tuple[Message, ...]:
         tone=Tone(made.action),
         at=made.decided_at,
         title=f"{made.symbol} · analysis",
-        line=f"{made.symbol} analysis: {shorten(text, LINE, placeholder=' …')}",
+        line=f"{made.symbol} analysis: {_short(MARKS.sub('', text))}",
         about=f"{known.about} · written by {made.decider or 'a model'}",
         worth_s=known.bar_s,
         text=f"{text}\n\n… and {left:,} characters more" if left > 0 else text,
@@ -133,7 +144,8 @@ def opened(id: str, told: Opening, known: Known) -> Message:
         tone=Tone.BUY if held.side.sign > 0 else Tone.SELL,
         at=fill.filled_at,
         title=f"{held.symbol} · {held.side} opened",
-        line=f"{held.symbol} opened: {held.side} {held.quantity} at {held.entry_price}",
+        line=f"{held.symbol} {held.side} opened: {amount(held.quantity, held.symbol)} at "
+        f"{price(held.entry_price, held.symbol, known.tick)}",
         about=known.about,
         worth_s=max(HOUR_S, known.bar_s),
         rows=(
@@ -149,16 +161,18 @@ def opened(id: str, told: Opening, known: Known) -> Message:
 
 def updated(id: str, at: datetime, told: Amendment, known: Known) -> Message:
     held = told.position
+    levels = _resting(held, held.entry_price, known)
+    said = [f"{row.name.lower()} {row.value.splitlines()[0]}" for row in levels]
     return Message(
         id=f"updated#{id}",
         topic=Topic.POSITION,
         tone=Tone.UPDATE,
         at=at,
-        title=f"{held.symbol} · stop and target moved",
-        line=f"{held.symbol} moved: stop {held.stop_price}, target {held.target_price}",
+        title=f"{held.symbol} · {held.side}: stop and target moved",
+        line=f"{held.symbol} {held.side} moved: {', '.join(said)}",
         about=known.about,
         worth_s=max(HOUR_S, known.bar_s),
-        rows=(Row("Entry", price(held.entry_price, held.symbol, known.tick)), *_resting(held, held.entry_price, known)),
+        rows=(Row("Entry", price(held.entry_price, held.symbol, known.tick)), *levels),
     )
 
 
@@ -171,8 +185,8 @@ def status(held: Position, at: datetime, known: Known) -> Message:
         topic=Topic.POSITION,
         tone=_tone(pnl),
         at=at,
-        title=f"{held.symbol} · {held.side}, {money(pnl, quote, is_signed=True)}",
-        line=f"{held.symbol} {held.side} stands at {pnl:+.2f}",
+        title=f"{held.symbol} · {held.side} stands at {money(pnl, quote, is_signed=True)}",
+        line=f"{held.symbol} {held.side} stands at {money(pnl, quote, is_signed=True)}",
         about=known.about,
         worth_s=known.bar_s,
         rows=(
@@ -205,14 +219,15 @@ def closed(told: Closing, why: str, known: Known) -> Message:
         tone=_tone(done.realized_pnl_quote),
         at=done.closed_at,
         title=f"{done.symbol} · {done.side} closed, {money(done.realized_pnl_quote, quote, is_signed=True)}",
-        line=f"{done.symbol} closed by {done.exit_reason}: {done.realized_pnl_quote:+.2f}",
+        line=f"{done.symbol} {done.side} closed {BY[done.exit_reason]}: "
+        f"{money(done.realized_pnl_quote, quote, is_signed=True)}",
         about=f"{known.about} · trade {done.number}",
         worth_s=DAY_S,
         text=_reason(done, why),
         rows=(
-            Row("Result", f"{money(done.realized_pnl_quote, quote, is_signed=True)} net"),
+            Row("Result after costs", money(done.realized_pnl_quote, quote, is_signed=True)),
             Row("Return", ratio(done.return_ratio, is_signed=True)),
-            *((Row("In R", f"{r:+.2f} R".replace("-", "−")),) if r is not None else ()),
+            *((Row("Times the risk (R)", f"{r:+.2f} R".replace("-", "−")),) if r is not None else ()),
             Row("Entry", price(done.entry_price, done.symbol, known.tick)),
             Row("Exit", price(done.exit_price, done.symbol, known.tick)),
             Row("Held", lasted(done.closed_at - done.opened_at)),

@@ -9,6 +9,21 @@ from ...domain.money import exactly
 CENT, MOST_PLACES, FIGURES = 2, 18, 4
 LEAST = Decimal("0.01")
 IN_CENTS = frozenset({"USD", "USDC", "USDT", "DAI", "FDUSD", "PYUSD", "TUSD", "USDE", "EUR", "EURC", "GBP"})
+# Guards, as people would say what they refuse.
+REFUSED = {
+    "already_open": "a position is open already", "cash": "not enough cash", "completeness": "too little data",
+    "confidence": "confidence too low", "cooldown": "too soon after the last entry",
+    "daily_loss": "loss limit of the day", "drawdown": "drawdown limit", "exposure": "too much at work already",
+    "gapped": "the price jumped a level", "late": "candle came too late", "losing_streak": "pause after losses",
+    "model": "no model answered", "no_position": "nothing is open", "no_price": "no price came",
+    "order_waiting": "an order waits already", "overtaken": "overtaken by another change",
+    "price_band": "price not believed", "price_disputed": "venues disagree on the price",
+    "reply": "answer could not be read", "reward_risk": "too little reward for the risk",
+    "short_on_spot": "nothing there to sell", "size": "size cannot be traded", "stale": "decided too late",
+    "stop_distance": "stop too near or too far", "stop_loosened": "stop would be loosened",
+    "stop_missing": "no stop was given", "stop_side": "stop on the wrong side",
+    "target_side": "target on the wrong side", "tightened_early": "stop tightened too early",
+}  # fmt: skip
 # A figure and its unit stay on one line.
 SPACE = "\u00a0"
 
@@ -52,6 +67,10 @@ def lasted(span: timedelta) -> str:
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def refused(guard: str) -> str:
+    return REFUSED.get(guard, guard.replace("_", " "))
 
 
 def instant(at: datetime) -> str:
