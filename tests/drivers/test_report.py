@@ -192,46 +192,6 @@ def test_a_file_that_is_there_is_overwritten_only_when_told_so_and_never_halved(
     assert stat.S_IMODE((tmp_path / "t.csv").stat().st_mode) & 0o400
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        (("report", "--home", "nowhere"), "nothing was lived in this home yet, was nowhere; semsig run, or"),
-        (("report", "--since", "yesterday"), "--since is a date or an instant"),
-        (("report", "--home", "home", "--since", "2026-02-01", "--until", "2026-01-01"), "--since must lie before"),
-        (("report", "--html", "no/folder/x.html"), "--html is a file in a folder that is there, was no/folder/x.html"),
-        (("report", "--json", "."), "--json is a file in a folder that is there, was ."),
-        (("report", "--months", "3"), "No such option"),
-        (("export", "--what", "money", "--to", "x.csv"), "--what is one of trades, decisions"),
-        (("export", "--what", "trades", "--to", "x.xlsx"), "--to is a file that ends in .csv, .parquet, .jsonl, was"),
-        (("export", "--what", "trades", "--to", "no/x.csv"), "--to lies in a folder that is there, was no/x.csv; make"),
-        (("export", "--home", "nowhere", "--what", "trades", "--to", "x.csv"), "nothing was lived in this home yet"),
-        (("export", "--what", "trades"), "Missing option '--to'"),
-        (("completion", "tcsh"), "there is completion for bash, zsh, fish, was tcsh"),
-        (("completion",), "Missing argument 'SHELL'"),
-        (("completion", "bash", "zsh"), "unexpected extra argument"),
-        (("report", "--since", ""), "--since is a date or an instant"),
-        (("analyze",), "Missing argument 'symbol'; `semsig analyze --help` says"),
-        (("analyze", "BTC"), "a pair is written BASE/QUOTE, like BTC/USDC, was 'BTC'"),
-        (("analyze", "BTC/USDC", "--port", "99999"), "port: "),
-        (("costs", "--home", "nowhere"), "nothing was lived in this home yet, was nowhere"),
-        (("costs", "--days", "0"), "should be greater than or equal to 1, was 0; `semsig costs --help` says"),
-        (("costs", "--days=few"), "integer, was few; `semsig costs --help` says"),
-        (("doctor", "--port", "0"), "port: "),
-        (("doctor", "--home", ""), "home: "),
-        (("doctor", "BTC/USDC"), "unexpected extra argument"),
-        (("memory", "rebuild", "--home", "nowhere"), "nothing was lived in this home yet, was nowhere"),
-        (("memory", "rebuild", "all"), "unexpected extra argument"),
-        (("memory", "forget"), "No such command 'forget'; `semsig memory --help` says"),
-        (("config", "all"), "unexpected extra argument"),
-        (("config", "--yaml"), "No such option"),
-        (("run", "--plain=yes"), "does not take a value"),
-    ],
-)
-def test_wrong_use_is_one_line_and_makes_nothing(line: tuple[str, ...], said: str, home: Path, tmp_path: Path) -> None:
-    assert said.lower() in refusal(here(*line, folder=tmp_path)).lower()
-    assert [path.name for path in tmp_path.iterdir()] == [home.name]
-
-
 @pytest.mark.parametrize(("shell", "form"), [("bash", "_semsig_completion() {"), ("zsh", "#compdef semsig"),
                                               ("fish", "complete --command semsig")])  # fmt: skip
 def test_a_shell_completes_commands(shell: str, form: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "min_bars": ("bars below which nothing is decided", {"ge": 50, "le": 5000}),
     "min_completeness_ratio": ("share of expected bars below which nothing is decided", {"ge": 0, "le": 1}),
     "decision_delay_s": ("replay: seconds from a bar's close to its decision", {"ge": 0, "le": 600}),
-    "home": ("folder of ledger and archive", {"min_length": 1, "max_length": 4000}),
+    "home": ("folder of ledger and archive", {"min_length": 1, "max_length": 4000, "pattern": r"^[^\x00]+$"}),
     "port": ("dashboard and API, on loopback only", {"ge": 1, "le": 65_535}),
     "paper.start_quote": ("starting capital, quote", {"gt": 0, "le": Decimal("1e12")}),
     "paper.fee_ratio": ("taker fee of each side", {"ge": 0, "le": Decimal("0.05")}),
@@ -161,6 +162,8 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
+# How alike a name is to the one that was meant.
+LIKENESS = 0.75
 # Said with commas, as a JSON list, or as none, by a flag or a variable.
 LISTS = ("symbols", "feeds", "fallbacks", "prompts", "payees")
 # Where the settings lie, recorded data for tests and benchmarks, and what the cloud calls its parts.
@@ -454,8 +457,24 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any], prefix: str, origin: st
 def _said(wrong: ValidationError, origins: Mapping[str, str]) -> str:
     first = wrong.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    origin = next((where for dotted, where in origins.items() if key.startswith(dotted)), "config.toml")
+    # of a list its item is named, and of a section what was put in its place
+    near = [where for dotted, where in origins.items() if key.startswith(dotted) or dotted.startswith(f"{key}.")]
+    origin = near[0] if near else "config.toml"
     if first["type"] == "extra_forbidden":
         # what was meant for .env may have been put here: it is not repeated
-        return f"{key} is no setting (from {origin}); config.toml lists every key, .env.example the secrets"
-    return f"{key}: {first['msg']} (from {origin}), was {first['input']!r}; config.toml lists every key"
+        meant = f", did you mean {alike}?" if (alike := _alike(key)) else ";"
+        return f"{key} is no setting (from {origin}){meant} config.toml lists every key, .env.example the secrets"
+    told = f"must be a section, [{key}]" if "valid dictionary" in first["msg"] else in_words(first["msg"])
+    return f"{key}: {told} (from {origin}), was {first['input']!r}; config.toml lists every key"
+
+
+def in_words(said: str) -> str:
+    """What pydantic says of a value, fit for people."""
+    return re.sub(r", unable to parse .*", "", said).replace("Input should be", "must be").replace("Value error, ", "")
+
+
+def _alike(key: str) -> str:
+    """The key that somebody may have meant, whole or by its last part; empty when none is near."""
+    last = {name.rpartition(".")[2]: name for name in KEYS}
+    whole = get_close_matches(key.lower(), KEYS, 1, LIKENESS)
+    return whole[0] if whole else "".join(last[one] for one in get_close_matches(key.lower(), last, 1, LIKENESS))

@@ -20,8 +20,10 @@ from ..domain.learning import PassageKind, Which
 from ..domain.market import Symbol, Timeframe
 from ..domain.policy import Provider, Settings
 from ..domain.trading import Side
-from ..settings import Sourced, load, passed_over, rows
+from ..settings import Sourced, in_words, load, passed_over, rows
 from .lines import OneLine, one_line
+from .places import check_file
+from .usage import Command, UsageError
 
 EXITS = "Exit code: 0 done, also when told to stop; 1 failed; 2 wrong use. What went wrong is one line on stderr."
 
@@ -44,8 +46,6 @@ UNBOUNDED = 10_000
 SAID_EACH_S, REPLAYED_EACH_S = 15.0, 10.0
 INTERRUPTED = 1
 STANDS = "interrupted; what was done stands in {}, and the same command goes on from there"
-# Typer carries a click of its own; this is what it raises for an option or a command that there is not.
-UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
 
     completion_init()
     with _plainly():
-        sys.exit(cli(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
+        sys.exit(cli(sys.argv[1:] or ["--help"], prog_name="semsig", standalone_mode=False) or 0)
 
 
 @contextmanager
@@ -66,7 +66,8 @@ def _plainly() -> Iterator[None]:
     except SemanticSignalError as wrong:
         _fail(str(wrong), 1, is_screen=getattr(wrong, "is_screen", False))
     except UsageError as wrong:
-        _fail(f"{wrong.format_message().rstrip('.')}{_given(wrong)}; `{_path(wrong)} --help` says what there is", 2)
+        said = in_words(wrong.format_message().rstrip("."))
+        _fail(f"{said}{_given(wrong)}; `{_path(wrong)} --help` says what there is", 2)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", INTERRUPTED)
     except OSError as wrong:
@@ -86,8 +87,7 @@ def _given(wrong: Any) -> str:
 
 def _path(wrong: Any) -> str:
     """The command that was meant; of the program, where it was none."""
-    path = getattr(getattr(wrong, "ctx", None), "command_path", "")
-    return path if path.startswith("semsig") else "semsig"
+    return getattr(getattr(wrong, "ctx", None), "command_path", "") or "semsig"
 
 
 def _fail(reason: str, code: int, *, is_screen: bool = False) -> None:
@@ -104,7 +104,7 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-@cli.command(epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS)
 def run(
     market: Annotated[
         str, typer.Option("--market", help="simulated, live, or a folder of recorded candles.", metavar="WHERE")
@@ -126,10 +126,11 @@ def run(
     A live market needs an exchange that can be read from here: semsig doctor says which can.
 
     Example: semsig run --market simulated --speed 720 --symbols BTC/USDC,ETH/USDC"""
-    from . import deciders, host
+    from . import deciders, host, worlds
 
     sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
-    settings = _pairs(sourced, market, symbols)
+    settings = worlds.suited(_pairs(sourced, market, symbols), market, speed)
+    worlds.factor_of(settings, speed)
     _logged()
     _warn_of_dotenv()
     deciders.check(settings, is_live=market == "live")
@@ -250,7 +251,7 @@ class _Keys:
             self._room.stop.set()
 
 
-@cli.command(epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS)
 def analyze(
     symbol: Annotated[str, typer.Argument(help="Pair, like BTC/USDC.")],
     port: Port = None,
@@ -278,7 +279,7 @@ memory = typer.Typer(help="The memory, an index of what the ledger says was lear
 cli.add_typer(memory, name="memory")
 
 
-@memory.command(epilog=EXITS)
+@memory.command(cls=Command, epilog=EXITS)
 def rebuild(
     home: Home = None,
     is_remote: Remote = False,
@@ -297,7 +298,7 @@ def rebuild(
     typer.echo(f"memory holds {count} experiences, as the ledger does")
 
 
-@memory.command(epilog=EXITS)
+@memory.command(cls=Command, epilog=EXITS)
 def search(
     words: Annotated[str, typer.Argument(help="What it should be about.", metavar="WORDS")],
     kind: Annotated[PassageKind | None, typer.Option("--kind", help="Only these.")] = None,
@@ -322,7 +323,7 @@ def search(
         typer.echo("nothing that was written down means anything like it")
 
 
-@memory.command(epilog=EXITS)
+@memory.command(cls=Command, epilog=EXITS)
 def worked(
     during: Annotated[
         str | None, typer.Option("--during", help="The newest time of such a regime: bull, bear, ranging…")
@@ -354,7 +355,7 @@ def worked(
     _print_table(questions.HEAD, questions.rows(told))
 
 
-@cli.command(epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS)
 def replay(
     folder: Annotated[Path, typer.Argument(help="Folder of recorded candles.", metavar="DIR")],
     symbol: Annotated[str | None, typer.Option("--symbol", help="Pairs, A/B,C/D.", metavar="S[,S…]")] = None,
@@ -391,7 +392,7 @@ def replay(
     if start >= end:
         raise BadInput(f"--from must lie before --to, was {start.isoformat()} and {end.isoformat()}")
     if out is not None:
-        _check_writable(out)
+        check_file("--json", out)
     try:
         with _bar() as progress:
             report = asyncio.run(replay(folder, Plan(settings, start, end, recorded), home, progress))
@@ -400,16 +401,10 @@ def replay(
         _fail(STANDS.format(home) if home else nothing, INTERRUPTED)
     _print_report(report)
     if out is not None:
-        out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        from .export import whole
 
-
-def _check_writable(out: Path) -> None:
-    """Before the work, not after it."""
-    try:
-        with out.open("a", encoding="utf-8"):
-            pass
-    except OSError as wrong:
-        raise BadInput(f"--json is a file that can be written, was {out}: {wrong.strerror}") from wrong
+        with whole(out) as partial:
+            partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def _listed(symbols: str | None) -> list[str] | None:
@@ -468,7 +463,7 @@ def _print_report(report: dict[str, Any]) -> None:
         typer.echo(f"{'baseline ' + name:22} {baseline['end_equity_quote']} ({baseline['return_ratio']:+.1%})")
 
 
-@cli.command(epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS)
 def config(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
     """Every setting in force, where it came from (default, config.toml, a variable), and what it is.
 
@@ -488,7 +483,7 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="For machines.")
         typer.echo(f"{row['key']:30} {row['value']!s:32} {row['from']:12} {row['meaning']}")
 
 
-@cli.command(epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS)
 def doctor(
     home: Home = None,
     port: Port = None,
@@ -516,7 +511,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-@cli.command(epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS)
 def costs(
     home: Home = None,
     days: Annotated[
@@ -544,7 +539,7 @@ def costs(
         _print_table(looks.BUDGET_HEAD, looks.accounts(told))
 
 
-@cli.command(epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS)
 def report(
     home: Home = None,
     page: Annotated[
@@ -563,9 +558,7 @@ def report(
     from . import report as looks
     from .report_words import sections
 
-    for option, file in (("--html", page), ("--json", out)):
-        if file is not None:
-            _check_place(option, file)
+    _check_files(page, out)
     between = looks.Between(
         None if since is None else _instant("--since", since), None if until is None else _instant("--until", until)
     )
@@ -586,10 +579,12 @@ def report(
             _print_table(section.head, section.rows)
 
 
-def _check_place(option: str, file: Path) -> None:
-    """Before the work, not after it."""
-    if file.is_dir() or not file.parent.is_dir():
-        raise BadInput(f"{option} is a file in a folder that is there, was {file}")
+def _check_files(page: Path | None, out: Path | None) -> None:
+    for option, file in (("--html", page), ("--json", out)):
+        if file is not None:
+            check_file(option, file)
+    if page and out and page.resolve() == out.resolve():
+        raise BadInput(f"--html and --json are two files, was {page} for both")
 
 
 def _write(file: Path, text: str) -> None:
@@ -600,7 +595,7 @@ def _write(file: Path, text: str) -> None:
     typer.echo(f"written: {file}", err=True)
 
 
-@cli.command(epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS)
 def export(
     what: Annotated[str, typer.Option("--what", help="trades, decisions, equity, experiences, refusals or events.")],
     to: Annotated[Path, typer.Option("--to", help="A file .csv, .parquet or .jsonl.", metavar="FILE")],
@@ -627,7 +622,7 @@ def export(
 SHELLS = ("bash", "zsh", "fish")
 
 
-@cli.command(epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS)
 def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.", metavar="SHELL")]) -> None:
     """What a shell runs to complete commands and options of semsig with the tab key.
 
@@ -659,7 +654,7 @@ def _print_table(head: Sequence[str], sections: Sequence[Sequence[Sequence[str]]
     Console(width=UNBOUNDED, markup=False, emoji=False, highlight=False).print(table)
 
 
-@cli.command(epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS)
 def record(
     folder: Annotated[str, typer.Argument(help="Folder of tapes.", metavar="DIR")] = "tapes",
     symbols: Annotated[str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", metavar="A,B")] = None,
@@ -672,7 +667,7 @@ def record(
     only_backfill: Annotated[bool, typer.Option("--only-backfill", help="The bars up to now, and no more.")] = False,
     market: Annotated[str, typer.Option("--market", help="live, or simulated.", metavar="WHERE")] = "live",
     min_free: Annotated[
-        float, typer.Option("--min-free", help="Stop when the disk has less left, MB.", metavar="MB", min=0)
+        float, typer.Option("--min-free", help="Stop when the disk has less left, MB.", metavar="MB", min=0, max=1e9)
     ] = 500.0,
 ) -> None:
     """Tapes of a living market, for replay: bars from --since on, and, until Ctrl-C, each minute bars, order books,
@@ -684,7 +679,7 @@ def record(
 
     Without a network: semsig record tapes/ --market simulated --only-backfill"""
     if market not in ("live", "simulated"):
-        raise BadInput(f"--market is live or simulated, was {market}")
+        raise BadInput(f"--market is live or simulated, was {market or repr(market)}")
     if not folder.strip():
         raise BadInput(f"tapes are recorded to a folder, was {folder!r}")
     sourced = load({"symbols": _listed(symbols)})

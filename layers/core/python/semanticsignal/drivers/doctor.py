@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -18,6 +17,7 @@ from ..ports import Clock
 from ..settings import passed_over, secret
 from . import doctor_discord, doctor_models, web
 from .findings import Finding, State, ms_since, reason, short
+from .places import nearest, unwritable
 
 # Everybody is asked at once, and nobody is waited for longer: the whole takes some seconds more at most.
 LIMIT_S, CLOSING_S = 9.0, 2.0
@@ -276,24 +276,6 @@ def _dashboard() -> Finding:
     if (web.SITE / "index.html").exists():
         return Finding("dashboard", State.OK, "built")
     return Finding("dashboard", State.WARNING, "not built", "make setup")
-
-
-def nearest(path: Path) -> Path:
-    """Itself, or what is there of the way to it."""
-    whole = path.resolve()
-    return next(parent for parent in (whole, *whole.parents) if parent.exists())
-
-
-def unwritable(there: Path) -> str:
-    """Why nothing can be made in what is there; empty when it can. It is tried, and nothing is left of it: what a
-    folder's permissions say is not all that a file system refuses."""
-    if not there.is_dir():
-        return "is a file"
-    try:
-        with tempfile.TemporaryDirectory(prefix=".semsig", dir=there):
-            return ""
-    except OSError:
-        return "cannot be written"
 
 
 def _unlabeled(venue: str, said: str) -> str:

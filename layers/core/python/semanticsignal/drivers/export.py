@@ -20,6 +20,7 @@ from ..domain.ledger import Closing, Entry, Learned
 from ..domain.policy import Settings
 from ..domain.trading import EquityPoint
 from ..logic.show import views
+from .places import unwritable
 
 PAGE = 500
 # What a spreadsheet takes for a formula, in their wide forms too.
@@ -103,6 +104,8 @@ def check(to: Path, *, is_forced: bool) -> None:
         raise BadInput(f"--to lies in a folder that is there, was {to}; make {to.parent} first")
     if to.is_dir() or (to.exists() and not is_forced):
         raise BadInput(f"--to is a file that is not there yet, was {to}; --force overwrites a file")
+    if unwritable(to.parent):
+        raise BadInput(f"--to lies in a folder that can be written, was {to}")
 
 
 async def export(settings: Settings, what: What, to: Path, *, is_forced: bool, progress: Progress) -> int:
