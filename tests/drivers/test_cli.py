@@ -15,14 +15,15 @@ from semanticsignal.adapters.system_clock import SystemClock
 from semanticsignal.domain.policy import Settings
 from semanticsignal.drivers import web
 from semanticsignal.drivers.cli import _Now
+from semanticsignal.drivers.doctor_keys import FORMS
 from semanticsignal.drivers.lines import OneLine
-from semanticsignal.settings import KEYS, load
+from semanticsignal.settings import KEYS, SECRETS, load
 
 
 def in_force(folder: Path, variables: dict[str, str] | None = None) -> dict[str, dict[str, Any]]:
     done = here("config", "--json", folder=folder, variables=variables)
     assert (done.returncode, done.stderr) == (0, "")
-    return {row["key"]: row for row in json.loads(done.stdout)}
+    return {row["key"]: row for row in json.loads(done.stdout)["settings"]}
 
 
 def test_config_tells_every_setting_with_its_meaning(tmp_path: Path) -> None:
@@ -49,11 +50,37 @@ def test_config_tells_where_each_value_came_from(tmp_path: Path) -> None:
     }
 
 
+def test_config_tells_the_line_of_a_file_and_what_a_flag_would_change(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("# mine\nmin_bars = 100\n\n[risk] # tight\ncooldown_bars = 4\n")
+
+    done = here("config", "--port", 8123, folder=tmp_path)
+
+    told = {line.split()[0]: line.split()[1:3] for line in done.stdout.splitlines()}
+    assert told["min_bars"] == ["100", "config.toml:2"] and told["risk.cooldown_bars"] == ["4", "config.toml:5"]
+    assert told["port"] == ["8123", "flag"]
+
+
+def test_config_says_of_a_secret_where_it_is_set_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OPENROUTER_API_KEY=sk-planted\n")
+
+    done = here("config", "--json", folder=tmp_path, variables={"MODEL_API_KEY": "sk-planted"})
+
+    told = {row["name"]: (row["is_set"], row["from"]) for row in json.loads(done.stdout)["secrets"]}
+    assert told["OPENROUTER_API_KEY"] == (True, ".env") and told["MODEL_API_KEY"] == (True, "environment")
+    assert told["COINGECKO_API_KEY"] == (False, None) and "planted" not in done.stdout
+
+
+def test_every_secret_is_in_the_example_and_has_a_form() -> None:
+    example = (Path(__file__).resolve().parents[2] / ".env.example").read_text()
+
+    assert set(re.findall(r"^(\w+)=", example, re.MULTILINE)) == set(SECRETS) == set(FORMS)
+
+
 def test_config_for_people_has_a_line_for_each_setting(tmp_path: Path) -> None:
     done = here("config", folder=tmp_path, variables={"SEMSIG_PORT": "8123"})
 
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines()}
-    assert set(lines) == set(KEYS)
+    assert set(lines) == {*KEYS, *SECRETS}
     assert lines["port"][1:3] == ["8123", "SEMSIG_PORT"]
 
 
@@ -96,7 +123,7 @@ def test_doctor_names_each_problem_in_a_line_with_its_mend(tmp_path: Path, monke
     assert done.returncode == 1 and "Traceback" not in done.stderr
     mended = [line.partition("; mend: ")[2] for line in lines if line.startswith(("missing  market", "missing  port"))]
     assert "semsig run --market simulated" in mended[0] and ", was " not in mended[1]
-    assert f"missing  port: {port} is busy; mend: " in done.stdout
+    assert f"missing  port: {port} is busy: " in done.stdout
     missing = [line for line in lines if line.startswith("missing ")]
     assert [line.split(":")[0].split()[1] for line in missing] == ["market", "model", "home", "port"]
     assert "warning  dashboard: not built; mend: make setup" in lines

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import platform
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -23,7 +25,7 @@ from semanticsignal.adapters.system_clock import SystemClock
 from semanticsignal.domain.errors import InvalidSymbol, Unavailable
 from semanticsignal.domain.market import Symbol, epoch_ms
 from semanticsignal.domain.policy import Model, Settings
-from semanticsignal.drivers import doctor
+from semanticsignal.drivers import doctor, doctor_keys, web
 from semanticsignal.drivers.doctor import Answer, Offline
 from semanticsignal.drivers.findings import Finding, State, reason
 from semanticsignal.simulate import exchange
@@ -264,6 +266,52 @@ def test_a_home_is_tried_and_nothing_is_left_of_it(tmp_path: Path, place: str, s
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="a file system that refuses whatever its permissions say")
 def test_a_home_that_the_file_system_refuses_is_missing() -> None:
     assert doctor._home(Settings(home="/proc/x")).state is State.MISSING
+
+
+def test_who_holds_a_port_is_named(tmp_path: Path) -> None:
+    taken = web.bound(0)
+    port = taken.getsockname()[1]
+
+    found = doctor._port(Settings(port=port))
+    taken.close()
+
+    assert found.state is State.MISSING and found.said.startswith(f"{port} is busy: ")
+    assert found.said.endswith(f", process {os.getpid()}, listens there")
+
+
+KEYS = {
+    "OPENROUTER_API_KEY": "sk-or-v1-planted-planted", "BLOCKRUN_WALLET_KEY": "0x" + "9a" * 32,
+    "DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/planted", "MAIN_CHANNEL_ID": "123456789012345678",
+    "BOT_TOKEN_DISCORD": "planted1planted1.planted.planted1planted1", "GOOGLE_STUDIO_API_KEY": "planted-planted-1",
+}  # fmt: skip
+
+
+def test_keys_are_told_by_name_and_place_and_one_that_cannot_be_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in doctor_keys.FORMS:
+        monkeypatch.delenv(name, raising=False)
+    assert [found.said for found in doctor_keys.examined()] == ["set: none, and none is needed"]
+
+    (tmp_path / ".env").write_text("".join(f"{name}={key}\n" for name, key in KEYS.items()))
+    monkeypatch.setenv("MODEL_API_KEY", "planted")
+    (well,) = doctor_keys.examined()
+    assert well.state is State.OK and all(f"{name} (.env)" in well.said for name in KEYS)
+    assert "MODEL_API_KEY (environment)" in well.said and "planted" not in well.said
+
+    for name in (*KEYS, "CRYPTOCOMPARE_API_KEY"):
+        monkeypatch.setenv(name, "plan ted")
+        odd = doctor_keys.examined()[-1]
+        assert (odd.state, odd.said) == (State.WARNING, f"{name} (environment) does not look like one")
+        assert odd.mend.startswith(f"another {name}: ") and "plan ted" not in odd.mend
+        monkeypatch.delenv(name)
+
+
+def test_the_system_is_told() -> None:
+    found = doctor._system()
+
+    assert found.state is State.OK and found.said.startswith(f"Python {platform.python_version()} on ")
 
 
 def test_a_name_that_is_never_resolved_holds_up_nobody() -> None:

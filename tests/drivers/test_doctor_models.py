@@ -747,3 +747,17 @@ async def test_a_live_run_says_in_one_line_who_decides_and_who_could(
     assert done.returncode == 0 and lines[-1].endswith(" it runs"), done.stderr
     assert len(lines) == (2 if said else 1)
     assert all(words in lines[0] for words in said) and ROUTED not in done.stderr
+
+
+async def test_a_key_that_nobody_uses_is_asked_when_one_wants_to_know() -> None:
+    dotenv(b"OPENROUTER_API_KEY=sk-or-v1-k\n")
+    async with serving(key=(401, {})) as (url, server):
+        settings = replace(Settings(), openrouter=replace(Settings().openrouter, base_url=url))
+
+        (found,) = await doctor_models.unused(settings, LIMIT_S)
+        assert (found.what, found.state) == ("model openrouter, not in use", State.WARNING)
+        assert found.said == "OPENROUTER_API_KEY is refused, status 401"
+
+        asked = len(server.asked)
+        used = replace(settings, model=Model("openrouter"))
+        assert await doctor_models.unused(used, LIMIT_S) == [] and len(server.asked) == asked

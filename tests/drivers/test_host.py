@@ -347,7 +347,7 @@ def test_a_forced_analysis_without_an_instance_fails_in_one_line(tmp_path: Path)
     done = semsig("analyze", "BTC/USDC", "--port", free_port(), folder=tmp_path)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("semsig: no running instance") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("semsig: no semsig runs at") and done.stderr.count("\n") == 1
 
 
 def thoughtful(asked: list[str], may_answer: asyncio.Event) -> FastAPI:

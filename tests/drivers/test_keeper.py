@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -267,16 +268,23 @@ async def test_without_the_package_the_index_in_the_process_answers(
     assert not (tmp_path / "chroma").exists()
 
 
-def test_a_doctor_says_where_memory_will_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doctor._memory(Settings())[1:3] == (State.OK, "Chroma is installed")
+async def test_a_doctor_starts_chroma_and_says_where_memory_will_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def said(settings: Settings) -> tuple[State, str]:
+        (found,) = await doctor._memory(settings, 20)
+        return found.state, found.said
+
     embedded = Settings(memory=Memory(store="embedded"))
-    assert doctor._memory(embedded)[1:3] == (State.OK, "kept in the process, as memory.store says")
+    state, words = await said(Settings())
+    assert state is State.OK and re.fullmatch(r"Chroma starts, on a free port such as \d+", words)
+    assert await said(embedded) == (State.OK, "kept in the process, as memory.store says")
+
+    monkeypatch.setattr(chroma_server, "CHILD", "import no_such_thing")
+    state, words = await said(Settings())
+    assert state is State.WARNING and words.startswith("Chroma does not start: ") and "in the process" in words
 
     monkeypatch.setattr(chroma_server, "PACKAGE", "no_such_package")
-
-    missing = doctor._memory(Settings())
-    assert missing[1:3] == (State.WARNING, "Chroma is not installed: it is kept in the process")
-    assert doctor._memory(embedded)[1] is State.OK
+    assert await said(Settings()) == (State.WARNING, "Chroma is not installed: it is kept in the process")
+    assert (await said(embedded))[0] is State.OK
 
 
 async def test_a_chroma_that_never_starts_is_given_up_after_a_new_folder_was_tried(

@@ -161,7 +161,14 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "cloud.log_days": ("how long logs are kept, days; rounded up to what CloudWatch offers", {"ge": 1, "le": 3653}),
 }
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+SECTION = re.compile(r"\s*\[([\w.]+)\]\s*(?:#.*)?$")
+ASSIGNMENT = re.compile(r"\s*([\w.]+)\s*=")
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
+# Every secret there is; .env.example says where one gets it.
+SECRETS = (
+    "GOOGLE_STUDIO_API_KEY", "GOOGLE_STUDIO_PAID_API_KEY", "OPENROUTER_API_KEY", "BLOCKRUN_WALLET_KEY", "MODEL_API_KEY",
+    "CRYPTOCOMPARE_API_KEY", "COINGECKO_API_KEY", "DISCORD_WEBHOOK_URL", "BOT_TOKEN_DISCORD", "MAIN_CHANNEL_ID",
+)  # fmt: skip
 # How alike a name is to the one that was meant.
 LIKENESS = 0.75
 # Said with commas, as a JSON list, or as none, by a flag or a variable.
@@ -225,6 +232,11 @@ def secret(name: str, environ: Mapping[str, str] | None = None) -> str:
     return variables.get(name) or (_dotenv() if environ is None else {}).get(name, "")
 
 
+def secret_origin(name: str) -> str:
+    """Where it is set: environment, .env, or nowhere."""
+    return "environment" if os.environ.get(name) else ".env" if _dotenv().get(name) else ""
+
+
 def _dotenv() -> Mapping[str, str]:
     """Read anew each time: a secret is asked for once or twice in the life of a process."""
     return {one.key: one.value for one in _lines() if not one.error and one.key and one.value}
@@ -281,6 +293,24 @@ def load(
         if value is not None:
             _merge(merged, _nested(key, value), "", "flag", origins)
     return Sourced(_validated(merged, origins), origins)
+
+
+def config_file(environ: Mapping[str, str] | None = None) -> Path | None:
+    """The file that is read; None where there is none."""
+    variables = os.environ if environ is None else environ
+    path = Path(variables.get("SEMSIG_CONFIG", "config.toml"))
+    return path if path.is_file() else None
+
+
+def lines_of(path: Path) -> dict[str, int]:
+    """The line of each key of a file of settings; of a key that is written in no plain way there is none."""
+    section, found = "", dict[str, int]()
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if header := SECTION.match(text):
+            section = f"{header[1].strip()}."
+        elif pair := ASSIGNMENT.match(text):
+            found.setdefault(f"{section}{pair[1].strip()}", number)
+    return {key: number for key, number in found.items() if key in KEYS}
 
 
 def rows(settings: Settings) -> Iterator[tuple[str, Any, str]]:

@@ -5,7 +5,7 @@ import json
 from functools import cached_property
 from typing import Any
 
-from ..domain.errors import BadInput, Unavailable
+from ..domain.errors import BadInput, CloudUnavailable, Unavailable
 from ..settings import secret
 
 # A function may take its time; 15 minutes is the longest that Lambda allows.
@@ -13,7 +13,7 @@ CONNECT_S, READ_S = 5.0, 900.0
 
 
 class LambdaFunction:
-    """Raises Unavailable when it cannot be called or fails, BadInput for what it refuses."""
+    """Raises CloudUnavailable when it cannot be called, Unavailable when it fails, BadInput for what it refuses."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -29,7 +29,8 @@ class LambdaFunction:
             answer = self._client.invoke(FunctionName=self._name, Payload=event)
             told = json.loads(answer["Payload"].read() or b"null")
         except (BotoCoreError, ClientError, ValueError) as wrong:
-            raise Unavailable(f"{self._name} cannot be called: {str(wrong).rstrip('.')}") from wrong
+            code = wrong.response["Error"]["Code"] if isinstance(wrong, ClientError) else type(wrong).__name__
+            raise CloudUnavailable(f"{self._name} cannot be called: {str(wrong).rstrip('.')}", code) from wrong
         if "FunctionError" in answer:
             said = told if isinstance(told, dict) else {}
             kind, words = said.get("errorType", "error"), said.get("errorMessage", told)

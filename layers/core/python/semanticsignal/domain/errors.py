@@ -24,6 +24,7 @@ SemanticSignalError
 │   │   ├── Postponed         it wants to be left alone for a while
 │   │   └── NobodyHome        what messages were sent to is no more, or lets us in no more
 │   ├── ArchiveUnavailable  the archive's disk or bucket refuses
+│   ├── CloudUnavailable  AWS refuses a question asked from a desk, or cannot be asked
 │   └── Missing             a fact names something that is not there (yet)
 ├── LedgerConflict      somebody else moved the portfolio first; read again
 └── AlreadyRunning      another process holds this home
@@ -121,6 +122,14 @@ class ModelUnavailable(Unavailable):
 
 class MemoryUnavailable(Unavailable):
     """The memory store did not answer."""
+
+
+class CloudUnavailable(Unavailable):
+    """AWS did not answer a desk. `code`: what it is called there (`NoCredentialsError`, `ThrottlingException`)."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ArchiveUnavailable(Unavailable):

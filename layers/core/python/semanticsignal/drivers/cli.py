@@ -20,7 +20,7 @@ from ..domain.learning import PassageKind, Which
 from ..domain.market import Symbol, Timeframe
 from ..domain.policy import Provider, Settings
 from ..domain.trading import Side
-from ..settings import Sourced, in_words, load, passed_over, rows
+from ..settings import SECRETS, Sourced, config_file, in_words, lines_of, load, passed_over, rows, secret_origin
 from .lines import OneLine, one_line
 from .places import check_file
 from .usage import Command, UsageError
@@ -35,6 +35,7 @@ cli = typer.Typer(
 
 Home = Annotated[str | None, typer.Option("--home", help="Folder of ledger and archive.", metavar="DIR")]
 Remote = Annotated[bool, typer.Option("--remote", help="On the deployment (cloud.stage) in your AWS account.")]
+Symbols = Annotated[str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", metavar="A,B")]
 Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and API, on loopback.", metavar="P")]
 
 
@@ -112,7 +113,7 @@ def run(
     speed: Annotated[
         str | None, typer.Option("--speed", help="Simulated seconds a second, or max.", metavar="N")
     ] = None,
-    symbols: Annotated[str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", metavar="A,B")] = None,
+    symbols: Symbols = None,
     port: Port = None,
     home: Home = None,
     yes: Annotated[bool, typer.Option("--yes", help="Never ask.")] = False,
@@ -464,43 +465,64 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 @cli.command(cls=Command, epilog=EXITS)
-def config(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
-    """Every setting in force, where it came from (default, config.toml, a variable), and what it is.
+def config(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    symbols: Symbols = None,
+    port: Port = None,
+    home: Home = None,
+) -> None:
+    """Every setting in force, where it came from (default, config.toml and its line, a variable, a flag), and what it
+    is; then every secret, of which is said where it is set, and never what it says.
+
+    Flags are those of run: what would be in force with them.
 
     Example: SEMSIG_TIMEFRAME=1h semsig config
 
-    Example: semsig config --json"""
-    sourced = load({})
+    Example: semsig config --port 8001 --json"""
+    sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
     _warn_of_dotenv()
-    found = [
-        {"key": key, "value": plain(value), "from": sourced.origins.get(key, "default"), "meaning": meaning}
-        for key, value, meaning in rows(sourced.settings)
-    ]
+    file = config_file()
+    lines = lines_of(file) if file else {}
+    found: list[dict[str, Any]] = []
+    for key, value, meaning in rows(sourced.settings):
+        origin = sourced.origins.get(key, "default")
+        line = lines.get(key) if file and origin == file.name else None
+        found.append({"key": key, "value": plain(value), "from": origin, "line": line, "meaning": meaning})
+    secrets = [{"name": name, "is_set": bool(where := secret_origin(name)), "from": where or None} for name in SECRETS]
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps({"settings": found, "secrets": secrets}, indent=2))
         return
     for row in found:
-        typer.echo(f"{row['key']:30} {row['value']!s:32} {row['from']:12} {row['meaning']}")
+        place = f"{row['from']}:{row['line']}" if row["line"] else row["from"]
+        typer.echo(f"{row['key']:30} {row['value']!s:32} {place:15} {row['meaning']}")
+    for one in secrets:
+        typer.echo(f"{one['name']:30} {'set' if one['is_set'] else 'not set':32} {one['from'] or '-':15} a secret")
 
 
 @cli.command(cls=Command, epilog=EXITS)
 def doctor(
     home: Home = None,
     port: Port = None,
+    every_key: Annotated[bool, typer.Option("--ask", help="Also ask those whose key is set and not in use.")] = False,
+    aws: Annotated[bool, typer.Option("--aws", help="Also AWS: identity, region, bootstrap, deployment.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """What a live run needs and what of it can be reached from here, one line each with its mend.
+    """What a live run needs and what of it can be reached from here, one line each with its mend. No secret is shown.
 
-    Exit 1 when something is missing that it cannot do without: a venue for each pair, the model, the home, the port.
+    Exit 1 when something is missing that it cannot do without: a venue for each pair, the model, the home, the port;
+    with --aws an identity and a region.
 
-    Example: semsig doctor --json"""
+    Example: semsig doctor
+
+    Example, before a deployment: semsig doctor --aws --ask --json"""
     from .. import wiring
     from . import doctor as looks
     from .findings import State
 
     settings = load({"home": home, "port": port}).settings
     with _waiting("asking exchanges, sources and the model"):
-        found = looks.run(looks.examined(settings, wiring.system_clock()))
+        more = looks.More(every_key, aws)
+        found = looks.run(looks.examined(settings, wiring.system_clock(), more=more))
     is_missing = any(finding.state is State.MISSING for finding in found)
     if as_json:
         typer.echo(json.dumps({"is_missing": is_missing, "findings": [row._asdict() for row in found]}, indent=2))
@@ -657,7 +679,7 @@ def _print_table(head: Sequence[str], sections: Sequence[Sequence[Sequence[str]]
 @cli.command(cls=Command, epilog=EXITS)
 def record(
     folder: Annotated[str, typer.Argument(help="Folder of tapes.", metavar="DIR")] = "tapes",
-    symbols: Annotated[str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", metavar="A,B")] = None,
+    symbols: Symbols = None,
     since: Annotated[
         str | None, typer.Option("--since", help="First bar, UTC; else as many as an analysis reads.", metavar="D")
     ] = None,

@@ -1,7 +1,10 @@
 """`semsig doctor`: what a live run needs, and what of it can be reached from here."""
 
 import asyncio
+import os
+import platform
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -9,13 +12,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 from .. import wiring
-from ..domain.errors import BadInput, Blocked, InvalidSetting, InvalidSymbol, SemanticSignalError
+from ..domain.errors import BadInput, Blocked, InvalidSetting, InvalidSymbol, MemoryUnavailable, SemanticSignalError
 from ..domain.market import Symbol
 from ..domain.policy import Settings
+from ..domain.untrusted import line
 from ..ports import Clock
 from ..settings import passed_over, secret
-from . import doctor_discord, doctor_models, web
+from . import doctor_aws, doctor_discord, doctor_keys, doctor_models, web
 from .findings import Finding, State, ms_since, reason, short
 from .places import nearest, unwritable
 
@@ -23,7 +29,8 @@ from .places import nearest, unwritable
 LIMIT_S, CLOSING_S = 9.0, 2.0
 ARTICLES = 100
 LEAST_FREE_MB, MB = 500, 1_000_000
-SECRETS = (*doctor_models.NAMES, *doctor_discord.NAMES, "COINGECKO_API_KEY", "CRYPTOCOMPARE_API_KEY")
+# As pyproject.toml says.
+LEAST_PYTHON, MOST_PYTHON = (3, 11), (3, 13)
 LEAST_SECRET = 8
 KNOWN = "set exchange and collect.fallbacks to venues that ccxt knows"
 # A clock that is further off makes bars that have closed look open.
@@ -75,20 +82,40 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(impatiently())
 
 
-async def examined(settings: Settings, clock: Clock, limit_s: float = LIMIT_S) -> list[Finding]:
+class More(NamedTuple):
+    """What is looked at when it is asked for: every key that is set, also those that nobody would use, and AWS."""
+
+    every_key: bool = False
+    aws: bool = False
+
+
+NO_MORE = More()
+
+
+async def examined(settings: Settings, clock: Clock, limit_s: float = LIMIT_S, more: More = NO_MORE) -> list[Finding]:
     """Everything, asked side by side; in the order in which people mend it. Raises InvalidSetting for a venue that
     there is not, like every command."""
-    asked = await asyncio.gather(
+    asked = asyncio.gather(
         answers(wiring.venues(settings, clock), settings.pairs, limit_s),
         doctor_models.examined(settings, limit_s),
         _sources(settings, clock, limit_s),
-        doctor_discord.examined(settings, limit_s),
     )
-    venues, models, sources, discord = asked
+    more_asked = asyncio.gather(
+        doctor_discord.examined(settings, limit_s),
+        _memory(settings, limit_s),
+        doctor_models.unused(settings, limit_s) if more.every_key else _nothing(),
+        doctor_aws.examined(settings, limit_s) if more.aws else _nothing(),
+    )
+    (venues, models, sources), (discord, memory, unused, aws) = await asked, await more_asked
     return _masked([
-        *_market(venues, settings.pairs), *map(_venue, venues), *models, _home(settings), _port(settings),
-        _disk(settings), _memory(settings), _dashboard(), *sources, *discord, *_dotenv(),
+        *_market(venues, settings.pairs), *map(_venue, venues), *models, *unused, _home(settings), _port(settings),
+        _disk(settings), *memory, _dashboard(), *sources, *discord, *doctor_keys.examined(), *_dotenv(), *aws,
+        _system(),
     ])  # fmt: skip
+
+
+async def _nothing() -> list[Finding]:
+    return []
 
 
 def _dotenv() -> list[Finding]:
@@ -100,7 +127,7 @@ def _dotenv() -> list[Finding]:
 
 def _masked(found: list[Finding]) -> list[Finding]:
     """A server may have answered with the key that it was shown."""
-    for name in SECRETS:
+    for name in doctor_keys.FORMS:
         try:
             key = secret(name).strip()
         except InvalidSetting:
@@ -252,9 +279,19 @@ def _port(settings: Settings) -> Finding:
     try:
         web.bound(settings.port).close()
     except BadInput as wrong:
-        said = str(wrong).partition("; ")[0].removeprefix("port ")
+        said = str(wrong).partition("; ")[0].removeprefix("port ") + holder(settings.port)
         return Finding("port", State.MISSING, said, "choose another with --port or SEMSIG_PORT")
     return Finding("port", State.OK, f"{settings.port} is free")
+
+
+def holder(port: int) -> str:
+    """Who listens there, as far as this machine tells us."""
+    try:
+        found = [one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+        pid = next((one.pid for one in found if one.laddr and one.laddr.port == port and one.pid), None)
+        return "" if pid is None else f": {line(psutil.Process(pid).name(), 40)}, process {pid}, listens there"
+    except (psutil.Error, OSError):
+        return ""
 
 
 def _disk(settings: Settings) -> Finding:
@@ -264,12 +301,28 @@ def _disk(settings: Settings) -> Finding:
     return Finding("disk", State.OK, f"{free} MB are free")
 
 
-def _memory(settings: Settings) -> Finding:
+async def _memory(settings: Settings, limit_s: float) -> list[Finding]:
+    """Chroma is started on a folder of its own and stopped again; the home's is left alone."""
     if settings.memory.store == "embedded":
-        return Finding("memory", State.OK, "kept in the process, as memory.store says")
-    if wiring.has_chroma():
-        return Finding("memory", State.OK, "Chroma is installed")
-    return Finding("memory", State.WARNING, "Chroma is not installed: it is kept in the process", "uv sync")
+        return [Finding("memory", State.OK, "kept in the process, as memory.store says")]
+    if not wiring.has_chroma():
+        return [Finding("memory", State.WARNING, "Chroma is not installed: it is kept in the process", "make setup")]
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(limit_s):
+            port = await wiring.tried_chroma()
+    except (MemoryUnavailable, TimeoutError) as wrong:
+        said = f"Chroma does not start: {short(str(wrong) or f'not within {limit_s:g} s')}; it is kept in the process"
+        return [Finding("memory", State.WARNING, said, 'make setup, or memory.store = "embedded"')]
+    return [Finding("memory", State.OK, f"Chroma starts, on a free port such as {port}", latency_ms=ms_since(began))]
+
+
+def _system() -> Finding:
+    said = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    if not LEAST_PYTHON <= sys.version_info[:2] <= MOST_PYTHON:
+        wanted = f"Python {LEAST_PYTHON[0]}.{LEAST_PYTHON[1]} to {MOST_PYTHON[0]}.{MOST_PYTHON[1]}; make setup"
+        return Finding("system", State.WARNING, said, wanted)
+    return Finding("system", State.OK, said)
 
 
 def _dashboard() -> Finding:

@@ -241,3 +241,19 @@ LOOKS: dict[str, Callable[[Settings, Mapping[str, str], float], Awaitable[list[L
 
 
 SECTIONS = {"local": "model.base_url"} | {who: f"{who}.base_url" for who in ("google", "openrouter", "blockrun")}
+
+
+async def unused(settings: Settings, limit_s: float) -> list[Finding]:
+    """Providers whose key is set, though nobody would ask them: as each would be found if they were."""
+    try:
+        keys = {name: secret(name) for name in NAMES}
+    except InvalidSetting:
+        return []
+    used = () if settings.model.provider == "analyst" else providers(settings)
+    idle = [who for who in KEYS if who not in used and has_key(who, keys.__getitem__)]
+    found = await asyncio.gather(*(_looked(who, LOOKS[who](settings, keys, limit_s)) for who in idle))
+    return [_idle(look.finding) for looks in found for look in looks]
+
+
+def _idle(found: Finding) -> Finding:
+    return found._replace(what=f"{found.what}, not in use")

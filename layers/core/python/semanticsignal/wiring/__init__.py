@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..adapters.audience import DynamoAudience
+    from ..adapters.aws_account import AwsAccount as AwsAccount
     from ..adapters.breaker import Breaker as Breaker
     from ..adapters.candle_files import Tape as Tape
     from ..adapters.ccxt import CcxtMarket
@@ -229,6 +230,13 @@ def cloud() -> Sockets:
         # a plug that is not made yet is there: whether it will be is for the settings to say
         news=late(lambda: news_feed(settings, secret("CRYPTOCOMPARE_API_KEY"))) if settings.news.feeds else (),
     )
+
+
+def aws_account() -> "AwsAccount":
+    """Of this machine's AWS credentials."""
+    from ..adapters.aws_account import AwsAccount
+
+    return AwsAccount()
 
 
 def function(name: str) -> "LambdaFunction":
@@ -537,6 +545,21 @@ def has_chroma() -> bool:
     from ..adapters.chroma_server import is_installed
 
     return is_installed()
+
+
+async def tried_chroma() -> int:
+    """The port that a Chroma of no home listened on; it is gone. Raises MemoryUnavailable."""
+    from tempfile import TemporaryDirectory
+
+    from ..adapters.chroma_server import ChromaServer
+
+    with TemporaryDirectory(prefix="semsig") as folder:
+        server = ChromaServer(Path(folder) / CHROMA)
+        try:
+            await server.start()
+            return int(server.url.rpartition(":")[2])
+        finally:
+            await server.stop()
 
 
 async def embed(room: HomeMemory) -> None:
