@@ -63,6 +63,14 @@ def test_the_screen_tells_how_things_stand(width: int, height: int) -> None:
         assert words in shown, words
 
 
+def test_a_small_screen_still_tells_what_is_open_and_what_was_decided() -> None:
+    shown = told(SCREEN, 40, 12)
+
+    for words in ("equity 10,250.25", "BTC/USDC long 0.5", "q quit"):
+        assert words in shown, words
+    assert "BTC/USDC HOLD" in told(SCREEN, 80, 12)
+
+
 def test_a_narrow_screen_tells_the_same_in_more_lines() -> None:
     shown = told(SCREEN, 40, 24)
 
@@ -113,6 +121,14 @@ def test_a_paste_presses_no_key_and_an_unknown_sequence_neither() -> None:
     assert keys.heard(b"\x1b[A\x1bOB\tQ\x1b[15~\x1b[1;5C\x1b[Z") == ["up", "down", "down", "q", "up"]
     assert keys.heard(b"\x1b[200~qq") == []
     assert keys.heard(b"qq\x1b[201~h") == ["h"]
+
+
+def test_a_key_that_comes_in_parts_is_one_key_and_esc_alone_is_one_too() -> None:
+    keys = Keys()
+
+    assert (keys.heard(b"\x1b"), keys.heard(b"["), keys.heard(b"A")) == ([], [], ["up"])
+    assert (keys.heard(b"a\x1b[1;"), keys.late(), keys.heard(b"h")) == (["a"], [], ["h"])
+    assert (keys.heard(b"\x1b"), keys.is_waiting, keys.late(), keys.is_waiting) == ([], True, ["esc"], False)
 
 
 def _sit_down() -> None:
@@ -212,15 +228,19 @@ def test_keys_choose_a_pair_analyse_it_help_and_name_the_dashboard() -> None:
         assert "asked for ETH/USDC\r\n" in at.written[at.written.rfind("\x1b[?1049l") :], "the log stays behind"
 
 
-def test_an_open_position_is_left_only_by_a_second_q_and_nothing_waits_for_it() -> None:
+@pytest.mark.parametrize(("stays", "leaves"), [("n", "qy"), ("\x1b", "qq")])
+def test_an_open_position_is_left_only_by_a_second_word_and_nothing_waits_for_it(stays: str, leaves: str) -> None:
     with shown("held") as at:
         at.until("BTC/USDC long 0.5")
         at.press("q")
-        at.until("1 position is open and stays so until the next start. q again within 10 s quits")
+        at.until("1 position is open and stays so until the next start. Quit? y or q within 10 s, n or Esc stays")
         at.press("a")
         at.until("analysis of BTC/USDC started")
+        at.press(stays)
+        at.until("going on")
+        at.press("yn")
         assert at.process.poll() is None
-        at.press("qq")
+        at.press(leaves)
 
         assert at.ended() == 0 and at.is_as_before()
 

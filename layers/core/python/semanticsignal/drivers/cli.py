@@ -230,7 +230,7 @@ class _Keys:
     async def __call__(self, key: str) -> None:
         if self._asking:
             self._asking = False
-            if key == "y":
+            if key in ("y", "q"):
                 self._room.stop.set()
             else:
                 typer.echo("going on")

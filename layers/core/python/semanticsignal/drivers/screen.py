@@ -15,6 +15,8 @@ from .lines import one_line
 # Narrower than this each thing has a line of its own.
 WIDE = 80
 MARGIN = 2
+# With fewer lines the address, which d tells, and empty lines give way to what is open and decided.
+ROOMY = 16
 # Of a reason: of the chosen pair, and of the others.
 CHOSEN_LINES, OTHER_LINES = 4, 1
 # Of a log, where there is hardly room.
@@ -27,7 +29,7 @@ HELP = (
     ("↑ ↓ tab", "choose a pair"),
     ("d", "say where the dashboard is"),
     ("h", "show or hide this help"),
-    ("q", "quit; asks again while a position is open"),
+    ("q", "quit; asks first while a position is open: y or q, n or Esc"),
     ("Ctrl-L", "draw the screen anew"),
     ("Ctrl-Z", "to the shell; fg comes back"),
 )
@@ -57,7 +59,7 @@ class Screen:
 
 def drawn(screen: Screen, width: int, height: int) -> list[Text]:
     """Exactly `height` lines, none wider than `width`."""
-    head = [line for text in _head(screen, width) for line in _folded(text, width, 3)]
+    head = [line for text in _head(screen, width, is_roomy=height >= ROOMY) for line in _folded(text, width, 3)]
     foot = _foot(screen, width)
     room = max(0, height - len(head) - len(foot))
     if screen.is_helping:
@@ -96,7 +98,7 @@ def span(length: timedelta) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-def _head(screen: Screen, width: int) -> Iterator[Text]:
+def _head(screen: Screen, width: int, *, is_roomy: bool) -> Iterator[Text]:
     health = screen.health
     market = "SIMULATED market" if health.is_simulated else "live market"
     yield Text.assemble(("Semantic Signal", STRONG), (f"  {market}, paper money only", "yellow"))
@@ -110,8 +112,9 @@ def _head(screen: Screen, width: int) -> Iterator[Text]:
     if health.problem:
         yield Text(one_line(health.problem), style=BAD)
     yield _countdown(health)
-    yield Text(screen.address, style="underline")
-    yield Text()
+    if is_roomy:
+        yield Text(screen.address, style="underline")
+        yield Text()
     yield from _money(screen, width)
 
 
@@ -150,12 +153,13 @@ def _sign(amount: Decimal) -> str:
 
 def _body(screen: Screen, width: int, room: int) -> list[Text]:
     """Positions first, then decisions, the chosen pair for certain; what is left is log."""
-    lines = [Text()]
+    gap = [Text()] * (room >= ROOMY - 8)
+    lines = [*gap]
     for held in screen.positions:
         lines += _position(held, width)
     if not screen.positions:
         lines.append(Text("no open position", style=DIM))
-    lines.append(Text())
+    lines += gap
     blocks = [(view.symbol, _decision(view, width, is_chosen=view.symbol == screen.chosen)) for view in screen.decided]
     lines += _fitting(blocks, screen.chosen, room - len(lines))
     if trade := screen.last_trade:

@@ -37,15 +37,21 @@ REDRAWN_EACH_S = 0.5
 SAID_S, QUIT_S = 8.0, 10.0
 # While history is lived through nobody tells of decisions: they are looked up so often.
 LOOKED_UP_EACH_S = 2.0
+# The rest of a key that came in parts is waited for so long.
+LATE_S = 0.25
 # Others may write to a terminal too: now and then all of it is drawn anew.
 ANEW_EACH_S = 30.0
 # A terminal that takes nothing is left after so long.
 FAREWELL_S = 0.3
 KEPT, LEFT_BEHIND = 200, 10
+# To the question whether to quit.
+ANSWERS = ("y", "q", "n", "esc")
 # The other screen, no cursor, pasted text marked as such, no wrapping; and back.
 ENTER = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?7l\x1b[2J"
 LEAVE = b"\x1b[?2026l\x1b[?7h\x1b[?2004l\x1b[0m\x1b[?25h\x1b[?1049l"
 ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O[@-~]|[^\[O]|$)|\x1b[\[O]")
+# All of it so far, and no end of it yet.
+BEGUN = re.compile(r"\x1b(?:\[[0-9;?]{0,16}[ -/]{0,4}|O)?")
 NAMES = {
     "\x1b[A": "up", "\x1bOA": "up", "\x1b[B": "down", "\x1bOB": "down", "\x1b[C": "down", "\x1bOC": "down",
     "\x1b[D": "up", "\x1bOD": "up", "\x1b[Z": "up", "\t": "down", "\x0c": "anew",
@@ -61,17 +67,31 @@ def is_possible() -> bool:
 
 
 class Keys:
-    """Bytes of a terminal → names of keys. Of a paste nothing is a key, and of an unknown sequence nothing either."""
+    """Bytes of a terminal → names of keys. Of a paste nothing is a key, and of an unknown sequence nothing either. What
+    a slow line brings in parts waits for its rest."""
 
     def __init__(self) -> None:
         self._is_pasting = False
+        self._begun = ""
+
+    def late(self) -> list[str]:
+        """Of what was begun no more came: Esc by itself is a key."""
+        begun, self._begun = self._begun, ""
+        return ["esc"] if begun == "\x1b" else []
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._begun)
 
     def heard(self, content: bytes) -> list[str]:
-        text, found = content.decode(errors="ignore"), []
+        text, found = self._begun + content.decode(errors="ignore"), []
+        self._begun = ""
         while text:
             if self._is_pasting:
                 _, end, text = text.partition(PASTED_END)
                 self._is_pasting = not end
+            elif BEGUN.fullmatch(text):
+                self._begun, text = text, ""
             elif text.startswith(PASTED):
                 self._is_pasting, text = True, text.removeprefix(PASTED)
             elif escape := ESCAPE.match(text):
@@ -305,6 +325,10 @@ class View:
         self._decided = {pair: self._decided[pair] for pair in self._room.settings.symbols if pair in self._decided}
 
     async def press(self, key: str) -> None:
+        if time.monotonic() < self._quit_until_s:
+            self._answered(key)
+            if key in ANSWERS:
+                return
         match key:
             case "up" | "down":
                 self._pair += 1 if key == "down" else -1
@@ -324,12 +348,20 @@ class View:
 
     async def _quit(self) -> None:
         many = len((await self._room.on.ledger.portfolio()).positions)
-        if not many or self._yes or time.monotonic() < self._quit_until_s:
+        if not many or self._yes:
             self._room.stop.set()
             return
         self._quit_until_s = time.monotonic() + QUIT_S
         stays = "position is open and stays" if many == 1 else "positions are open and stay"
-        self._say(f"{many} {stays} so until the next start. q again within {QUIT_S:g} s quits", QUIT_S)
+        self._say(f"{many} {stays} so until the next start. Quit? y or q within {QUIT_S:g} s, n or Esc stays", QUIT_S)
+
+    def _answered(self, key: str) -> None:
+        """Whatever else is pressed is done, and the question stands."""
+        if key in ("y", "q"):
+            self._room.stop.set()
+        elif key in ANSWERS:
+            self._quit_until_s = 0.0
+            self._say("going on")
 
     def _say(self, text: str, for_s: float = SAID_S) -> None:
         self._said = _Said(text, time.monotonic() + for_s)
@@ -356,7 +388,7 @@ class _Shown:
         self._loop = asyncio.get_running_loop()
         self._woken, self._keys = asyncio.Event(), Keys()
         self._pressed: deque[str] = deque()
-        self._anew_at_s = 0.0
+        self._anew_at_s = self._heard_at_s = 0.0
 
     async def turn(self) -> None:
         stopped = asyncio.create_task(self._stop.wait())
@@ -377,6 +409,8 @@ class _Shown:
 
     async def _drawn(self) -> None:
         self._woken.clear()
+        if self._keys.is_waiting and self._loop.time() - self._heard_at_s > LATE_S:
+            self._pressed.extend(self._keys.late())
         while self._pressed:
             await self._press(self._pressed.popleft())
         if not self._tty.is_entered:
@@ -417,6 +451,7 @@ class _Shown:
         if not content:
             self._loop.remove_reader(sys.stdin.fileno())
         self._pressed.extend(self._keys.heard(content))
+        self._heard_at_s = self._loop.time()
         self._woken.set()
 
     def _signals(self, *, is_heard: bool) -> None:
