@@ -5,11 +5,13 @@ import csv
 import json
 import re
 import stat
+import subprocess
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from shutil import which
 
 import pyarrow.parquet as pq
 import pytest
@@ -23,7 +25,7 @@ from semanticsignal.domain.events import DecisionMade, EquityMarked, PositionClo
 from semanticsignal.domain.ledger import Closing, Entry
 from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.trading import EquityPoint, ExitReason, Fill, Side, Trade
-from semanticsignal.drivers import export, report
+from semanticsignal.drivers import completions, export, report
 
 JULY = datetime(2026, 7, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -199,3 +201,38 @@ def test_a_shell_completes_commands(shell: str, form: str, tmp_path: Path) -> No
 
     typed = {"_SEMSIG_COMPLETE": "complete_bash", "COMP_WORDS": "semsig re", "COMP_CWORD": "1"}
     assert set(here(folder=tmp_path, variables=typed).stdout.split()) == {"replay", "record", "report"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("analyze B", {"BTC/USDC"}),
+        ("replay x --symbol BTC/USDC,", {"BTC/USDC,ETH/USDC", "BTC/USDC,SOL/USDC"}),
+        ("replay x --timeframe 1", {"15m", "1d", "1h", "12h", "1m", "1w"}),
+        ("record --timeframes 1m,4", {"1m,4h"}),
+        ("replay x --model o", {"openrouter", "openai_compatible"}),
+        ("run --market l", {"live"}),
+        ("export --what t", {"trades"}),
+        ("memory search x --kind r", {"rule"}),
+        ("run --sp", {"--speed"}),
+    ],
+)
+def test_a_shell_completes_what_a_command_takes(typed: str, offered: set[str], tmp_path: Path) -> None:
+    at = str(len(typed.split()))
+    variables = {"_SEMSIG_COMPLETE": "complete_bash", "COMP_WORDS": f"semsig {typed}", "COMP_CWORD": at}
+
+    assert set(here(folder=tmp_path, variables=variables).stdout.split()) == offered
+
+
+def test_what_can_be_completed_is_what_there_is() -> None:
+    assert set(completions.TABLES) == set(export.What)
+
+
+@pytest.mark.parametrize("shell", completions.SHELLS)
+def test_what_a_shell_is_told_is_in_its_language(shell: str, tmp_path: Path) -> None:
+    """Read by the shell where this machine has it; a machine without it has nothing to read it with."""
+    (tmp_path / "script").write_text(here("completion", shell, folder=tmp_path).stdout)
+
+    program = which(shell)
+    done = program and subprocess.run([program, "-n", tmp_path / "script"], capture_output=True, text=True, check=False)
+    assert not done or (done.returncode, done.stderr) == (0, "")

@@ -15,6 +15,7 @@ from socket import socket
 import httpx
 
 from ..domain.errors import MemoryUnavailable
+from ..settings import secret
 
 # The server alone, without the Python package around it, which takes a second and 80 MB to load. The pipe on its
 # standard input closes when its parent ends, however that ends.
@@ -34,6 +35,12 @@ HOST, DATABASE = "127.0.0.1", "chroma.sqlite3"
 STARTS_WITHIN_S, ENDS_WITHIN_S, LOOK_S = 20.0, 3.0, 0.02
 LONGEST_LOG, LAST_WORDS, KEPT = 1_000_000, 300, 3
 RAISED = re.compile(r"^[\w.]+: ")
+
+
+def _environment() -> dict[str, str]:
+    """On Windows no program finds its libraries without that one."""
+    root = secret("SYSTEMROOT")
+    return ENVIRONMENT | ({"SYSTEMROOT": root} if root else {})
 
 
 def is_installed() -> bool:
@@ -71,7 +78,7 @@ class ChromaServer:
             with self.log.open("ab" if kept else "wb") as words:
                 self._child = subprocess.Popen(  # noqa: ASYNC220, S603 - returns at once; every word is ours
                     [sys.executable, "-I", "-c", CHILD, "--path", self.folder, "--host", HOST, "--port", str(port)],
-                    env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=words, stderr=subprocess.STDOUT,
+                    env=_environment(), stdin=subprocess.PIPE, stdout=words, stderr=subprocess.STDOUT,
                     start_new_session=True,  # a Ctrl-C is the parent's: it ends its child when its own work is done
                 )  # fmt: skip
         except OSError as wrong:

@@ -21,6 +21,7 @@ from ..domain.market import Symbol, Timeframe
 from ..domain.policy import Provider, Settings
 from ..domain.trading import Side
 from ..settings import SECRETS, Sourced, config_file, in_words, lines_of, load, passed_over, rows, secret_origin
+from . import completions
 from .lines import OneLine, one_line
 from .places import check_file
 from .usage import Command, UsageError
@@ -35,7 +36,9 @@ cli = typer.Typer(
 
 Home = Annotated[str | None, typer.Option("--home", help="Folder of ledger and archive.", metavar="DIR")]
 Remote = Annotated[bool, typer.Option("--remote", help="On the deployment (cloud.stage) in your AWS account.")]
-Symbols = Annotated[str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", metavar="A,B")]
+Symbols = Annotated[
+    str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", autocompletion=completions.symbols, metavar="A,B")
+]
 Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and API, on loopback.", metavar="P")]
 
 
@@ -108,10 +111,19 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 @cli.command(cls=Command, epilog=EXITS)
 def run(
     market: Annotated[
-        str, typer.Option("--market", help="simulated, live, or a folder of recorded candles.", metavar="WHERE")
+        str,
+        typer.Option(
+            "--market",
+            help="simulated, live, or a folder of recorded candles.",
+            autocompletion=completions.market,
+            metavar="WHERE",
+        ),
     ] = "simulated",
     speed: Annotated[
-        str | None, typer.Option("--speed", help="Simulated seconds a second, or max.", metavar="N")
+        str | None,
+        typer.Option(
+            "--speed", help="Simulated seconds a second, or max.", autocompletion=completions.speed, metavar="N"
+        ),
     ] = None,
     symbols: Symbols = None,
     port: Port = None,
@@ -254,7 +266,9 @@ class _Keys:
 
 @cli.command(cls=Command, epilog=EXITS)
 def analyze(
-    symbol: Annotated[str, typer.Argument(help="Pair, like BTC/USDC.")],
+    symbol: Annotated[
+        str, typer.Argument(help="Pair, like BTC/USDC.", metavar="SYMBOL", autocompletion=completions.symbol)
+    ],
     port: Port = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision and print it.")] = False,
     is_remote: Remote = False,
@@ -329,7 +343,9 @@ def worked(
     during: Annotated[
         str | None, typer.Option("--during", help="The newest time of such a regime: bull, bear, ranging…")
     ] = None,
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Only this pair.", metavar="S")] = None,
+    symbol: Annotated[
+        str | None, typer.Option("--symbol", help="Only this pair.", autocompletion=completions.symbol, metavar="S")
+    ] = None,
     side: Annotated[Side | None, typer.Option("--side", help="Only this side.")] = None,
     regime: Annotated[str | None, typer.Option("--regime", help='As at entry, "bull trending".')] = None,
     since: Annotated[str | None, typer.Option("--from", help="Closed then or later, UTC.", metavar="D")] = None,
@@ -359,13 +375,21 @@ def worked(
 @cli.command(cls=Command, epilog=EXITS)
 def replay(
     folder: Annotated[Path, typer.Argument(help="Folder of recorded candles.", metavar="DIR")],
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Pairs, A/B,C/D.", metavar="S[,S…]")] = None,
-    timeframe: Annotated[str | None, typer.Option("--timeframe", help="Length of a bar.", metavar="TF")] = None,
+    symbol: Annotated[
+        str | None,
+        typer.Option("--symbol", help="Pairs, A/B,C/D.", autocompletion=completions.symbols, metavar="S[,S…]"),
+    ] = None,
+    timeframe: Annotated[
+        str | None,
+        typer.Option("--timeframe", help="Length of a bar.", autocompletion=completions.timeframe, metavar="TF"),
+    ] = None,
     since: Annotated[str | None, typer.Option("--from", help="First close decided on, UTC.", metavar="D")] = None,
     until: Annotated[str | None, typer.Option("--to", help="End, exclusive, UTC.", metavar="D")] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", help="A provider, recorded:HOME, or a name at model.base_url."),
+        typer.Option(
+            "--model", help="A provider, recorded:HOME, or a name at model.base_url.", autocompletion=completions.model
+        ),
     ] = None,
     home: Annotated[
         Path | None, typer.Option("--home", help="Keep the ledger here; run again to go on.", metavar="DIR")
@@ -619,7 +643,14 @@ def _write(file: Path, text: str) -> None:
 
 @cli.command(cls=Command, epilog=EXITS)
 def export(
-    what: Annotated[str, typer.Option("--what", help="trades, decisions, equity, experiences, refusals or events.")],
+    what: Annotated[
+        str,
+        typer.Option(
+            "--what",
+            help="trades, decisions, equity, experiences, refusals or events.",
+            autocompletion=completions.table,
+        ),
+    ],
     to: Annotated[Path, typer.Option("--to", help="A file .csv, .parquet or .jsonl.", metavar="FILE")],
     home: Home = None,
     is_forced: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
@@ -641,11 +672,10 @@ def export(
     typer.echo(f"{many} rows of {what} in {to}")
 
 
-SHELLS = ("bash", "zsh", "fish")
-
-
 @cli.command(cls=Command, epilog=EXITS)
-def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.", metavar="SHELL")]) -> None:
+def completion(
+    shell: Annotated[str, typer.Argument(help="bash, zsh or fish.", metavar="SHELL", autocompletion=completions.shell)],
+) -> None:
     """What a shell runs to complete commands and options of semsig with the tab key.
 
     Example, bash: semsig completion bash >~/.local/share/bash-completion/completions/semsig
@@ -655,8 +685,8 @@ def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.", m
     Example, fish: semsig completion fish >~/.config/fish/completions/semsig.fish"""
     from typer._completion_shared import get_completion_script
 
-    if shell not in SHELLS:
-        raise BadInput(f"there is completion for {', '.join(SHELLS)}, was {shell or repr(shell)}")
+    if shell not in completions.SHELLS:
+        raise BadInput(f"there is completion for {', '.join(completions.SHELLS)}, was {shell or repr(shell)}")
     typer.echo(get_completion_script(prog_name="semsig", complete_var="_SEMSIG_COMPLETE", shell=shell))
 
 
@@ -684,10 +714,18 @@ def record(
         str | None, typer.Option("--since", help="First bar, UTC; else as many as an analysis reads.", metavar="D")
     ] = None,
     timeframes: Annotated[
-        str | None, typer.Option("--timeframes", help="Lengths of bars; else 1m, the setting's, 1d, 1w.", metavar="A,B")
+        str | None,
+        typer.Option(
+            "--timeframes",
+            help="Lengths of bars; else 1m, the setting's, 1d, 1w.",
+            autocompletion=completions.timeframes,
+            metavar="A,B",
+        ),
     ] = None,
     only_backfill: Annotated[bool, typer.Option("--only-backfill", help="The bars up to now, and no more.")] = False,
-    market: Annotated[str, typer.Option("--market", help="live, or simulated.", metavar="WHERE")] = "live",
+    market: Annotated[
+        str, typer.Option("--market", help="live, or simulated.", autocompletion=completions.living, metavar="WHERE")
+    ] = "live",
     min_free: Annotated[
         float, typer.Option("--min-free", help="Stop when the disk has less left, MB.", metavar="MB", min=0, max=1e9)
     ] = 500.0,

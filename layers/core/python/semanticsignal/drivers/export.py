@@ -133,7 +133,7 @@ def whole(to: Path) -> Iterator[Path]:
     partial = to.with_name(f".{to.name}.{os.getpid()}.partial")
     try:
         yield partial
-        with partial.open("rb") as done:
+        with partial.open("r+b") as done:  # Windows flushes only what may be written
             os.fsync(done.fileno())
         partial.replace(to)
     finally:

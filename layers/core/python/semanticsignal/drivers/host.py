@@ -37,6 +37,8 @@ PUBLISHED_WITHIN_S = 30.0
 TICK_S = 1.0
 SILENCE_S = 300.0
 PATIENCE_S = 2.0
+# What tells it to stop; Windows knows no terminal that hangs up.
+STOPS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 RECOVER_S = 10.0
 # What is wrong for so long is an alarm; what no trade hangs on later.
 ALARMING, MINOR_ALARMING = timedelta(minutes=5), timedelta(hours=6)
@@ -460,7 +462,7 @@ async def _until_stopped(host: Host) -> None:
 
 
 def stop_on_signals(stop: asyncio.Event) -> list[int]:
-    """Those heard so far, as they are heard."""
+    """Those heard so far, as they are heard. A terminal that is closed is one, unless nohup said that it is none."""
     loop = asyncio.get_running_loop()
     heard: list[int] = []
 
@@ -468,7 +470,9 @@ def stop_on_signals(stop: asyncio.Event) -> list[int]:
         heard.append(number)
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPS:
+        if number not in STOPS[:2] and signal.getsignal(number) is signal.SIG_IGN:
+            continue
         try:
             loop.add_signal_handler(number, hear, number)
         except NotImplementedError:  # Windows
