@@ -2671,6 +2671,7 @@ export interface components {
             uptime_s: number | null;
             /** Version */
             version: string;
+            watchdog: components["schemas"]["WatchdogView"] | null;
         };
         /**
          * Wall
@@ -2687,6 +2688,24 @@ export interface components {
             quote: number;
             /** Share Ratio */
             share_ratio: number;
+        };
+        /**
+         * WatchdogView
+         * @description Since the start: stages that did not come back in their time and were told to end; how often the event loop stood
+         *     still, for seconds in which nothing else was done, and how long at the most. `last`: the newest of either, and where
+         *     it stood.
+         */
+        WatchdogView: {
+            /** Blocked */
+            blocked: number;
+            /** Last */
+            last: string | null;
+            /** Last At */
+            last_at: string | null;
+            /** Longest Blocked S */
+            longest_blocked_s: number | null;
+            /** Overran */
+            overran: number;
         };
         /**
          * WhyView

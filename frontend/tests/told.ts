@@ -60,6 +60,7 @@ export function vitals({ decisions, ledger, experiences }: History): VitalsView 
   const last = (symbol: string): DecisionView | undefined => decisions.find((made) => made.symbol === symbol);
   return {
     now: iso(NOW), version: "0.1.0", speed: 1, started_at: iso(NOW - 9 * DAY), uptime_s: 9 * 86_400, last_minute_at: iso(NOW - 20_000),
+    watchdog: { overran: 1, blocked: 1, longest_blocked_s: 6.4, last: "decide of BTC/USDC did not come back within 210 s", last_at: iso(NOW - DAY) },
     dead_letters: 2, deliveries: null, disk_free_bytes: 48_200_000_000, ledger_bytes: 12_600_000, ledger_entries: ledger.length,
     memory: { kept_by: "file", experiences: experiences.length, is_whole: true },
     pairs: SYMBOLS.map((symbol) => ({ symbol, decision_id: last(symbol)?.id ?? null, closed_at: last(symbol)?.closed_at ?? null, decided_at: last(symbol)?.decided_at ?? null })),

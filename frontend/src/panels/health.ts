@@ -10,7 +10,7 @@ import { empty, field, gaps, panel, whyHref } from "./parts";
 
 /** Names of fields to people. */
 const NAMES: Readonly<Record<string, string>> = {
-  circuits: "Circuits", dead_letters: "Dead letters", deliveries: "Discord", started_at: "Start", uptime_s: "Up for", last_minute_at: "Last minute",
+  circuits: "Circuits", watchdog: "Watchdog", dead_letters: "Dead letters", deliveries: "Discord", started_at: "Start", uptime_s: "Up for", last_minute_at: "Last minute",
   is_whole: "Memory complete", ledger_bytes: "Ledger size", disk_free_bytes: "Disk", experiences: "Experiences",
 };
 const SHOWN_DAYS = 7;
@@ -56,6 +56,7 @@ function body(told: VitalsView, state: State, failed: string | null): TemplateRe
       ${field("Oldest price", lag_s === null ? html`<span class="muted">none told yet</span>` : `${duration(lag_s * 1000)} old`, "Age of the oldest of the prices shown, by the market's clock")}
       ${known("last_minute_at", told.last_minute_at && html`<span title="Of ${instant(told.last_minute_at)}">${between(told.last_minute_at, told.now)} old when asked</span>`)}
       ${known("uptime_s", told.uptime_s === null ? null : duration(told.uptime_s * 1000))}
+      ${known("watchdog", told.watchdog && watched(told.watchdog))}
       ${known("dead_letters", told.dead_letters)}
       ${known("deliveries", told.deliveries)}
       ${field("Memory", `${told.memory.kept_by}${told.memory.is_whole === false ? ", filling" : ""}`)}
@@ -93,6 +94,14 @@ function circuit({ of, name, is_open, until, score_ratio, reason }: Circuit): Te
   return html`<li><span class="tag ${is_open ? "down" : "up"}">${is_open ? "left alone" : "asked"}</span> <strong><bdi>${name}</bdi></strong>
     <span class="muted">${of}${score_ratio === null ? "" : `, answers lately ${ratio(score_ratio, 0)}`}${until ? `, until ${time(until)}` : ""}</span>
     ${reason ? html`<span class="why-open"><bdi>${reason}</bdi></span>` : nothing}</li>`;
+}
+
+type Watchdog = NonNullable<VitalsView["watchdog"]>;
+
+function watched({ overran, blocked, longest_blocked_s, last }: Watchdog): TemplateResult {
+  if (!overran && !blocked) return html`<span title="No stage outstayed its time, and the event loop always turned">nothing hung</span>`;
+  const still = blocked ? html`, still ${blocked} ×${longest_blocked_s === null ? "" : ` for up to ${duration(longest_blocked_s * 1000)}`}` : nothing;
+  return html`<span class="down" title=${last ?? nothing}>${overran} ${overran === 1 ? "stage" : "stages"} ended${still}</span>`;
 }
 
 function bytes(count: number | null): string | null {

@@ -25,6 +25,7 @@ SemanticSignalError
 │   │   └── NobodyHome        what messages were sent to is no more, or lets us in no more
 │   ├── ArchiveUnavailable  the archive's disk or bucket refuses
 │   ├── CloudUnavailable  AWS refuses a question asked from a desk, or cannot be asked
+│   ├── Stuck               a stage did not come back in its time
 │   └── Missing             a fact names something that is not there (yet)
 ├── LedgerConflict      somebody else moved the portfolio first; read again
 └── AlreadyRunning      another process holds this home
@@ -134,6 +135,10 @@ class CloudUnavailable(Unavailable):
 
 class ArchiveUnavailable(Unavailable):
     """What was seen, asked or answered could not be kept or read."""
+
+
+class Stuck(Unavailable):
+    """A stage did not come back in its time and was told to end; what it wrote stands."""
 
 
 class MessengerUnavailable(Unavailable):

@@ -28,6 +28,7 @@ ADMINS = "admin"
 # What only another function or CloudWatch could tell.
 ELSEWHERE = (
     (("circuits",), "venues and models are asked by other functions, each container with circuits of its own"),
+    (("watchdog",), "each function has a time-out of its own, and alarms tell of those that came to it"),
     (("dead_letters",), "an alarm watches the queues; this function may not read them"),
     (("deliveries",), "nothing is delivered to Discord yet"),
     (("started_at", "uptime_s", "last_minute_at"), "functions start and end as they are called"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import shutil
 import signal
 import time
@@ -29,6 +30,7 @@ from .figures import Figures
 from .loop import Loop, Work
 from .replay import Plan, closes, walk
 from .vitals import Known
+from .watchdog import Watchdog
 
 log = logging.getLogger("semsig")
 
@@ -50,6 +52,8 @@ NAMES = {
 }  # fmt: skip
 # A longer pause between two ticks was sleep; and how often it is asked whether anything is decided.
 ASLEEP, LISTENING = timedelta(minutes=1), timedelta(seconds=30)
+# So long a tick waits for what came of a minute; then it goes on beside.
+MINUTE_S = 5.0
 HISTORY_FINE = Timeframe.M1
 # Longer without a word is too long where each candle of the past waits for a model.
 HISTORY_SILENCE_S = 10.0
@@ -84,7 +88,8 @@ class Host:
         self.office, messengers = post_office.opened(settings, held.path, on.archive, partial(self._said, "Discord"))
         self.on: Sockets = replace(on, notifier=Knowing(self.notifier, self.pulse), messengers=messengers)
         self.figures = Figures(held.ledger, settings.timeframe)
-        self._loop = Loop(self.on, held.ledger, aside=lambda work: self._spawn(self._looked_back(work)))
+        self.watchdog = Watchdog(wiring.system_clock())
+        self._loop = Loop(self.on, held.ledger, aside=self._aside, turn=self.watchdog.turn)
         self._status: Literal["starting", "running"] = "starting"
         self._problems: dict[str, str] = {}
         self._since: dict[str, datetime] = {}
@@ -126,6 +131,7 @@ class Host:
             last_minute_at=self._minute_at,
             problems=tuple(self._problems.items()),
             circuits=circuits or None,
+            watchdog=self.watchdog.view(),
             deliveries=self.office.delivered if self.office else None,
             kept_by="this process" if is_embedded else "chroma",
             is_whole=kept.is_whole if kept and not is_embedded else True,
@@ -183,7 +189,7 @@ class Host:
         self.held.ledger.make_durable()
         self.world.clock.start()
         await keeper.ready(self.memory)
-        await self._loop.recover()
+        await self._patiently(self._recovered())
         self._history_done, self._status = 1.0, "running"
         self._awake_since = self.on.clock.now()
         log.info("running: %s, %s", ", ".join(self.settings.symbols), self.health().market_source)
@@ -255,7 +261,7 @@ class Host:
                 boundary += span
             await self._minute(Timeframe.M1.floor(now))
             self._gather(now)
-            await self._caught_up()
+            self._catch_up()
             await self._watched_over()
             await self._wait(min(TICK_S, max(0.01, (boundary - now).total_seconds() / self.world.speed)))
 
@@ -273,19 +279,33 @@ class Host:
                 self._gathered[type(due)] = due.at
                 self._spawn(self._run(due))
 
-    async def _caught_up(self) -> None:
-        """What a run that broke off left untold is told again, at most every so often."""
-        now = asyncio.get_running_loop().time()
-        if self._loop.is_behind and now >= self._recover_at:
-            self._recover_at = now + RECOVER_S
-            try:
-                await self._loop.recover()
-            except SemanticSignalError as wrong:
-                log.error("cannot be told again: %s", wrong)
+    def _catch_up(self) -> None:
+        """What a run that broke off left untold is told again, at most every so often, and nothing waits for it."""
+        if self._loop.is_behind and asyncio.get_running_loop().time() >= self._recover_at:
+            self._spawn(self._recovered())
+
+    async def _recovered(self) -> None:
+        self._recover_at = math.inf
+        try:
+            await self._loop.recover()
+        except SemanticSignalError as wrong:
+            self._loop.is_behind = True
+            log.error("cannot be told again: %s", wrong)
+        finally:
+            self._recover_at = asyncio.get_running_loop().time() + RECOVER_S
 
     async def _minute(self, at: datetime) -> None:
+        """One look at the stops at a time; what comes of one, however long it takes, keeps neither the next look nor a
+        candle waiting for more than a moment."""
+        if not self.watchdog.is_at("watch"):
+            await self._patiently(self._looked(at))
+
+    async def _looked(self, at: datetime) -> None:
         if await self._run(MinutePassed(at)):
-            self._minute_at = at
+            self._minute_at = max(at, self._minute_at or at)
+
+    async def _patiently(self, work: Any) -> None:
+        await asyncio.wait({self._spawn(work)}, timeout=MINUTE_S)
 
     async def _candle(self, fact: CandleClosed) -> None:
         deadline = asyncio.get_running_loop().time() + PUBLISHED_WITHIN_S
@@ -395,10 +415,14 @@ class Host:
     def _lock(self, symbol: Symbol) -> asyncio.Lock:
         return self._locks.setdefault(symbol, asyncio.Lock())
 
-    def _spawn(self, work: Any) -> None:
+    def _aside(self, work: Work) -> None:
+        self._spawn(self._looked_back(work))
+
+    def _spawn(self, work: Any) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -431,6 +455,7 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
         world = await worlds.made(stack, settings, (market, recorded), speed, held)
         host = Host(settings, held, world)
         heard = stop_on_signals(host.stop)
+        stack.enter_context(host.watchdog.listening())
         real = wiring.system_clock()
         site = web.site(host, host.notifier, world.purse, lambda: limits(settings, real.now()))
         address = await stack.enter_async_context(web.served(site, listener))

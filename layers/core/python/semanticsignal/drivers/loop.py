@@ -8,13 +8,18 @@ from typing import Any
 
 from ..domain.errors import BadInput, Unavailable
 from ..domain.events import Fact
-from ..ports import Outbox, Sockets
+from ..ports import Facts, Outbox, Sockets
 from ..stages import STAGES, Stage
 from ..stages.review import unreviewed
 
 log = logging.getLogger(__name__)
 
 Work = Callable[[], Awaitable[None]]
+Turn = Callable[[Stage, Any, Sockets], Awaitable[Facts]]
+
+
+def plainly(stage: Stage, fact: Any, on: Sockets) -> Awaitable[Facts]:
+    return stage.run(fact, on)
 
 
 class Loop:
@@ -23,7 +28,7 @@ class Loop:
     `outbox`: which entries are fully told; after a crash, or when `is_behind`, `recover` tells the rest again. `aside`
     takes what is slow and turns it in a task of its own: of each stage one after another, and a run ends without it.
     Nobody there: it has its turn like any other stage, in order, and what a crash left of it is made up for by the next
-    run."""
+    run. `turn`: who turns a stage, and ends it where it does not come back."""
 
     def __init__(
         self,
@@ -31,8 +36,9 @@ class Loop:
         outbox: Outbox,
         stages: tuple[Stage, ...] = STAGES,
         aside: Callable[[Work], None] | None = None,
+        turn: Turn = plainly,
     ) -> None:
-        self._on, self._outbox, self._aside = on, outbox, aside
+        self._on, self._outbox, self._aside, self._turn = on, outbox, aside, turn
         self._running, self._broken = 0, 0
         self._put_aside: set[tuple[str, str]] = set()
         self._turns: dict[str, Lock] = {}
@@ -59,7 +65,7 @@ class Loop:
                     if self._aside is not None and stage.is_slow:
                         self._later(stage, heard, self._aside)
                     else:
-                        queue.extend(await stage.run(heard, self._on))
+                        queue.extend(await self._turn(stage, heard, self._on))
             is_whole = True
         finally:
             self._ended(is_whole=is_whole)
@@ -100,7 +106,7 @@ class Loop:
         is_whole = False
         try:
             async with self._turns.setdefault(stage.name, Lock()):
-                for told in await stage.run(heard, self._on):
+                for told in await self._turn(stage, heard, self._on):
                     await self.run(told)
             is_whole = True
         finally:

@@ -22,6 +22,7 @@ class Known(NamedTuple):
     last_minute_at: datetime | None = None
     problems: tuple[tuple[str, str], ...] = ()
     circuits: tuple[vitals.CircuitView, ...] | None = None
+    watchdog: vitals.WatchdogView | None = None
     dead_letters: int | None = None
     deliveries: int | None = None
     kept_by: str = ""
@@ -59,6 +60,7 @@ async def measured(room: Patient) -> vitals.VitalsView:
         days=vitals.days(figures.days.items(), DAYS),
         problems=tuple(GapView(*one) for one in known.problems),
         circuits=known.circuits,
+        watchdog=known.watchdog,
         dead_letters=known.dead_letters,
         deliveries=known.deliveries,
         memory=vitals.MemoryVitalsView(known.kept_by, known.is_whole, experiences),

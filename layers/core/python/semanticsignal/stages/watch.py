@@ -5,7 +5,6 @@ or not at all changes nothing in what is found. A closing that nobody learned fr
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from ..domain.decision import Refusal
 from ..domain.errors import BadInput, LedgerConflict, MarketUnavailable, MemoryUnavailable, Unavailable
 from ..domain.events import EquityMarked, Fact, MinutePassed, OrderExpired, PositionClosed, PositionOpened
-from ..domain.learning import PostMortem
+from ..domain.learning import Experience, PostMortem
 from ..domain.ledger import Closing, Entry, Expiry, Learned, Opening
 from ..domain.market import Candles, MarketKind, Symbol, TradingRules, epoch_ms, exact
 from ..domain.trading import ExitReason, Fill, Order, Portfolio, Position, Purpose, Touch
@@ -253,24 +252,37 @@ async def untaught(at: datetime, on: Sockets) -> Facts:
     try:
         async with asyncio.timeout(COUNTED_WITHIN_S):
             missing = closed - await on.memory.count(until=at)
-        return await _taught(missing, at, on) if missing > 0 else ()
     except (MemoryUnavailable, TimeoutError):
         return ()  # stops do not wait for memory; once it answers again it is behind, and then they are told
+    return await _taught(missing, at, on) if missing > 0 else ()
 
 
 async def _taught(missing: int, at: datetime, on: Sockets) -> Facts:
     closed = await on.ledger.entries(kinds=("PositionClosed",), until=at, limit=UNTAUGHT + missing, newest_first=True)
     facts: list[Fact] = []
+    is_heard = True
     for entry in reversed(closed):
         lesson = await on.ledger.entry(f"LessonLearned:{entry.fact.id}")
         if lesson is None:
             facts.append(entry.fact)
         elif isinstance(lesson.subject, Learned):
-            with suppress(MemoryUnavailable):  # tried again at the next look; the others are told all the same
-                await on.memory.remember(lesson.subject.experience)
+            # tried again at the next look; the others are told all the same
+            is_heard = is_heard and await _remembered(lesson.subject.experience, on)
             if not await on.ledger.entry(f"PostMortemWritten:{PostMortem.id_of(entry.fact.id)}"):
                 facts.append(lesson.fact)  # whoever learned it could not remember it, and told nobody
     return tuple(facts)
+
+
+async def _remembered(one: Experience, on: Sockets) -> bool:
+    """Whether memory came back at all."""
+    try:
+        async with asyncio.timeout(COUNTED_WITHIN_S):
+            await on.memory.remember(one)
+    except MemoryUnavailable:
+        return True
+    except TimeoutError:
+        return False
+    return True
 
 
 def _before(bars: Candles, at: datetime) -> Candles:

@@ -52,6 +52,19 @@ class MemoryVitalsView:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchdogView:
+    """Since the start: stages that did not come back in their time and were told to end; how often the event loop stood
+    still, for seconds in which nothing else was done, and how long at the most. `last`: the newest of either, and where
+    it stood."""
+
+    overran: int
+    blocked: int
+    longest_blocked_s: float | None
+    last: str | None
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class VitalsView:
     """What is None is not known here, and `unknown` says why, by the name of the field. `started_at`, `uptime_s`: real
     time; `now`, `last_minute_at`: the market's clock. `problems`: what goes wrong now. `days`: the newest first."""
@@ -66,6 +79,7 @@ class VitalsView:
     days: tuple[DayVitalsView, ...]
     problems: tuple[GapView, ...]
     circuits: tuple[CircuitView, ...] | None
+    watchdog: WatchdogView | None
     dead_letters: int | None
     deliveries: int | None
     memory: MemoryVitalsView
