@@ -6,7 +6,7 @@ import math
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .. import __version__, wiring
-from ..domain.errors import SemanticSignalError, Unavailable
+from ..domain.errors import ArchiveUnavailable, LedgerUnavailable, SemanticSignalError, Unavailable
 from ..domain.events import AnalysisRequested, CandleClosed, Fact, HourPassed, MinutePassed, QuarterPassed
 from ..domain.market import Symbol, Timeframe
 from ..domain.messages import Message
@@ -24,7 +24,7 @@ from ..logic.notify import alarms
 from ..logic.show import live, views
 from ..ports import LanguageModel, Notifier, Sockets
 from ..stages.notify import plainly, silences
-from . import keeper, post_office, web, worlds
+from . import disk, keeper, post_office, web, worlds
 from .costs import limits
 from .figures import Figures
 from .loop import Loop, Work
@@ -183,10 +183,10 @@ class Host:
         if self.world.lived_from and self.world.lived_until:
             beat = asyncio.create_task(self._beat())
             try:
-                await self._live_history(self.world.lived_from, self.world.lived_until)
+                await self._insist(partial(self._live_history, self.world.lived_from, self.world.lived_until))
             finally:
                 beat.cancel()
-        self.held.ledger.make_durable()
+        await self._insist(self._durable)
         self.world.clock.start()
         await keeper.ready(self.memory)
         await self._patiently(self._recovered())
@@ -199,6 +199,24 @@ class Host:
             for task in tuple(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _durable(self) -> None:
+        self.held.ledger.make_durable()
+
+    async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Again, while the disk takes nothing: what was written stands, and with room again it goes on from there."""
+        while not self.stop.is_set():
+            try:
+                await work()
+            except (LedgerUnavailable, ArchiveUnavailable) as wrong:
+                if not disk.refuses(wrong):
+                    raise
+                self._said("disk", str(wrong))
+                await self._wait(RECOVER_S)
+            else:
+                self._said("disk", "")
+                return
+        raise Stopped
 
     async def _live_history(self, since: datetime, until: datetime) -> None:
         """The days before now, on the venue's own candles, at full speed and by the same stages."""
@@ -465,7 +483,10 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
         await stack.enter_async_context(keeper.kept(host.memory, host.remembers))
         ready(host, address)
         await _until_stopped(host)
-        held.ledger.set_note("clock", world.clock.now().isoformat())
+        try:
+            held.ledger.set_note("clock", world.clock.now().isoformat())
+        except LedgerUnavailable as wrong:
+            log.warning("where the clock stood is not noted, so it goes on from what was written last: %s", wrong)
     return signal.SIGINT in heard
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from .. import wiring
 from ..domain.errors import MemoryUnavailable, SemanticSignalError
 from ..domain.policy import Settings
+from . import disk
 
 log = logging.getLogger("semsig")
 
@@ -57,6 +58,11 @@ class Keeper:
             log.info("memory: %d entries taken in from the ledger", came)
 
     async def _worse(self, why: str) -> None:
+        if disk.is_full(self._room.server.folder.parent):
+            # no new start and no new folder helps
+            self._said(f"{why}; the disk is full")
+            await asyncio.sleep(self._tick_s)
+            return
         self._wrong += 1
         self._said(why)
         if self._wrong == AFRESH:
