@@ -395,6 +395,77 @@ async def test_what_a_twin_settled_a_moment_earlier_is_no_conflict(overtaken: tu
     assert stands.seq == 1 and (await other.portfolio()).version == 1
 
 
+class Frozen(DynamoLedger):
+    """It stands still for an hour between what it read and what it writes of it; meanwhile the others go on."""
+
+    meanwhile: Any = None
+
+    def _transacted(self, actions: Any) -> bool:
+        hour, self.meanwhile = self.meanwhile, None
+        if hour:
+            asyncio.run(hour())
+        return super()._transacted(actions)
+
+
+@pytest.fixture
+def frozen(moto: str) -> tuple[Frozen, DynamoLedger]:
+    table = ledger_table(moto, f"ledger-{next(TABLES)}")
+    return tuple(kind(table, START, endpoint_url=moto) for kind in (Frozen, DynamoLedger))  # type: ignore[return-value]
+
+
+async def test_who_thaws_after_an_hour_settles_nothing_on_what_it_read_before(
+    frozen: tuple[Frozen, DynamoLedger],
+) -> None:
+    ledger, other = frozen
+    before = await ledger.portfolio()
+
+    async def hour() -> None:
+        await place(other, order("theirs", ETH))
+        await other.record(mark(1))
+
+    ledger.meanwhile = hour
+
+    with pytest.raises(LedgerConflict):
+        await ledger.settle(placed(order("ours")), before, fold.with_order(before, order("ours")))
+
+    after = await other.portfolio()
+    assert [one.id for one in after.orders] == ["theirs"] and after.version == 1
+    assert [(one.seq, one.kind) for one in await other.entries()] == [(1, "OrderPlaced"), (2, "EquityMarked")]
+
+
+async def test_what_moves_no_money_comes_after_what_was_written_meanwhile_and_changes_none_of_it(
+    frozen: tuple[Frozen, DynamoLedger],
+) -> None:
+    ledger, other = frozen
+
+    async def hour() -> None:
+        await other.record(mark(1, "1"))
+        await place(other, order("theirs"))
+
+    ledger.meanwhile = hour
+    late = await ledger.record(mark(0))
+    ledger.meanwhile = lambda: other.record(mark(2, "2"))
+    same = await ledger.record(mark(2, "3"))
+
+    assert (late.seq, same.seq, same.subject.equity_quote) == (3, 4, d(2))  # type: ignore[union-attr]
+    assert [one.id for one in (await other.portfolio()).orders] == ["theirs"]
+
+
+async def test_of_two_that_begin_an_empty_ledger_the_first_begins_it(moto: str) -> None:
+    table = ledger_table(moto, f"ledger-{next(TABLES)}")
+    other = DynamoLedger(table, d(5), endpoint_url=moto)
+
+    class Late(DynamoLedger):
+        def _begun(self) -> None:
+            asyncio.run(place(other, order("theirs")))
+            super()._begun()
+
+    await Late(table, START, endpoint_url=moto).record(mark(1))
+
+    portfolio = await other.portfolio()
+    assert (portfolio.account.start_quote, len(portfolio.orders)) == (d(5), 1)
+
+
 async def test_of_several_kinds_no_later_entry_is_seen_without_the_earlier_ones(moto: str) -> None:
     """Each kind is a question of its own; here two entries are written between the answers."""
     table = ledger_table(moto, f"ledger-{next(TABLES)}")

@@ -90,18 +90,20 @@ def free_port() -> int:
 class Instance:
     """`semsig run` on a free port, its own process group, its words in `log`."""
 
-    def __init__(self, home: Path, *options: object, stdin: int = subprocess.DEVNULL, **variables: str) -> None:
+    def __init__(
+        self, home: Path, *options: object, stdin: int = subprocess.DEVNULL, log: str = "", **variables: str
+    ) -> None:
         self.port, self.home = free_port(), home
         self.base = f"http://127.0.0.1:{self.port}"
-        self.log = home.parent / f"{home.name}.log"
-        with self.log.open("ab") as log:
+        self.log = home.parent / (log or f"{home.name}.log")
+        with self.log.open("ab") as words:
             self.process = subprocess.Popen(
                 [SEMSIG, "run", "--port", str(self.port), "--home", str(home), *map(str, options)],
                 cwd=home.parent,
                 env=surroundings(variables),
                 stdin=stdin,
-                stdout=log,
-                stderr=log,
+                stdout=words,
+                stderr=words,
                 start_new_session=True,
             )
 

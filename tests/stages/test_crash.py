@@ -1,7 +1,7 @@
 """Killed after any write, and turned on again from the last mark: the ledger is the same, byte for byte."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise, zip_longest
@@ -30,6 +30,7 @@ from world import (
 
 from semanticsignal.adapters.inmemory import InMemoryArchive, InMemoryLedger
 from semanticsignal.adapters.sqlite import SqliteLedger
+from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import Symbol, Timeframe
 from semanticsignal.domain.trading import Portfolio
@@ -171,6 +172,52 @@ async def test_a_crash_after_any_write_changes_no_byte_of_the_ledger(keeps_archi
         after = await resumed(back, ledger, LAST, delay)
         if parted := parting(expected, await written(after)):
             changed.append((k, *parted))
+
+    assert changed == []
+
+
+class Frozen:
+    """A ledger whose process stands still before write number `nth`, while another lives on with the same stores."""
+
+    def __init__(self, ledger: InMemoryLedger, nth: int, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self._ledger, self._left, self._meanwhile = ledger, nth, meanwhile
+
+    async def record(self, entry: Entry) -> Entry:
+        await self._counted(entry)
+        return await self._ledger.record(entry)
+
+    async def settle(self, entry: Entry, before: Portfolio, after: Portfolio) -> Entry:
+        await self._counted(entry)
+        return await self._ledger.settle(entry, before, after)
+
+    async def _counted(self, entry: Entry) -> None:
+        if await self._ledger.entry(entry.id) is None:
+            self._left -= 1
+            if not self._left:
+                await self._meanwhile()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+
+async def test_who_stands_still_before_a_write_while_another_lives_on_changes_no_byte_of_the_ledger() -> None:
+    whole = await uncrashed()
+    expected, last = await written(whole), len(await told(whole))
+    changed = []
+
+    for nth in range(1, last + 1, 11):
+        on = eventful()
+        ledger = on.ledger
+        other = replace(on, clock=SetClock(FIRST))
+
+        async def meanwhile(on: Sockets = on, other: Sockets = other, ledger: Any = ledger) -> None:
+            marked = (await ledger.portfolio()).marked_until
+            await live(other, marked or FIRST, LAST)
+            on.clock.set(LAST)  # type: ignore[attr-defined]
+
+        await live(replace(on, ledger=Frozen(ledger, nth, meanwhile)), FIRST, LAST)  # type: ignore[arg-type]
+        if parted := parting(expected, await written(other)):
+            changed.append((nth, *parted))
 
     assert changed == []
 

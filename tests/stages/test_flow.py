@@ -44,6 +44,7 @@ from semanticsignal.domain.market import Candles, Symbol, Timeframe
 from semanticsignal.domain.trading import ExitReason, Side
 from semanticsignal.drivers.loop import Loop
 from semanticsignal.ports import Sockets
+from semanticsignal.stages import STAGES
 from semanticsignal.stages.analyse import analyse
 from semanticsignal.stages.collect import collect
 from semanticsignal.stages.decide import decide
@@ -370,6 +371,20 @@ async def test_an_order_that_meets_no_price_expires_and_nothing_is_bought() -> N
     portfolio = await on.ledger.portfolio()
     assert (portfolio.orders, portfolio.positions) == ((), ())
     assert portfolio.account.balance_quote == d(10_000)
+
+
+async def test_a_decision_carried_out_after_its_time_was_accounted_for_opens_nothing() -> None:
+    """Whoever was to carry it out stood still for hours; a price of then would still be there."""
+    on = world(bars(FLAT[:4]), model=CycleModel(BUY))
+    without = tuple(stage for stage in STAGES if stage.name != "execute")
+    on.clock.set(MONDAY + H4)  # type: ignore[attr-defined]
+    told = await Loop(on, on.ledger, without).run(CandleClosed(BTC, Timeframe.H4, MONDAY + H4))  # type: ignore[arg-type]
+    await tick(on, MONDAY + 2 * H4)
+
+    await Loop(on, on.ledger).run(next(fact for fact in told if isinstance(fact, DecisionMade)))  # type: ignore[arg-type]
+
+    (expiry,) = await subjects(on, "OrderExpired")
+    assert (expiry.refusal.guard, await subjects(on, "PositionOpened")) == ("late", [])
 
 
 async def test_a_first_price_beyond_the_target_is_not_bought() -> None:

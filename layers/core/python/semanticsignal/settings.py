@@ -31,6 +31,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "decision_delay_s": ("replay: seconds from a bar's close to its decision", {"ge": 0, "le": 600}),
     "home": ("folder of ledger and archive", {"min_length": 1, "max_length": 4000, "pattern": r"^[^\x00]+$"}),
     "port": ("dashboard and API, on loopback only", {"ge": 1, "le": 65_535}),
+    "takeover_s": ("silence after which the home of a stopped run may be taken over, seconds", {"ge": 1, "le": 3600}),
     "paper.start_quote": ("starting capital, quote", {"gt": 0, "le": Decimal("1e12")}),
     "paper.fee_ratio": ("taker fee of each side", {"ge": 0, "le": Decimal("0.05")}),
     "paper.slippage_bps": ("half spread and impact on market and stop fills, basis points", {"ge": 0, "le": 500}),

@@ -297,18 +297,31 @@ class CcxtMarket:
         """One question for its time and one for its listing. Raises MarketUnavailable."""
         await self.open()
         clock, skew = asyncio.get_running_loop(), None
-        asked = clock.time()
         if self._venue.has["fetchTime"]:
-            theirs = await self._ask(self._venue.fetch_time())
-            latency = clock.time() - asked
-            # the venue looked at its clock about half way
-            skew = (epoch_ms(self._clock()) - theirs) / 1_000 - latency / 2 if isinstance(theirs, int) else None
+            latency, skew = await self._compared()
         else:
+            asked = clock.time()
             await self._markets()
             latency = clock.time() - asked
         await self._markets()
         listed = tuple([symbol for symbol in symbols if await self._is_listed(symbol)])
         return Probe(latency, skew, listed, tuple(symbol for symbol in symbols if symbol not in listed))
+
+    @_in_our_words
+    async def ahead_s(self) -> float | None:
+        """How far our clock is ahead of the venue's, as `Probe.skew_s`. Raises MarketUnavailable."""
+        await self.open()
+        return (await self._compared())[1] if self._venue.has["fetchTime"] else None
+
+    async def _compared(self) -> tuple[float, float | None]:
+        """Latency, and how far our clock is ahead."""
+        clock = asyncio.get_running_loop()
+        asked = clock.time()
+        theirs = await self._ask(self._venue.fetch_time())
+        latency = clock.time() - asked
+        # the venue looked at its clock about half way
+        skew = (epoch_ms(self._clock()) - theirs) / 1_000 - latency / 2 if isinstance(theirs, int) else None
+        return latency, skew
 
     @_in_our_words
     async def candles(

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,21 +19,40 @@ from ..domain.errors import MemoryUnavailable
 from ..settings import secret
 
 # The server alone, without the Python package around it, which takes a second and 80 MB to load. The pipe on its
-# standard input closes when its parent ends, however that ends.
+# standard input closes when its parent ends, however that ends. A parent that was stopped does not end: who takes its
+# home over raises the fence, and its child leaves by itself. The lock is in the folder, so there is never a second
+# server on one, whatever became of the first.
 CHILD = """
-import os, sys, threading
+import os, sys, threading, time
+fence, token, path, patience = sys.argv[1], int(sys.argv[2]), sys.argv[4], float(sys.argv[3])
 def watch():
     os.read(0, 1)
     os._exit(0)
+def heed():
+    while True:
+        try:
+            with open(fence) as raised:
+                if int(raised.read()) > token:
+                    os._exit(0)
+        except FileNotFoundError:
+            pass  # nobody raised it
+        time.sleep(0.25)
 threading.Thread(target=watch, daemon=True).start()
+threading.Thread(target=heed, daemon=True).start()
+from filelock import FileLock, Timeout
+alone = FileLock(os.path.join(path, "lock"))
+try:
+    alone.acquire(timeout=patience)
+except Timeout:
+    sys.exit("another server has the folder and does not leave it")
 import chromadb_rust_bindings
-chromadb_rust_bindings.cli(["chroma", "run", *sys.argv[1:]])
+chromadb_rust_bindings.cli(["chroma", "run", "--path", *sys.argv[4:]])
 """
 PACKAGE = "chromadb_rust_bindings"
 # None of our secrets are its; and its log would hold three lines of every question.
 ENVIRONMENT = {"ANONYMIZED_TELEMETRY": "False", "RUST_LOG": "warn"}
 HOST, DATABASE = "127.0.0.1", "chroma.sqlite3"
-STARTS_WITHIN_S, ENDS_WITHIN_S, LOOK_S = 20.0, 3.0, 0.02
+STARTS_WITHIN_S, LEAVES_WITHIN_S, ENDS_WITHIN_S, LOOK_S = 20.0, 5.0, 3.0, 0.02
 LONGEST_LOG, LAST_WORDS, KEPT = 1_000_000, 300, 3
 RAISED = re.compile(r"^[\w.]+: ")
 
@@ -48,10 +68,14 @@ def is_installed() -> bool:
 
 
 class ChromaServer:
-    """One child at a time. `url`: where it listens, another port each time. It writes a log beside its folder."""
+    """One child at a time. `url`: where it listens, another port each time. It writes a log beside its folder.
 
-    def __init__(self, folder: Path) -> None:
+    `token`: of whoever holds the home; a child of a lower one leaves. `permitted` raises what forbids to touch the
+    folder: LeaseLost."""
+
+    def __init__(self, folder: Path, token: int = 0, permitted: Callable[[], None] = lambda: None) -> None:
         self.folder, self.log, self.url = folder, folder.with_name(f"{folder.name}.log"), ""
+        self._fence, self._token, self.permitted = folder.with_name(f"{folder.name}.fence"), token, permitted
         self._child: subprocess.Popen[bytes] | None = None
         self._inode: int | None = None
 
@@ -65,19 +89,24 @@ class ChromaServer:
         return self._child is not None and self._child.poll() is None and self._database() == self._inode
 
     async def start(self) -> None:
-        """Anew; returns when it answers. Raises MemoryUnavailable."""
+        """Anew; returns when it answers. Raises MemoryUnavailable, and what is not permitted."""
         await self.stop()
+        self.permitted()
         with socket() as free:
             free.bind((HOST, 0))
             port = free.getsockname()[1]
         self.url = f"http://{HOST}:{port}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._raise_fence()
             _logged_ahead(self.folder / DATABASE)
             kept = self.log.exists() and self.log.stat().st_size < LONGEST_LOG
             with self.log.open("ab" if kept else "wb") as words:
                 self._child = subprocess.Popen(  # noqa: ASYNC220, S603 - returns at once; every word is ours
-                    [sys.executable, "-I", "-c", CHILD, "--path", self.folder, "--host", HOST, "--port", str(port)],
+                    [
+                        sys.executable, "-I", "-c", CHILD, self._fence, str(self._token), str(LEAVES_WITHIN_S),
+                        self.folder, "--host", HOST, "--port", str(port),
+                    ],
                     env=_environment(), stdin=subprocess.PIPE, stdout=words, stderr=subprocess.STDOUT,
                     start_new_session=True,  # a Ctrl-C is the parent's: it ends its child when its own work is done
                 )  # fmt: skip
@@ -103,6 +132,7 @@ class ChromaServer:
         """The folder under another name, so that the next start is afresh; None where there is none. The last few are
         kept."""
         await self.stop()
+        self.permitted()
         name = f"{self.folder.name}.broken-"
         before = sorted(
             int(each.name.removeprefix(name))
@@ -117,6 +147,12 @@ class ChromaServer:
             return None
         except OSError as wrong:
             raise MemoryUnavailable(f"{self.folder} cannot be set aside: {wrong}") from wrong
+
+    def _raise_fence(self) -> None:
+        """Whole or not at all: the children of others read it while it changes."""
+        new = self._fence.with_name(f"{self._fence.name}.{os.getpid()}")
+        new.write_text(str(self._token), encoding="ascii")
+        new.replace(self._fence)
 
     async def _answering(self) -> None:
         deadline = asyncio.get_running_loop().time() + STARTS_WITHIN_S

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import combinations
 from math import ceil, exp2
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -37,6 +38,8 @@ SAID, SAID_ALL = 140, 1_000
 # Minutes without a trade, from which on another venue is asked: some answers only look like a quiet market. Fewer where
 # a fill waits for the answer: one venue without bars would veto every one.
 QUIET, UNFILLED = 5, 2
+# Who is asked for the time, and how near two of them have to be.
+TIMEKEEPERS, ALIKE_S = 3, 2.0
 # What a plug stumbles over when its venue tells nonsense that it did not foresee.
 FOREIGN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
@@ -47,6 +50,10 @@ class Venue(MarketData, Protocol):
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
+
+    async def ahead_s(self) -> float | None:
+        """How far our clock is ahead of its; None where it tells no time."""
+        ...
 
 
 class Health(NamedTuple):
@@ -198,6 +205,23 @@ class Failover:
         now = self._clock()
         seats = [*self._seats, *(seat for seat in self._perpetuals if seat.open_until is not None)]
         return tuple(Health(seat.name, seat.score(now), seat.open_until, seat.reason) for seat in seats)
+
+    async def ahead_s(self) -> float | None:
+        """How far our clock is ahead, as two of the first venues tell alike; where there is one alone, as that one
+        tells. None where no two do: one that tells a false time moves nothing."""
+        asked = self._seats[:TIMEKEEPERS]
+        answers = await asyncio.gather(*(self._ahead_of(seat) for seat in asked))
+        told = [answer for answer in answers if answer is not None]
+        if len(asked) == 1:
+            return told[0] if told else None
+        return next((one for one, other in combinations(told, 2) if abs(one - other) <= ALIKE_S), None)
+
+    async def _ahead_of(self, seat: _Seat) -> float | None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await seat.market.ahead_s()
+        except (MarketUnavailable, TimeoutError, *FOREIGN):
+            return None
 
     @property
     def is_simulated(self) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,8 @@ from threading import Lock
 from typing import Any
 
 from ..codec import FACTS, SUBJECTS, dumps, loads
-from ..domain.errors import BadInput, LedgerConflict, LedgerUnavailable
+from ..domain.errors import AlreadyRunning, BadInput, LeaseLost, LedgerConflict, LedgerUnavailable
+from ..domain.lease import Lease
 from ..domain.ledger import Entry
 from ..domain.market import EPOCH, Symbol, epoch_us
 from ..domain.messages import URGENT, Post, Posted, Topic, Waiting
@@ -31,6 +32,14 @@ CREATE INDEX IF NOT EXISTS entries_in_kind ON entries (kind, seq);
 CREATE TABLE IF NOT EXISTS portfolio (
     one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS lease (
+    one INTEGER PRIMARY KEY CHECK (one = 1), token INTEGER NOT NULL, pid INTEGER NOT NULL, since TEXT NOT NULL,
+    lock TEXT NOT NULL, renews_s REAL NOT NULL, port INTEGER, beats INTEGER NOT NULL);
+"""
+# In each file of a home: the number of who may write there. Nobody who took no lease writes where somebody has.
+FENCE_SCHEMA = """
+CREATE TABLE IF NOT EXISTS {of}fence (one INTEGER PRIMARY KEY CHECK (one = 1), token INTEGER NOT NULL);
+INSERT OR IGNORE INTO {of}fence VALUES (1, 0);
 """
 # Not WAL, which several processes cannot turn on at once. EXTRA: a power cut gives back no money that was set aside.
 PURSE_SCHEMA = """
@@ -61,13 +70,14 @@ PATIENCE_S = 5
 
 
 class _File:
-    """One SQLite file. Raises LedgerUnavailable whenever it cannot be used."""
+    """One SQLite file. Raises LedgerUnavailable whenever it cannot be used, LeaseLost for a write after somebody else
+    took it under a higher token than ours."""
 
     _what = "ledger"
     _db: sqlite3.Connection
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, token: int = 0) -> None:
+        self._path, self._token = path, token
 
     def close(self) -> None:
         self._db.close()
@@ -95,11 +105,25 @@ class _File:
         except sqlite3.Error as wrong:
             raise LedgerUnavailable(f"cannot read the {self._what} {self._path}, was {wrong}") from wrong
 
+    def _raise_fence(self) -> None:
+        """From now on whoever was before us writes here no more. Also in the middle of `_opening`."""
+        self._db.executescript(FENCE_SCHEMA.format(of=""))
+        self._db.execute("UPDATE fence SET token = ? WHERE token < ?", (self._token, self._token))
+
+    def _check_fence(self) -> None:
+        """In the transaction that it guards: who was stopped and wakes in the middle of its work writes nothing."""
+        row = self._db.execute("SELECT token FROM fence").fetchone()
+        if row is None:
+            raise sqlite3.DatabaseError("it says no more who may write there")
+        if row[0] != self._token:
+            raise LeaseLost(f"another process took the {self._what} over, was {self._path}; this one writes no more")
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._check_fence()
                 yield
                 self._db.execute("COMMIT")
             finally:
@@ -131,6 +155,7 @@ class SqliteLedger(_File):
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute(f"PRAGMA synchronous={'FULL' if self._is_checked else 'NORMAL'}")
         self._db.executescript(SCHEMA)
+        self._raise_fence()
         first = empty(start_quote)
         self._db.execute("INSERT OR IGNORE INTO portfolio VALUES (1, ?, ?)", (first.version, dumps(first)))
 
@@ -140,6 +165,61 @@ class SqliteLedger(_File):
         with self._reading():
             self._db.execute("PRAGMA wal_checkpoint(FULL)")
             self._db.execute("PRAGMA synchronous=FULL")
+
+    def claim(self, wanted: Lease, over: Lease | None, beside: Iterable[Path] = ()) -> Lease:
+        """Takes it, and the files beside it with their fences, as long as `over` is what stands: who renewed it since
+        keeps it. Raises AlreadyRunning."""
+        with self._writing_all(beside) as files:
+            if _lease(self._db) != over:
+                raise AlreadyRunning(f"another semsig took this home, or lives after all, was {self._path.parent}")
+            # Only the names above are joined.
+            raised = [self._db.execute(f"SELECT token FROM {of}fence").fetchone()[0] for of in files]  # noqa: S608
+            taken = replace(wanted, token=max(raised) + 1)
+            for of in files:
+                self._db.execute(f"UPDATE {of}fence SET token = ?", (taken.token,))  # noqa: S608
+            self._db.execute(
+                "INSERT OR REPLACE INTO lease VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+                (taken.token, taken.pid, taken.since.isoformat(), taken.lock, taken.renews_s, taken.port, taken.beats),
+            )
+        self._token = taken.token
+        return taken
+
+    def renew(self) -> None:
+        """A sign of life. Not flushed to the disk: after a power cut nobody lives. Raises LeaseLost."""
+        with self._reading():
+            self._db.execute("PRAGMA synchronous=NORMAL")
+        try:
+            with self._writing():
+                self._db.execute("UPDATE lease SET beats = beats + 1")
+        finally:
+            with self._reading():
+                self._db.execute(f"PRAGMA synchronous={'FULL' if self._is_checked else 'NORMAL'}")
+
+    def check_lease(self) -> None:
+        """Raises LeaseLost."""
+        with self._reading():
+            self._check_fence()
+
+    @contextmanager
+    def _writing_all(self, beside: Iterable[Path]) -> Iterator[list[str]]:
+        """One transaction over this file and those, whoever may write there; under what name each is known in it."""
+        files = [""]
+        try:
+            try:
+                for number, path in enumerate(beside):
+                    self._db.execute(f"ATTACH DATABASE ? AS beside{number}", (str(path),))
+                    files.append(f"beside{number}.")
+                    self._db.executescript(FENCE_SCHEMA.format(of=files[-1]))
+                self._db.execute("BEGIN IMMEDIATE")
+                yield files
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                for of in files[1:]:
+                    self._db.execute(f"DETACH DATABASE {of.rstrip('.')}")
+        except sqlite3.Error as wrong:
+            raise LedgerUnavailable(f"cannot take the {self._what} {self._path}, was {wrong}") from wrong
 
     async def portfolio(self) -> Portfolio:
         with self._reading():
@@ -254,13 +334,14 @@ class SqlitePurse(_File):
 
     _what = "purse"
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, token: int = 0) -> None:
+        super().__init__(path, token)
         self._turn = Lock()
         with self._opening():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connect(path, is_shared=True)
             self._db.executescript(PURSE_SCHEMA)
+            self._raise_fence()
 
     async def reserve(self, id: str, usd: Decimal, limits: Mapping[str, Decimal]) -> bool:
         purse.check_names((id, *limits))
@@ -319,8 +400,8 @@ class SqliteMail(_File):
 
     _what = "mail"
 
-    def __init__(self, path: Path, most: int = MOST_WAITING) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, most: int = MOST_WAITING, token: int = 0) -> None:
+        super().__init__(path, token)
         self._most = most
         with self._opening():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -330,6 +411,7 @@ class SqliteMail(_File):
             for name, kind in MAIL_ADDED.items():
                 if name not in known:
                     self._db.execute(f"ALTER TABLE posts ADD COLUMN {name} {kind}")
+            self._raise_fence()
 
     async def put(self, posts: Iterable[Post], *, at: datetime) -> int:
         """All parts of a message, or none where its first one stands: made anew, it might be cut elsewhere."""
@@ -353,7 +435,9 @@ class SqliteMail(_File):
             return too_many
 
     async def waiting(self) -> tuple[Waiting, ...]:
+        """Raises LeaseLost: what somebody else will send is not sent twice."""
         with self._reading():
+            self._check_fence()
             rows = self._db.execute(
                 "SELECT id, body, level, worth_s, chart, topic, put_us, begun_us, tries FROM posts WHERE seq IN "
                 "(SELECT MIN(seq) FROM posts WHERE state = ? GROUP BY topic) ORDER BY seq",
@@ -406,6 +490,25 @@ class SqliteMail(_File):
 
 def _instant(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
+
+
+def lease_of(path: Path) -> tuple[Lease | None, str | None]:
+    """Who holds the ledger at that path, or held it last, and what it is for; whoever has it open. None where nobody
+    ever took it. Raises LedgerUnavailable."""
+    if not path.is_file():
+        return None, None
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S)) as db:
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+            held = db.execute("SELECT value FROM notes WHERE key = 'holds'").fetchone() if "notes" in tables else None
+            return _lease(db) if "lease" in tables else None, held[0] if held else None
+    except sqlite3.Error as wrong:
+        raise LedgerUnavailable(f"cannot read the ledger {path}, was {wrong}") from wrong
+
+
+def _lease(db: sqlite3.Connection) -> Lease | None:
+    row = db.execute("SELECT token, pid, since, lock, renews_s, port, beats FROM lease").fetchone()
+    return Lease(row[0], row[1], datetime.fromisoformat(row[2]), *row[3:]) if row else None
 
 
 def _decoded(db: sqlite3.Connection, seq: int) -> Entry:

@@ -1,7 +1,8 @@
-"""Clocks: the machine's own, one that runs faster than real time, and one that is set by hand."""
+"""Clocks: the machine's own, as it is and as venues confirm it, one that runs faster, and one that is set by hand."""
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
@@ -15,6 +16,51 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+# A clock that is further off makes bars that have closed look open, and bars that have not look closed.
+MOST_AHEAD_S = 2.0
+
+
+class CheckedClock:
+    """The machine's clock as far as the venues agree with it; where it is further off than two seconds, theirs.
+
+    When the machine's clock jumps (it was set, or slept for hours) time goes on here as if nothing had happened, until
+    a venue has said which of the two is right: `is_unsure` until then."""
+
+    speed = 1.0
+
+    def __init__(self, wall: Callable[[], datetime], ticks: Callable[[], float] = time.monotonic) -> None:
+        self._wall, self._ticks = wall, ticks
+        self._last = (wall(), ticks())
+        self._offset = timedelta()
+        self.is_unsure = True
+
+    def start(self) -> None:
+        """It never stood still."""
+
+    @property
+    def ahead_s(self) -> float:
+        """How far the machine's clock is ahead of this one."""
+        return -self._offset.total_seconds()
+
+    def now(self) -> datetime:
+        wall, ticks = self._wall(), self._ticks()
+        (last_wall, last_ticks), self._last = self._last, (wall, ticks)
+        jump = wall - last_wall - timedelta(seconds=ticks - last_ticks)
+        if abs(jump.total_seconds()) > MOST_AHEAD_S:
+            self._offset -= jump
+            self.is_unsure = True
+        return wall + self._offset
+
+    def judged(self, ahead_s: float) -> None:
+        """By venues, how far this clock is ahead of theirs."""
+        machine_s = ahead_s + self.ahead_s
+        self._offset = timedelta(seconds=-machine_s if abs(machine_s) > MOST_AHEAD_S else 0.0)
+        self.is_unsure = False
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -28,10 +28,13 @@ SemanticSignalError
 │   ├── Stuck               a stage did not come back in its time
 │   └── Missing             a fact names something that is not there (yet)
 ├── LedgerConflict      somebody else moved the portfolio first; read again
+├── LeaseLost           another process took this home over while we stood still: stop, write nothing
 └── AlreadyRunning      another process holds this home
+    └── Silent            it gives no sign of life: it may have been stopped
 """
 
 from .asking import Attempt, Fault, Usage
+from .lease import Lease
 
 
 class SemanticSignalError(Exception):
@@ -173,5 +176,17 @@ class LedgerConflict(SemanticSignalError):
     """The portfolio changed between reading and writing."""
 
 
+class LeaseLost(SemanticSignalError):
+    """Another process took the home over: whatever we would write comes too late."""
+
+
 class AlreadyRunning(SemanticSignalError):
     """Another process holds this home."""
+
+
+class Silent(AlreadyRunning):
+    """The holder of `lease` may live or not: only time tells."""
+
+    def __init__(self, message: str, lease: Lease) -> None:
+        super().__init__(message)
+        self.lease = lease

@@ -223,6 +223,7 @@ class Settings:
     decision_delay_s: float = 0.0
     home: str = ".semsig"
     port: int = 8000
+    takeover_s: float = 60.0
     paper: Paper = field(default_factory=Paper)
     risk: Risk = field(default_factory=Risk)
     memory: Memory = field(default_factory=Memory)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -151,7 +152,8 @@ def run(
         _reach(settings)
         if line := deciders.decides(settings):
             logging.getLogger("semsig").info("%s", line)
-    if asyncio.run(_run(host, settings, (market, speed), yes=yes, is_plain=is_plain)):
+    turning = partial(host.run, settings, market, speed, is_port_given="port" in sourced.origins)
+    if asyncio.run(_run(turning, market, yes=yes, is_plain=is_plain)):
         typer.echo(f"semsig: {STANDS.format(settings.home)}", err=True)
 
 
@@ -203,7 +205,7 @@ def _pairs(sourced: Sourced, market: str, symbols: str | None) -> Settings:
     return settings
 
 
-async def _run(host: Any, settings: Settings, market: tuple[str, str | None], *, yes: bool, is_plain: bool) -> bool:
+async def _run(turning: Callable[[Any], Any], market: str, *, yes: bool, is_plain: bool) -> bool:
     """Whether it was interrupted, rather than told to stop."""
     from . import keys, terminal
 
@@ -218,14 +220,14 @@ async def _run(host: Any, settings: Settings, market: tuple[str, str | None], *,
             await keys.listen(_Keys(room, address, yes=yes))
 
     def ready(room: Any, address: str) -> None:
-        label = "SIMULATED market" if room.on.market.is_simulated else market[0]
+        label = "SIMULATED market" if room.on.market.is_simulated else market
         typer.echo(f"Semantic Signal {__version__}: {address}  ({label}, paper money only; a analyze, h help, q quit)")
         is_shown = not is_plain and terminal.is_possible()
         hearing = on_screen(room, address) if is_shown else keys.listen(_Keys(room, address, yes=yes))
         listening.append(asyncio.create_task(hearing))
 
     try:
-        return bool(await host.run(settings, *market, ready))
+        return bool(await turning(ready))
     finally:
         for task in listening:
             task.cancel()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .. import __version__, wiring
-from ..domain.errors import ArchiveUnavailable, LedgerUnavailable, SemanticSignalError, Unavailable
+from ..domain.errors import ArchiveUnavailable, LeaseLost, LedgerUnavailable, SemanticSignalError, Unavailable
 from ..domain.events import AnalysisRequested, CandleClosed, Fact, HourPassed, MinutePassed, QuarterPassed
 from ..domain.market import Symbol, Timeframe
 from ..domain.messages import Message
@@ -24,7 +24,7 @@ from ..logic.notify import alarms
 from ..logic.show import live, views
 from ..ports import LanguageModel, Notifier, Sockets
 from ..stages.notify import plainly, silences
-from . import disk, keeper, post_office, web, worlds
+from . import disk, keeper, post_office, tenure, timekeeping, web, worlds
 from .costs import limits
 from .figures import Figures
 from .loop import Loop, Work
@@ -85,7 +85,7 @@ class Host:
         self.held = held
         self.memory = wiring.home_memory(settings, held)
         on = wiring.local(settings, held, world, self.notifier, self.memory)
-        self.office, messengers = post_office.opened(settings, held.path, on.archive, partial(self._said, "Discord"))
+        self.office, messengers = post_office.opened(settings, held, on.archive, partial(self._said, "Discord"))
         self.on: Sockets = replace(on, notifier=Knowing(self.notifier, self.pulse), messengers=messengers)
         self.figures = Figures(held.ledger, settings.timeframe)
         self.watchdog = Watchdog(wiring.system_clock())
@@ -107,6 +107,14 @@ class Host:
         self._began = wiring.system_clock().now()
         self._minute_at: datetime | None = None
         self.stop = asyncio.Event()
+        self.is_lost = False
+        said = partial(self._said, "clock")
+        self._timekeeper = timekeeping.Timekeeper(*world.checked, said) if world.checked else None
+
+    def lose(self) -> None:
+        """The home is somebody else's: whatever is under way ends by itself, and nothing more is said."""
+        self.is_lost = True
+        self.stop.set()
 
     def pulse(self, told: live.PulseView | None) -> live.PulseView:
         """What a minute tells of, by one who knows better than the ledger."""
@@ -263,25 +271,35 @@ class Host:
             raise Stopped
 
     async def _schedule(self) -> None:
-        """Each tick: what rested is looked at; at each close first that, then the pairs, each on its own."""
-        clock, span = self.on.clock, self.settings.timeframe.span
         marked = (await self.held.ledger.portfolio()).marked_until
-        now = clock.now()
+        now, span = self.on.clock.now(), self.settings.timeframe.span
         boundary = marked if marked and now - marked < span else self.settings.timeframe.floor(now)
         while not self.stop.is_set():
-            now = min(clock.now(), self._ends_at())
-            if boundary > now + span:  # the clock was set back
-                boundary = self.settings.timeframe.floor(now) + span
-            while boundary <= min(clock.now(), self._ends_at()):
-                await self._minute(boundary)
-                for symbol in self.settings.pairs:
-                    self._spawn(self._candle(CandleClosed(symbol, self.settings.timeframe, boundary)))
-                boundary += span
-            await self._minute(Timeframe.M1.floor(now))
-            self._gather(now)
-            self._catch_up()
-            await self._watched_over()
+            now = min(self.on.clock.now(), self._ends_at())
+            boundary = await self._tick(boundary, now)
             await self._wait(min(TICK_S, max(0.01, (boundary - now).total_seconds() / self.world.speed)))
+
+    async def _tick(self, boundary: datetime, now: datetime) -> datetime:
+        """What rested is looked at; at each close first that, then the pairs, each on its own. `boundary`: the next
+        close; returns the one after."""
+        clock, span = self.on.clock, self.settings.timeframe.span
+        if boundary > now + span:  # the clock was set back
+            boundary = self.settings.timeframe.floor(now) + span
+        marked = (await self.held.ledger.portfolio()).marked_until
+        if marked and boundary < marked <= now:  # and went on again: what was lived through is not missed
+            boundary = marked
+        while boundary <= min(clock.now(), self._ends_at()) and not self.stop.is_set():
+            await self._minute(boundary)
+            for symbol in self.settings.pairs:
+                self._spawn(self._candle(CandleClosed(symbol, self.settings.timeframe, boundary)))
+            boundary += span
+        await self._minute(Timeframe.M1.floor(now))
+        self._gather(now)
+        self._catch_up()
+        await self._watched_over()
+        if self._timekeeper and self._timekeeper.is_due():
+            self._spawn(self._timekeeper.look())
+        return boundary
 
     def _ends_at(self) -> datetime:
         """A recorded market ends with its tape; the page stays."""
@@ -306,6 +324,8 @@ class Host:
         self._recover_at = math.inf
         try:
             await self._loop.recover()
+        except LeaseLost:
+            self.lose()
         except SemanticSignalError as wrong:
             self._loop.is_behind = True
             log.error("cannot be told again: %s", wrong)
@@ -344,6 +364,8 @@ class Host:
         """A post-mortem waits for its model here, and neither a candle nor a stop waits for it."""
         try:
             await work()
+        except LeaseLost:
+            self.lose()
         except SemanticSignalError as wrong:
             self._said("review", str(wrong))
         else:
@@ -355,6 +377,9 @@ class Host:
         about = str(getattr(fact, "symbol", ABOUT.get(type(fact), "watch")))
         try:
             await self._loop.run(fact)
+        except LeaseLost:
+            self.lose()
+            return True
         except Unavailable as wrong:
             await self._broke(fact, about, str(wrong))
             return False
@@ -374,6 +399,8 @@ class Host:
 
     def _said(self, about: str, problem: str) -> None:
         """The same problem is logged once in a while, not at every tick."""
+        if self.is_lost:
+            return
         now = asyncio.get_running_loop().time()
         if not problem:
             self._problems.pop(about, None)
@@ -421,10 +448,16 @@ class Host:
         try:
             await self._alarm()
             await self._listened()
+        except LeaseLost:
+            self.lose()
         except SemanticSignalError as wrong:
             self._said("messages", str(wrong))
         else:
             self._said("messages", "")
+
+    def renewal(self, problem: str) -> None:
+        """Why the lease of the home cannot be renewed."""
+        self._said("lease", problem)
 
     def remembers(self, problem: str) -> None:
         """What is wrong with memory: decisions are made without it."""
@@ -458,20 +491,23 @@ class Stopped(Exception):
     """The stop came in the middle of the history; it goes on from there at the next start."""
 
 
-async def run(settings: Settings, market: str, speed: str | None, ready: Callable[[Host, str], Any]) -> bool:
+async def run(
+    settings: Settings, market: str, speed: str | None, ready: Callable[[Host, str], Any], *, is_port_given: bool = True
+) -> bool:
     """Everything until SIGINT or SIGTERM; whether it was SIGINT. `ready` is told the address. Raises BadInput,
-    AlreadyRunning."""
-    listener = web.bound(settings.port)
+    AlreadyRunning; LeaseLost when another process took the home over meanwhile."""
+    listener = tenure.listener(settings, is_given=is_port_given)
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
         settings = worlds.suited(settings, market, speed)
         worlds.factor_of(settings, speed)
         recorded = None if market in ("simulated", "live") else wiring.tape(Path(market), settings)
-        held = wiring.home(Path(settings.home), settings, worlds.holds(settings, market), is_durable=False)
+        held = await tenure.taken(settings, worlds.holds(settings, market), listener, wiring.system_clock())
         stack.callback(held.close)
         settings = await worlds.with_open_pairs(settings, held, recorded)
         world = await worlds.made(stack, settings, (market, recorded), speed, held)
         host = Host(settings, held, world)
+        await stack.enter_async_context(tenure.renewed(held, host.lose, host.renewal))
         heard = stop_on_signals(host.stop)
         stack.enter_context(host.watchdog.listening())
         real = wiring.system_clock()
@@ -482,12 +518,22 @@ async def run(settings: Settings, market: str, speed: str | None, ready: Callabl
             await stack.enter_async_context(host.office.open())
         await stack.enter_async_context(keeper.kept(host.memory, host.remembers))
         ready(host, address)
-        await _until_stopped(host)
         try:
-            held.ledger.set_note("clock", world.clock.now().isoformat())
-        except LedgerUnavailable as wrong:
-            log.warning("where the clock stood is not noted, so it goes on from what was written last: %s", wrong)
+            await _until_stopped(host)
+            if not host.is_lost:
+                _note_clock(held, world)
+        except LeaseLost:
+            host.lose()
+    if host.is_lost:
+        raise held.lost()
     return signal.SIGINT in heard
+
+
+def _note_clock(held: wiring.Home, world: wiring.World) -> None:
+    try:
+        held.ledger.set_note("clock", world.clock.now().isoformat())
+    except LedgerUnavailable as wrong:
+        log.warning("where the clock stood is not noted, so it goes on from what was written last: %s", wrong)
 
 
 async def _until_stopped(host: Host) -> None:
@@ -501,6 +547,8 @@ async def _until_stopped(host: Host) -> None:
     try:
         await life
     except (Stopped, asyncio.CancelledError):
+        if host.is_lost:
+            return
         if host.health().status == "starting":
             log.info("stopped before it was running; the next start goes on from here")
         else:

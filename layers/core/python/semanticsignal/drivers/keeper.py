@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from .. import wiring
-from ..domain.errors import MemoryUnavailable, SemanticSignalError
+from ..domain.errors import LeaseLost, MemoryUnavailable, SemanticSignalError
 from ..domain.policy import Settings
-from . import disk
+from . import disk, tenure
 
 log = logging.getLogger("semsig")
 
@@ -34,6 +34,8 @@ class Keeper:
         while self._wrong < GIVEN_UP:
             try:
                 await self._mended()
+            except LeaseLost:
+                raise
             except MemoryUnavailable as wrong:
                 await self._worse(str(wrong))
             except SemanticSignalError as wrong:
@@ -49,6 +51,7 @@ class Keeper:
     async def _mended(self) -> None:
         room = self._room
         if not room.server.is_up:
+            room.server.permitted()
             if room.server.pid is not None:
                 log.warning("memory: Chroma has ended, or its folder is gone; it starts again")
             await room.server.start()
@@ -113,6 +116,8 @@ async def kept(room: wiring.HomeMemory | None, said: Callable[[str], None]) -> A
 async def _reported(keeper: Keeper, said: Callable[[str], None]) -> None:
     try:
         await keeper.keep()
+    except LeaseLost:
+        return  # the memory of this home is somebody else's to keep
     except Exception as wrong:
         said(f"a defect: {wrong!r}")
 
@@ -121,10 +126,11 @@ async def rebuilt(settings: Settings) -> int:
     """On a home that nobody runs: the index anew from the ledger; how many experiences there are.
 
     Raises AlreadyRunning, BadInput, MemoryUnavailable."""
-    held = wiring.resting(Path(settings.home), settings)
+    held = wiring.resting(Path(settings.home), settings, tenure.renews_s(settings))
     try:
         room = wiring.home_memory(settings, held)
-        return await _rebuilt(room) if room else 0
+        async with tenure.renewed(held):
+            return await _rebuilt(room) if room else 0
     finally:
         held.close()
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from .. import wiring
 from ..domain.errors import (
     InvalidPost,
+    LeaseLost,
     MessengerUnavailable,
     NobodyHome,
     Postponed,
@@ -97,6 +97,9 @@ class PostOffice:
             self._wake.clear()
             try:
                 wait_s = await self._one_done()
+            except LeaseLost:  # somebody else sends the mail of this home from now on
+                self.is_closed = True
+                return
             except SemanticSignalError as wrong:
                 self._later(str(wrong))
                 wait_s = (self._sends_at - self._clock.now()).total_seconds()
@@ -273,7 +276,7 @@ class PostOffice:
 
 
 def opened(
-    settings: Settings, path: Path, archive: Archive, said: Callable[[str], None]
+    settings: Settings, held: wiring.Home, archive: Archive, said: Callable[[str], None]
 ) -> tuple[PostOffice | None, tuple[Messenger, ...]]:
     """Of a home: the console hears everything; Discord what is wanted there, where there is a secret for it. `said`:
     who hears that nobody is home there. Raises InvalidSetting for one that can be none, LedgerUnavailable."""
@@ -281,7 +284,7 @@ def opened(
     courier = wiring.discord(settings, clock)
     if courier is None:
         return None, (wiring.console(),)
-    mail = wiring.mail(path)
+    mail = wiring.mail(held)
     office = PostOffice(mail, courier, archive, clock, settings.discord)
     office.said = said
     return office, (wiring.console(), wiring.letterbox(settings, mail, clock, office.woken))

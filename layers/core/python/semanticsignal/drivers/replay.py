@@ -188,7 +188,7 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
         held = wiring.home(home or Path(temporary), plan.settings, plan.holds(tape), is_durable=False)
         try:
             async with AsyncExitStack() as stack:
-                mind = await _mind(stack, plan, home, held.ledger)
+                mind = await _mind(stack, plan, held if home else None, held.ledger)
                 rig = wiring.replayed(plan.settings, tape, held.ledger, plan.since, mind)
                 told = await stack.enter_async_context(_beating(progress))
                 ran = await walk(rig, plan, instants, told)
@@ -197,15 +197,16 @@ async def replay(folder: Path, plan: Plan, home: Path | None, progress: Progress
             held.close()
 
 
-async def _mind(stack: AsyncExitStack, plan: Plan, home: Path | None, ledger: Ledger) -> LanguageModel:
+async def _mind(stack: AsyncExitStack, plan: Plan, held: "wiring.Home | None", ledger: Ledger) -> LanguageModel:
     """Who decides, until the stack ends. Without a home what is spent is this run's alone, within its budget."""
     if plan.recorded:
         return OnTape(wiring.recorded(plan.recorded))
-    purse = wiring.purse(home) if home and plan.settings.model.provider != "analyst" else None
+    is_paid = plan.settings.model.provider != "analyst"
+    purse = wiring.purse(held.path, held.lease.token) if held and is_paid else None
     if purse:
         stack.callback(purse.close)
         await restored(purse, ledger, wiring.system_clock().now(), plan.settings.budget)
-    mind = wiring.model(plan.settings, home, spending=purse, within=Insistent)
+    mind = wiring.model(plan.settings, held.path if held else None, spending=purse, within=Insistent)
     stack.push_async_callback(mind.close)
     return mind
 

@@ -9,8 +9,8 @@ from .. import wiring
 from ..domain.errors import BadInput
 from ..domain.market import MarketKind, epoch_ms, instant
 from ..domain.policy import Settings
-from ..ports import Clock, LanguageModel, MarketData, Purse
-from . import web
+from ..ports import Clock, LanguageModel, Purse
+from . import timekeeping, web
 from .costs import restored
 
 log = logging.getLogger("semsig")
@@ -63,10 +63,11 @@ async def made(
     if market == "simulated":
         return await _simulated(stack, settings, factor, held)
     if tape is None:
-        real = wiring.system_clock()
+        real = wiring.checked_clock()
         venue = await living(stack, settings, market, real)
+        await timekeeping.judged(real, venue.ahead_s)
         mind, purse, circuits = await spending(stack, settings, held)
-        return wiring.World(venue, real, mind, 1.0, purse=purse, circuits=circuits)
+        return wiring.World(venue, real, mind, 1.0, purse=purse, circuits=circuits, checked=(real, venue.ahead_s))
     bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
     first = max(series.candle(0).opened_at for series in bars)
     lived_from = first + settings.timeframe.span * settings.candle_limit
@@ -81,7 +82,7 @@ async def spending(
     stack: AsyncExitStack, settings: Settings, held: wiring.Home
 ) -> "tuple[LanguageModel, Purse | None, list[wiring.Breaker]]":
     """Who decides, what they may cost where they cost anything, and their circuits, until the stack ends."""
-    purse = None if settings.model.provider == "analyst" else wiring.purse(held.path)
+    purse = None if settings.model.provider == "analyst" else wiring.purse(held.path, held.lease.token)
     if purse:
         stack.callback(purse.close)
         await restored(purse, held.ledger, wiring.system_clock().now(), settings.budget)
@@ -91,7 +92,9 @@ async def spending(
     return mind, purse, circuits
 
 
-async def living(stack: AsyncExitStack, settings: Settings, market: str, clock: Clock) -> MarketData:
+async def living(
+    stack: AsyncExitStack, settings: Settings, market: str, clock: Clock
+) -> "wiring.CcxtMarket | wiring.Failover":
     """The venue of a simulated or a live market at that clock's time, until the stack ends."""
     if market == "simulated":
         from ..simulate import exchange

@@ -93,9 +93,10 @@ async def _published(symbol: Symbol, timeframe: Timeframe, closed_at: datetime, 
     """The series that ends with the expected bar, of the first venue that has it, asked for again until the deadline;
     in the second half of that time others are asked too."""
     deadline_s, pause = on.settings.collect.deadline_s, PAUSE_S
-    began = on.clock.now()
+    began, paused = on.clock.now(), 0.0
     while True:
-        waited = (on.clock.now() - began).total_seconds()
+        # a clock that is set back meanwhile makes nobody wait for ever
+        waited = max((on.clock.now() - began).total_seconds(), paused)
         try:
             found = await _asked(symbol, timeframe, closed_at, on)
             if not series.is_expected(found, closed_at) and 2 * waited >= deadline_s:
@@ -105,6 +106,7 @@ async def _published(symbol: Symbol, timeframe: Timeframe, closed_at: datetime, 
             if waited + pause > deadline_s:
                 raise
         await on.clock.sleep(pause)
+        paused += pause
         pause = min(pause + PAUSE_S, LONGEST_PAUSE_S)
 
 

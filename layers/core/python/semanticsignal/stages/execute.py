@@ -68,6 +68,10 @@ async def _change(decision: Decision, before: Portfolio, on: Sockets) -> tuple[E
     if is_entry == (position is not None) or before.order(decision.symbol):
         refusal = Refusal("overtaken", f"the {decision.symbol} position changed after the decision")
         return _unplaced(order, before, refusal)
+    if is_entry and before.marked_until is not None and before.marked_until >= order.expires_at:
+        # whoever stood still for hours opens nothing in a time that is already accounted for
+        said = f"to be carried out by {order.expires_at.isoformat()}, was after {before.marked_until.isoformat()}"
+        return _unplaced(order, before, Refusal("late", said))
     if is_entry:
         try:
             order = replace(order, quantity=sizing.quantity(decision, before, rules, on.settings))

@@ -1,6 +1,6 @@
 """Which plug sits in which socket. Imports are inside, so nobody loads what they do not wear."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,6 +29,15 @@ from ..ports import (
 )
 from ..settings import secret as environment_secret
 from . import identity as identity
+from .homes import LEDGER as LEDGER
+from .homes import LOCK as LOCK
+from .homes import MAIL
+from .homes import Home as Home
+from .homes import Wish as Wish
+from .homes import home as home
+from .homes import is_locked as is_locked
+from .homes import lease_of as lease_of
+from .homes import resting as resting
 from .models import PURSE as PURSE
 from .models import keyless as keyless
 from .models import model as model
@@ -45,14 +54,15 @@ if TYPE_CHECKING:
     from ..adapters.aws_account import AwsAccount as AwsAccount
     from ..adapters.breaker import Breaker as Breaker
     from ..adapters.candle_files import Tape as Tape
-    from ..adapters.ccxt import CcxtMarket
+    from ..adapters.ccxt import CcxtMarket as CcxtMarket
     from ..adapters.chroma import ChromaMemory, FollowingMemory
     from ..adapters.chroma_server import ChromaServer
     from ..adapters.eventbridge import EventBridge
-    from ..adapters.failover import Failover
+    from ..adapters.failover import Failover as Failover
     from ..adapters.lambda_function import LambdaFunction
     from ..adapters.sqlite import SqliteLedger as SqliteLedger
     from ..adapters.sqlite import SqliteMail
+    from ..adapters.system_clock import CheckedClock as CheckedClock
     from ..adapters.system_clock import FastClock, SystemClock
     from ..adapters.system_clock import SetClock as SetClock
     from ..adapters.tape_files import CandleFile as CandleFile
@@ -60,22 +70,10 @@ if TYPE_CHECKING:
     from ..adapters.tape_files import Unseen as Unseen
     from ..adapters.websocket import WebSocketNotifier as WebSocketNotifier
 
-LEDGER, ARCHIVE, LOCK, CHROMA, MAIL = "ledger.db", "archive", "lock", "chroma", "mail.db"
+ARCHIVE, CHROMA = "archive", "chroma"
 # A replay looks back one cycle only; the tape is its archive.
 REPLAY_KEEPS = 64
 PAGE = 2000
-
-
-class Home(NamedTuple):
-    """A folder held by this process alone, with its ledger."""
-
-    path: Path
-    ledger: "SqliteLedger"
-    lock: Any
-
-    def close(self) -> None:
-        self.ledger.close()
-        self.lock.release()
 
 
 class HomeMemory(NamedTuple):
@@ -91,7 +89,7 @@ class World(NamedTuple):
     before it starts."""
 
     market: MarketData
-    clock: "FastClock | SystemClock"
+    clock: "CheckedClock | FastClock"
     mind: LanguageModel
     speed: float
     lived_from: datetime | None = None
@@ -99,6 +97,8 @@ class World(NamedTuple):
     tape: "Tape | None" = None
     purse: Purse | None = None
     circuits: "Sequence[Breaker]" = ()
+    # of a live market: the clock, and who tells how far it is ahead of the venues'
+    checked: "tuple[CheckedClock, Callable[[], Awaitable[float | None]]] | None" = None
 
 
 class Rig(NamedTuple):
@@ -107,33 +107,6 @@ class Rig(NamedTuple):
     on: Sockets
     clock: "SetClock"
     ledger: "SqliteLedger"
-
-
-def home(path: Path, settings: Settings, holds: str, *, is_durable: bool) -> Home:
-    """Raises AlreadyRunning when another process holds it, BadInput when it holds something else than `holds`."""
-    from filelock import FileLock, Timeout
-
-    from ..adapters.sqlite import SqliteLedger
-
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / LOCK)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise AlreadyRunning(
-            f"another semsig runs on this home, was {path}; stop it or choose another --home"
-        ) from None
-    except OSError as wrong:
-        raise BadInput(f"home cannot be written, was {path}: {wrong}; choose another --home") from wrong
-    ledger = SqliteLedger(path / LEDGER, settings.paper.start_quote, is_durable=is_durable)
-    held = ledger.note("holds")
-    if held is None:
-        ledger.set_note("holds", holds)
-    elif differing := identity.differing(held, holds):
-        ledger.close()
-        lock.release()
-        raise BadInput(f"home {path} holds something else: {'; '.join(differing)}; choose another --home")
-    return Home(path, ledger, lock)
 
 
 def replayed(settings: Settings, tape: "Tape", ledger: "SqliteLedger", at: datetime, mind: LanguageModel) -> Rig:
@@ -354,6 +327,12 @@ def system_clock() -> "SystemClock":
     return SystemClock()
 
 
+def checked_clock() -> "CheckedClock":
+    from ..adapters.system_clock import CheckedClock
+
+    return CheckedClock(system_clock().now)
+
+
 def fast_clock(at: datetime, speed: float) -> "FastClock":
     from ..adapters.system_clock import FastClock
 
@@ -404,10 +383,10 @@ def console() -> Messenger:
     return Console()
 
 
-def mail(home: Path) -> "SqliteMail":
+def mail(held: Home) -> "SqliteMail":
     from ..adapters.sqlite import SqliteMail
 
-    return SqliteMail(home / MAIL)
+    return SqliteMail(held.path / MAIL, token=held.lease.token)
 
 
 def letterbox(settings: Settings, mail: Mail, clock: Clock, woken: Callable[[int], None]) -> Messenger:
@@ -537,7 +516,7 @@ def home_memory(settings: Settings, held: Home) -> HomeMemory | None:
 
     if settings.memory.store == "embedded":
         return None
-    server = ChromaServer(held.path / CHROMA)
+    server = ChromaServer(held.path / CHROMA, held.lease.token, held.ledger.check_lease)
     return HomeMemory(server, FollowingMemory(chroma("http://127.0.0.1"), held.ledger), held.ledger)
 
 
@@ -570,20 +549,6 @@ async def embed(room: HomeMemory) -> None:
     await remember(room.ledger, store)
     room.memory.instead = store
     await remember(room.ledger, store)  # what was written down while it was filled
-
-
-def resting(path: Path, settings: Settings) -> Home:
-    """A home that nobody runs, to be looked after: its ledger is only read. Raises AlreadyRunning, BadInput."""
-    from filelock import FileLock, Timeout
-
-    ledger = read_ledger(path, settings)
-    lock = FileLock(path / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        ledger.close()
-        raise AlreadyRunning(f"another semsig runs on this home, was {path}; stop it first") from None
-    return Home(path, ledger, lock)
 
 
 def memory_function(name: str) -> MemoryStore:

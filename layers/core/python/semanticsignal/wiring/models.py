@@ -101,11 +101,11 @@ def model_key(base_url: str) -> str:
     return "OPENROUTER_API_KEY" if urlsplit(base_url).hostname == "openrouter.ai" else "MODEL_API_KEY"
 
 
-def purse(home: Path) -> "SqlitePurse":
-    """Of a home, shared by all that opens it."""
+def purse(home: Path, token: int = 0) -> "SqlitePurse":
+    """Of a home, shared by all that opens it; only who holds the home pays from it."""
     from ..adapters.sqlite import SqlitePurse
 
-    return SqlitePurse(home / PURSE)
+    return SqlitePurse(home / PURSE, token)
 
 
 def minds(terms: Terms) -> "tuple[Named, ...]":
