@@ -1,10 +1,12 @@
-"""`python -m bench [NAME…]`: every figure with n, median, min and max, in a table and in bench/results.json."""
+"""`python -m bench [NAME…] [--OPTION…]`: every figure with n, median, min and max, in a table and in
+bench/results.json. Options are of the soak."""
 
 import json
 import platform
 import statistics
 import sys
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +23,7 @@ from bench.measures import Figure
 from bench.relevance import relevance
 from bench.remembering import remembering, remembering_long
 from bench.replies import replies
+from bench.soak import soaking
 from bench.synth import synth
 from bench.tallying import tallying
 
@@ -40,8 +43,10 @@ MEASURES = {
     "browsing": browsing,
     "lighthouse": lighthouse,
 }
+# Takes options.
+SOAK = "soak"
 # Measured when asked for by name, and kept until then.
-LONG = ("remembering-long", "lighthouse")
+LONG = ("remembering-long", "lighthouse", SOAK)
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 HEAD = """# Speed, size, memory
@@ -98,7 +103,12 @@ def merged(before: list[dict[str, object]], new: list[dict[str, object]]) -> lis
     return [*kept, *fresh.values()]
 
 
-def main(wanted: list[str]) -> None:
+def main(words: list[str]) -> None:
+    wanted = list(takewhile(lambda word: not word.startswith("-"), words))
+    options = words[len(wanted) :]
+    if options and wanted != [SOAK]:
+        raise SystemExit(f"bench: options are of {SOAK} alone, was {' '.join(words)}")
+    MEASURES[SOAK] = lambda: soaking(options)
     unknown = [name for name in wanted if name not in MEASURES]
     if unknown:
         raise SystemExit(f"bench: there is {', '.join(MEASURES)}, was {', '.join(unknown)}")

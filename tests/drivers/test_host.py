@@ -546,7 +546,7 @@ def test_a_recorded_market_runs_and_says_that_it_is_not_simulated(moving: Instan
     health = moving.get("/api/health")
 
     assert health["is_simulated"] is False and health["symbols"] == [BTC]
-    assert datetime.fromisoformat(health["now"]) > LIVED_UNTIL
+    assert datetime.fromisoformat(health["now"]) >= LIVED_UNTIL, "it stands there while the first bar is decided on"
     assert moving.get("/api/decisions", limit=1)["decisions"][0]["is_simulated"] is False
 
 

@@ -1,4 +1,5 @@
-"""Clocks: the machine's own, as it is and as venues confirm it, one that runs faster, and one that is set by hand."""
+"""Clocks: the machine's own, as it is and as venues confirm it, one that runs faster, and two that stand still until
+they are turned."""
 
 import asyncio
 import time
@@ -83,6 +84,28 @@ class FastClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)
+
+
+class TurnedClock:
+    """Stands still until it is turned, so that what takes this machine long takes the market no time. Who sleeps waits
+    for the outside, which mends itself in real time."""
+
+    def __init__(self, at: datetime, speed: float) -> None:
+        self.speed = speed
+        self._at = at
+
+    def start(self) -> None:
+        """It stands."""
+
+    def now(self) -> datetime:
+        return self._at
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def turn(self, to: datetime) -> None:
+        """Never back."""
+        self._at = max(self._at, to)
 
 
 class SetClock:

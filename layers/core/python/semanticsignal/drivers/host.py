@@ -37,6 +37,8 @@ log = logging.getLogger("semsig")
 # A venue may publish a bar some seconds after it closed; then the bar is given up.
 PUBLISHED_WITHIN_S = 30.0
 TICK_S = 1.0
+# How often at full speed what rests is looked at, from one close to the next.
+LOOKS = 8
 SILENCE_S = 300.0
 PATIENCE_S = 2.0
 # What tells it to stop; Windows knows no terminal that hangs up.
@@ -202,7 +204,7 @@ class Host:
         self._awake_since = self.on.clock.now()
         log.info("running: %s, %s", ", ".join(self.settings.symbols), self.health().market_source)
         try:
-            await self._schedule()
+            await (self._turned(self.world.turned) if self.world.turned else self._schedule())
         finally:
             for task in tuple(self._tasks):
                 task.cancel()
@@ -270,10 +272,60 @@ class Host:
         if self.stop.is_set():
             raise Stopped
 
+    async def _turned(self, clock: "wiring.TurnedClock") -> None:
+        """At full speed: at each close what rested is looked at, then the pairs decide, one after another; between two
+        closes, what rested. Time goes on when nothing is under way any more, and whoever is away is waited for as long
+        as for a bar: the same market makes the same ledger on any machine."""
+        span, delay = self.settings.timeframe.span, timedelta(seconds=self.settings.decision_delay_s)
+        boundary = await self._first_close()
+        while not self.stop.is_set() and boundary <= self._ends_at():
+            clock.turn(boundary)
+            await self._looked(boundary, PUBLISHED_WITHIN_S)
+            await self._quiet()
+            await keeper.ready(self.memory, PUBLISHED_WITHIN_S)
+            clock.turn(boundary + delay)
+            for symbol in self.settings.pairs:
+                await self._candle(CandleClosed(symbol, self.settings.timeframe, boundary))
+                await self._quiet()
+            for looked in range(1, LOOKS):
+                await self._turned_to(boundary + looked * span / LOOKS, clock)
+            boundary += span
+            await self._paced(boundary - clock.now())
+        await self.stop.wait()
+
+    async def _turned_to(self, at: datetime, clock: "wiring.TurnedClock") -> None:
+        if self.stop.is_set() or at <= clock.now() or at > self._ends_at():
+            return
+        await self._paced(at - clock.now())
+        clock.turn(at)
+        await self._looked(Timeframe.M1.floor(at), PUBLISHED_WITHIN_S)
+        await self._quiet()
+        await self._watched_over()
+
+    async def _paced(self, span: timedelta) -> None:
+        """No faster than a page can be followed."""
+        await self._wait(span.total_seconds() / self.world.speed)
+
+    async def _quiet(self) -> None:
+        """Until nothing is under way, and everything in the ledger is told, as far as patience goes."""
+        deadline = asyncio.get_running_loop().time() + PUBLISHED_WITHIN_S
+        while not self.stop.is_set():
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=TICK_S)
+                continue
+            if not self._loop.is_behind or asyncio.get_running_loop().time() > deadline:
+                return
+            await self._recovered()
+            if self._loop.is_behind:
+                await self._wait(TICK_S)
+
+    async def _first_close(self) -> datetime:
+        """That nobody has looked at yet, or not to its end."""
+        marked, now = (await self.held.ledger.portfolio()).marked_until, self.on.clock.now()
+        return marked if marked and now - marked < self.settings.timeframe.span else self.settings.timeframe.floor(now)
+
     async def _schedule(self) -> None:
-        marked = (await self.held.ledger.portfolio()).marked_until
-        now, span = self.on.clock.now(), self.settings.timeframe.span
-        boundary = marked if marked and now - marked < span else self.settings.timeframe.floor(now)
+        boundary = await self._first_close()
         while not self.stop.is_set():
             now = min(self.on.clock.now(), self._ends_at())
             boundary = await self._tick(boundary, now)
@@ -338,20 +390,25 @@ class Host:
         if not self.watchdog.is_at("watch"):
             await self._patiently(self._looked(at))
 
-    async def _looked(self, at: datetime) -> None:
-        if await self._run(MinutePassed(at)):
+    async def _looked(self, at: datetime, patience_s: float = 0.0) -> None:
+        if await self._insisted(MinutePassed(at), patience_s):
             self._minute_at = max(at, self._minute_at or at)
 
     async def _patiently(self, work: Any) -> None:
         await asyncio.wait({self._spawn(work)}, timeout=MINUTE_S)
 
     async def _candle(self, fact: CandleClosed) -> None:
-        deadline = asyncio.get_running_loop().time() + PUBLISHED_WITHIN_S
         async with self._lock(fact.symbol):
-            while not self.stop.is_set():
-                if await self._run(fact) or asyncio.get_running_loop().time() > deadline:
-                    return
-                await self._wait(1.0)
+            await self._insisted(fact, PUBLISHED_WITHIN_S)
+
+    async def _insisted(self, fact: Fact, patience_s: float) -> bool:
+        """Again while somebody is away, as long as there is patience; whether it went through."""
+        deadline = asyncio.get_running_loop().time() + patience_s
+        while not (is_through := await self._run(fact)):
+            if self.stop.is_set() or asyncio.get_running_loop().time() >= deadline:
+                break
+            await self._wait(TICK_S)
+        return is_through
 
     async def _analysed(self, fact: AnalysisRequested) -> None:
         while self._status == "starting" and not self.stop.is_set():

@@ -52,6 +52,7 @@ class Keeper:
         room = self._room
         if not room.server.is_up:
             room.server.permitted()
+            room.memory.is_whole = False  # nobody waits for it, or asks it, while it starts
             if room.server.pid is not None:
                 log.warning("memory: Chroma has ended, or its folder is gone; it starts again")
             await room.server.start()
@@ -89,10 +90,10 @@ class Keeper:
         self._said(f"{why}: the index in this process stands in")
 
 
-async def ready(room: wiring.HomeMemory | None) -> None:
-    """A moment for memory to be whole, so that the first decision has it; who fills for minutes is not waited for."""
-    for _ in range(int(READY_S / READY_LOOK_S)):
-        if room is None or room.memory.is_whole or room.memory.instead:
+async def ready(room: wiring.HomeMemory | None, patience_s: float = READY_S) -> None:
+    """A moment for memory to be whole, so that the next decision has it; who fills for minutes is not waited for."""
+    for _ in range(int(patience_s / READY_LOOK_S)):
+        if room is None or room.memory.instead or (room.memory.is_whole and room.server.is_up):
             return
         await asyncio.sleep(READY_LOOK_S)
 

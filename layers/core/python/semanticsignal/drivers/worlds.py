@@ -61,7 +61,7 @@ async def made(
     market, tape = where
     factor = factor_of(settings, speed)
     if market == "simulated":
-        return await _simulated(stack, settings, factor, held)
+        return await _simulated(stack, settings, (factor, speed), held)
     if tape is None:
         real = wiring.checked_clock()
         venue = await living(stack, settings, market, real)
@@ -73,7 +73,7 @@ async def made(
     lived_from = first + settings.timeframe.span * settings.candle_limit
     wanted = lived_from + timedelta(days=settings.simulation.history_days)
     until = min(wanted, *(series.closed_at for series in bars))
-    clock = wiring.fast_clock(await resumed(held, until), factor)
+    clock = running(await resumed(held, until), factor, speed)
     mind, purse, circuits = await spending(stack, settings, held)
     return wiring.World(tape, clock, mind, factor, lived_from, until, tape, purse, circuits)
 
@@ -111,15 +111,18 @@ async def living(
     return venue
 
 
-async def _simulated(stack: AsyncExitStack, settings: Settings, factor: float, held: wiring.Home) -> wiring.World:
+async def _simulated(
+    stack: AsyncExitStack, settings: Settings, pace: tuple[float, str | None], held: wiring.Home
+) -> wiring.World:
     """The simulated venue and the analyst, each behind HTTP on loopback, read through the real plugs."""
     from ..simulate import model
     from ..simulate.market import EPOCH_MS
 
     span = settings.timeframe.span
+    factor, speed = pace
     lived_from = settings.timeframe.floor(instant(EPOCH_MS) + span * (settings.candle_limit + MARGIN_BARS))
     until = settings.timeframe.floor(lived_from + timedelta(days=settings.simulation.history_days))
-    clock = wiring.fast_clock(await resumed(held, until), factor)
+    clock = running(await resumed(held, until), factor, speed)
 
     mind_url = await stack.enter_async_context(web.served(model.app(), web.bound(0)))
     venue = await living(stack, settings, "simulated", clock)
@@ -138,6 +141,12 @@ async def resumed(held: wiring.Home, begin: datetime) -> datetime:
     stood = held.ledger.note("clock")
     seen = [begin, *([marked] if marked else []), *(entry.fact.at for entry in newest)]
     return max([*seen, datetime.fromisoformat(stood)] if stood else seen).astimezone(UTC)
+
+
+def running(at: datetime, factor: float, speed: str | None) -> "wiring.FastClock | wiring.TurnedClock":
+    """At full speed time stands still while anything is under way: what is decided, and at what price it is filled,
+    does not hang on the machine, and whatever is away for a moment is waited for."""
+    return wiring.turned_clock(at, factor) if speed == "max" else wiring.fast_clock(at, factor)
 
 
 def factor_of(settings: Settings, speed: str | None) -> float:

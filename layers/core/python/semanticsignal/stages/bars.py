@@ -95,8 +95,8 @@ async def _published(symbol: Symbol, timeframe: Timeframe, closed_at: datetime, 
     deadline_s, pause = on.settings.collect.deadline_s, PAUSE_S
     began, paused = on.clock.now(), 0.0
     while True:
-        # a clock that is set back meanwhile makes nobody wait for ever
-        waited = max((on.clock.now() - began).total_seconds(), paused)
+        # A clock may stand still while somebody waits, and one that is set back makes nobody wait for ever.
+        waited = max(paused, (on.clock.now() - began).total_seconds())
         try:
             found = await _asked(symbol, timeframe, closed_at, on)
             if not series.is_expected(found, closed_at) and 2 * waited >= deadline_s:

@@ -63,8 +63,10 @@ if TYPE_CHECKING:
     from ..adapters.sqlite import SqliteLedger as SqliteLedger
     from ..adapters.sqlite import SqliteMail
     from ..adapters.system_clock import CheckedClock as CheckedClock
-    from ..adapters.system_clock import FastClock, SystemClock
+    from ..adapters.system_clock import FastClock as FastClock
     from ..adapters.system_clock import SetClock as SetClock
+    from ..adapters.system_clock import SystemClock
+    from ..adapters.system_clock import TurnedClock as TurnedClock
     from ..adapters.tape_files import CandleFile as CandleFile
     from ..adapters.tape_files import DayFiles, Recordings
     from ..adapters.tape_files import Unseen as Unseen
@@ -89,7 +91,7 @@ class World(NamedTuple):
     before it starts."""
 
     market: MarketData
-    clock: "CheckedClock | FastClock"
+    clock: "CheckedClock | FastClock | TurnedClock"
     mind: LanguageModel
     speed: float
     lived_from: datetime | None = None
@@ -99,6 +101,13 @@ class World(NamedTuple):
     circuits: "Sequence[Breaker]" = ()
     # of a live market: the clock, and who tells how far it is ahead of the venues'
     checked: "tuple[CheckedClock, Callable[[], Awaitable[float | None]]] | None" = None
+
+    @property
+    def turned(self) -> "TurnedClock | None":
+        """Its clock, where that stands still until it is turned."""
+        from ..adapters.system_clock import TurnedClock
+
+        return self.clock if isinstance(self.clock, TurnedClock) else None
 
 
 class Rig(NamedTuple):
@@ -337,6 +346,12 @@ def fast_clock(at: datetime, speed: float) -> "FastClock":
     from ..adapters.system_clock import FastClock
 
     return FastClock(at, speed)
+
+
+def turned_clock(at: datetime, speed: float) -> "TurnedClock":
+    from ..adapters.system_clock import TurnedClock
+
+    return TurnedClock(at, speed)
 
 
 def meanings() -> "Callable[[Sequence[str]], NDArray[np.float32]]":
