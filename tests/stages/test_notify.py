@@ -124,8 +124,12 @@ async def test_a_history_that_is_lived_through_late_is_not_told() -> None:
     assert all(on.clock.now() - m.at <= 6 * H4 for m in listener.messages.values())
 
 
-async def test_a_night_of_candles_that_were_slept_through_is_one_alarm() -> None:
+@pytest.mark.parametrize(("speed", "rings"), [(1.0, True), (7200.0, False)])
+async def test_a_night_of_candles_that_were_slept_through_is_one_alarm_and_seconds_of_a_fast_clock_are_none(
+    speed: float, rings: bool
+) -> None:
     on, listener = heard(world(*prices(BTC, 100, [100] * 20), *prices(ETH, 10, [10] * 20)))
+    on.clock.speed = speed  # type: ignore[misc]
     await live(on, MONDAY + 6 * H4, MONDAY + 7 * H4)
     for bar in range(8, 14):
         for pair in (BTC, ETH):
@@ -133,8 +137,8 @@ async def test_a_night_of_candles_that_were_slept_through_is_one_alarm() -> None
     await live(on, MONDAY + 16 * H4, MONDAY + 17 * H4)
 
     rung = [m for m in listener.messages.values() if m.topic == "alarm"]
-    assert [m.title for m in rung] == ["A candle came too late to decide on"]
-    assert "that closed at 2026-01-06 08:00 UTC was heard of 1 d 8 h late" in rung[0].text
+    assert [m.title for m in rung] == ["A candle came too late to decide on"] * rings
+    assert not rings or "that closed at 2026-01-06 08:00 UTC was heard of 1 d 8 h late" in rung[0].text
 
 
 async def test_a_model_that_is_gone_is_one_alarm_and_the_candle_goes_on() -> None:

@@ -76,7 +76,8 @@ async def _messages(entry: Entry, on: Sockets) -> tuple[Message, ...]:
         case Refusal() if isinstance(entry.fact, CandleMissed):
             closed_at = alarms.closed(entry.fact)
             last = await on.ledger.entries(kinds=("DecisionMade",), until=closed_at, limit=1, newest_first=True)
-            return (alarms.missed(entry.fact, last[0].fact.at if last else None, plainly(on)),)
+            decided_until = last[0].fact.at if last else None
+            return alarms.missed(entry.fact, decided_until, on.clock.speed, plainly(on))
     return ()
 
 

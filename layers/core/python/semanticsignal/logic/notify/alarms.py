@@ -79,9 +79,11 @@ def _well_until(name: str, earlier: Iterable[Decision]) -> str:
     return max((one.closed_at.isoformat() for one in earlier if one.closed_at not in ill), default="")
 
 
-def missed(fact: CandleMissed, decided_until: datetime | None, known: Known) -> Message:
-    """Of all that were missed since the last decision one is told of."""
+def missed(fact: CandleMissed, decided_until: datetime | None, speed: float, known: Known) -> tuple[Message, ...]:
+    """Of all that were missed since the last decision one is told of; none where only the clock ran too fast."""
     closed_at = closed(fact)
+    if fact.at - closed_at < timedelta(seconds=SILENT_S * speed):
+        return ()
     since = decided_until.isoformat() if decided_until else ""
     late = lasted(fact.at - closed_at)
     text = (
@@ -89,7 +91,7 @@ def missed(fact: CandleMissed, decided_until: datetime | None, known: Known) -> 
         "history. The next one is decided on again. Stops and targets were checked for all of that time. If more "
         "candles were missed with it, this is the only alarm."
     )
-    return alarm(f"missed#{since}", fact.at, ("A candle came too late to decide on", text), known)
+    return (alarm(f"missed#{since}", fact.at, ("A candle came too late to decide on", text), known),)
 
 
 def closed(fact: CandleMissed) -> datetime:

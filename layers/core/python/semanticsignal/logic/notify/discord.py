@@ -28,7 +28,7 @@ def level(message: Message, wanted: Discord) -> Level:
 
 def posts(message: Message, level: Level) -> tuple[Post, ...]:
     """One, or as many as the text needs; the figures and the chart are with the first."""
-    title, about = cut(defused(message.title), TITLE), cut(message.about, ABOUT)
+    title, about = cut(defused(message.title), TITLE), cut(defused(message.about), ABOUT)
     rows, taken = _rows(message.rows, WHOLE - units(title) - units(about) - 1)
     room = min(TEXT, WHOLE - units(title) - units(about) - taken)
     text = defused(message.text)
