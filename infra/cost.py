@@ -141,11 +141,12 @@ class Month:
         for _, told, rings in self.schedules:
             rung[told["kind"]].append(rings)
         candles = rung["ScheduledCandle"]
+        clocks = ("minute", "quarter", "hour", "round")
         return {
             "candle": sum(candles),
             "trade": sum(candles) * self.usage["facts"]["PositionClosed"]["times"],
             "bar": max(candles, default=0.0),
-            **{kind: max(rung[f"Scheduled{kind.capitalize()}"], default=0.0) for kind in ("minute", "quarter", "hour")},
+            **{kind: max(rung[f"Scheduled{kind.capitalize()}"], default=0.0) for kind in clocks},
             "page": self.usage["pages"],
             "open": self.usage["open_minutes"],
             "deploy": self.usage["deploys"],
@@ -177,6 +178,11 @@ class Month:
         for function, row in self.usage["functions"].items():
             found[function] += self.counted(row.get("asked", {}))
         return found
+
+    @property
+    def heard(self) -> float:
+        """Facts that somebody might be told of."""
+        return self.calls["notify"] - self.often["round"]
 
     def counted(self, uses: Mapping[str, float]) -> float:
         return sum(self.often[per] * count for per, count in uses.items())
@@ -256,7 +262,12 @@ def _tables(month: Month, found: list[Resource]) -> Iterator[Line]:
     for each in found:
         if each.properties["BillingMode"] != "PAY_PER_REQUEST":
             raise Unpriced(f"a table that is not billed by the request, was {each.id}")
-        yield from _ledger(month, each) if "StreamSpecification" in each.properties else _connections(month)
+        if "StreamSpecification" in each.properties:
+            yield from _ledger(month, each)
+        elif "LocalSecondaryIndexes" in each.properties:
+            yield from _mail(month)
+        else:
+            yield from _connections(month)
 
 
 def _ledger(month: Month, table: Resource) -> Iterator[Line]:
@@ -287,6 +298,16 @@ def _purse(month: Month) -> Iterator[Line]:
     yield Line("purse", "writes", asked * uses["writes"], "dynamodb_writes")
     yield Line("purse", "reads", asked * uses["reads"], "dynamodb_reads")
     yield Line("purse", "storage", asked * uses["bytes"] * month.usage["months"] / GB, "dynamodb_gb")
+
+
+def _mail(month: Month) -> Iterator[Line]:
+    uses = month.usage["mail"]
+    told = month.counted(uses["told"])
+    writes = told * uses["writes"] + month.heard * uses["turn"]
+    yield Line("mail", "writes", writes, "dynamodb_writes")
+    looks = month.often["round"] * uses["round_reads"] + month.heard * uses["reads"]
+    yield Line("mail", "reads", looks, "dynamodb_reads")
+    yield Line("mail", "storage", told * uses["bytes"] * month.usage["months"] / GB, "dynamodb_gb")
 
 
 def _connections(month: Month) -> Iterator[Line]:
@@ -408,8 +429,9 @@ def _outside(month: Month) -> Iterator[Line]:
     yield Line("outside", "what `cdk bootstrap`'s bucket keeps", month.usage["staged_gb"], "s3_gb")
     # a container keeps them for five minutes: only pairs that close together may share a reading
     readings = sum(month.calls[name] for name in ("context", "news", "decide", "review"))
-    kept = month.usage["secrets"]["kept"]
-    yield Line("outside", f"secrets decrypted, all {kept} at once", readings * kept, "kms_requests")
+    uses = month.usage["secrets"]
+    decrypted = readings * uses["kept"] + month.heard * uses["of_discord"]
+    yield Line("outside", f"secrets decrypted, all {uses['kept']} at once", decrypted, "kms_requests")
 
 
 PRICED: dict[str, Callable[[Month, list[Resource]], Iterator[Line]]] = {

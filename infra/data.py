@@ -1,4 +1,4 @@
-"""What must outlive everything else: the ledger, the archive; and the connections of the moment."""
+"""What must outlive everything else: the ledger, the archive; and the mail and the connections of the moment."""
 
 from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_dynamodb as dynamodb
@@ -9,7 +9,7 @@ from semanticsignal.domain.policy import Settings
 
 from .deployment import Deployment, waive
 from .farewell import KEPT
-from .grants import INDEXES, Place
+from .grants import INDEXES, MAIL_INDEXES, Place
 
 MARKET_DAYS, OLD_VERSION_DAYS = 90, 30
 # All entries share one partition, which with its local indexes holds 10 GB. By the sizes in prices.toml a pair writes
@@ -59,6 +59,27 @@ class Connections(dynamodb.Table):
         waive(self, {"AwsSolutions-DDB3": "connections live two hours; a restored one would be a closed socket"})
 
 
+class Mail(dynamodb.Table):
+    """What Discord is told. Apart from the ledger, so that whoever writes it can neither change nor hold up that."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(
+            scope,
+            "Mail",
+            partition_key=_text("pk"),
+            sort_key=_text("sk"),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        for name, key in MAIL_INDEXES.items():
+            self.add_local_secondary_index(
+                index_name=name, sort_key=_text(key), projection_type=dynamodb.ProjectionType.KEYS_ONLY
+            )
+        waive(
+            self, {"AwsSolutions-DDB3": "messages that were sent are with who reads them; late ones are worth nothing"}
+        )
+
+
 class Archive(s3.Bucket):
     """What was seen, asked and answered. Bars can be had again from the venue; words cannot."""
 
@@ -88,14 +109,14 @@ class Archive(s3.Bucket):
 
 
 class Data(Stack):
-    """Both tables and the bucket; a change of anything else does not touch them."""
+    """The tables and the bucket; a change of anything else does not touch them."""
 
     def __init__(self, scope: Construct, construct_id: str, deployment: Deployment) -> None:
         super().__init__(
             scope,
             construct_id,
             stack_name=deployment.named("data"),
-            description="Semantic Signal: ledger, archive, connections",
+            description="Semantic Signal: ledger, archive, mail, connections",
         )
         if (lasts := years(deployment.settings)) < LEAST_YEARS:
             Annotations.of(self).add_warning_v2(
@@ -103,6 +124,7 @@ class Data(Stack):
                 f"the ledger is full in {lasts:.1f} years: fewer symbols, or a longer timeframe (docs/operations.md)",
             )
         self.ledger, self.archive, self.connections = Ledger(self), Archive(self), Connections(self)
+        mail = Mail(self)
         for name, part in {"ledger": self.ledger, "archive": self.archive}.items():
             Tags.of(part).add(KEPT, name)  # how `farewell.py` finds what CloudFormation has forgotten
         # Exported by a name of its own, so that a waiver can name what is below it.
@@ -110,6 +132,7 @@ class Data(Stack):
         self.places = {
             "table": Place(self.ledger.table_name, self.ledger.table_arn),
             "bucket": Place(self.archive.bucket_name, str(arn)),
+            "mail": Place(mail.table_name, mail.table_arn),
             "connections": Place(self.connections.table_name, self.connections.table_arn),
         }
 

@@ -17,7 +17,7 @@ from . import layers
 
 ROOT = Path(__file__).resolve().parent.parent
 # What only the machine of its owner, or the template itself, has a use for.
-NOT_FOR_FUNCTIONS = ("home", "port", "simulation.", "cloud.", "discord.")
+NOT_FOR_FUNCTIONS = ("home", "port", "simulation.", "cloud.")
 
 
 @dataclass(frozen=True)

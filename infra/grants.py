@@ -7,7 +7,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
-from semanticsignal.settings import PLACES
+from semanticsignal.settings import DISCORD, DISCORD_IN, PLACES
 
 from .deployment import waive
 
@@ -16,6 +16,8 @@ READS = ("dynamodb:GetItem", "dynamodb:Query")
 WRITES = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
 # Sort keys that list the ledger by kind of fact, and by pair.
 INDEXES = {"by_kind": "kind_seq", "by_pair": "pair_seq"}
+# And those that list the mail: what waits, and what is to be taken back.
+MAIL_INDEXES = {"waiting": "waits", "expiring": "expires"}
 LEDGER = ("", *(f"/index/{name}" for name in INDEXES))
 
 
@@ -38,9 +40,20 @@ WRITE_LEDGER = Right("table", {READS: LEDGER, WRITES: ("",)})
 # Without ListBucket S3 answers 403 for a key that is not there.
 READ_ARCHIVE = Right("bucket", {("s3:GetObject",): ("/*",), ("s3:ListBucket",): ("",)})
 WRITE_ARCHIVE = Right("bucket", {("s3:GetObject", "s3:PutObject"): ("/*",), ("s3:ListBucket",): ("",)})
+# One that no model saw is drawn for people.
+DRAW_CHARTS = Right("bucket", {("s3:PutObject",): ("/chart/*",)})
+KEEP_MAIL = Right(
+    "mail",
+    {
+        ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"): ("",),
+        ("dynamodb:Query",): tuple(f"/index/{name}" for name in MAIL_INDEXES),
+    },
+)
 TELL = Right("bus", {("events:PutEvents",): ("",)})
 ASK_MEMORY = Right("memory", {("lambda:InvokeFunction",): ("",)})
 READ_SECRETS = Right("secrets", {("ssm:GetParametersByPath",): ("", "/*"), ("ssm:GetParameter",): ("/*",)})
+# Those of Discord, and no key of a model or a venue.
+READ_DISCORD = Right("secrets", {("ssm:GetParameters",): tuple(f"/{DISCORD_IN}/{name}" for name in DISCORD)})
 # Tickets, and which analyses were asked for; one that could not be told is forgotten.
 ISSUE_TICKETS = Right("connections", {("dynamodb:PutItem", "dynamodb:DeleteItem"): ("",)})
 # A ticket is taken by deleting it; a connection that is gone likewise.
@@ -62,6 +75,7 @@ GRANTS: Mapping[str, tuple[Right, ...]] = {
     "review": (WRITE_LEDGER, WRITE_ARCHIVE, TELL, ASK_MEMORY, READ_SECRETS),
     "context": (WRITE_ARCHIVE, TELL, READ_SECRETS),
     "news": (WRITE_ARCHIVE, TELL, READ_SECRETS),
+    "notify": (READ_LEDGER, READ_ARCHIVE, DRAW_CHARTS, KEEP_MAIL, READ_DISCORD),
     "show": (READ_LEDGER, SEE_CONNECTIONS, SPEAK),
     "api": (READ_LEDGER, READ_ARCHIVE, TELL, ASK_MEMORY, ISSUE_TICKETS),
     "sockets": (KEEP_CONNECTIONS,),
@@ -69,6 +83,7 @@ GRANTS: Mapping[str, tuple[Right, ...]] = {
 }
 WHY_OPEN = {
     "/*": "keys below this one prefix are named at run time; all of them are this deployment's own",
+    "/chart/*": "a chart is named by its decision, at run time",
     "/POST/@connections/*": "connections have no name before a browser opens one",
 }
 

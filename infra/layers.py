@@ -46,6 +46,8 @@ WEARS: dict[str, tuple[str, ...]] = {
     "sockets": ("core",),
     # its charts are drawn when somebody looks, of bars that may have to be asked for again
     "api": ("core", "market", "analysis", "api"),
+    # its charts are drawn where no model has seen one; prices are said by a venue's ticks
+    "notify": ("core", "market", "analysis"),
     "context": ("core",),
     "news": ("core", "feeds"),
 }

@@ -14,8 +14,8 @@ from .schedules import BY_SCHEDULE, Timetable
 from .stage_function import RETRIES, StageFunction
 
 # `show` is fed by the ledger's stream, so that nothing is shown that is not written; it lives in `web.py`, beside its
-# sockets. `notify` keeps its mail in a home: a deployment tells nobody yet.
-ELSEWHERE = {"show", "notify"}
+# sockets.
+ELSEWHERE = {"show"}
 ROWS = tuple(stage for stage in STAGES if stage.name not in ELSEWHERE)
 
 
@@ -38,6 +38,7 @@ class Pipeline(Stack):
             self._rule(row, function, deployment)
             timetable.clocks(function, row.hears)
         timetable.candles(self.functions["collect"])
+        timetable.rounds(self.functions["notify"])
         CfnOutput(self, "ForceAnAnalysis", value=_forced(deployment), description="an analysis now, between candles")
 
     @property

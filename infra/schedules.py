@@ -19,7 +19,7 @@ DAY_S = 86_400
 
 
 class Clock(NamedTuple):
-    """A fact that only time tells: the envelope it comes in, when, and how late it may come."""
+    """What only time tells: the envelope it comes in, when, and how late it may come."""
 
     kind: str
     cron: str
@@ -31,6 +31,8 @@ CLOCKS: dict[type, Clock] = {
     events.QuarterPassed: Clock("ScheduledQuarter", "cron(0/15 * * * ? *)", 225),
     events.HourPassed: Clock("ScheduledHour", "cron(0 * * * ? *)", 900),
 }
+# No fact: to send what had to wait, and to take back what has expired.
+ROUND = Clock("ScheduledRound", "cron(0/5 * * * ? *)", 240)
 # These never travel on the bus.
 BY_SCHEDULE = {events.CandleClosed, *CLOCKS}
 
@@ -83,6 +85,9 @@ class Timetable(Construct):
         for kind, clock in CLOCKS.items():
             if kind in hears:
                 self._add(f"{function.stage}-{clock.kind}", function, clock, {"kind": clock.kind})
+
+    def rounds(self, function: StageFunction) -> None:
+        self._add(f"{function.stage}-{ROUND.kind}", function, ROUND, {"kind": ROUND.kind})
 
     def _add(self, name: str, function: StageFunction, clock: Clock, told: dict[str, str]) -> None:
         if function.dead is None:

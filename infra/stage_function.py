@@ -54,6 +54,7 @@ SIZES = {
     "review": Size(512, 60, MOST_AGE_S),  # and what the models may take; a late one is one
     "context": Size(256, 60, CLOCK_AGE_S),
     "news": Size(512, 120, HOUR_S),
+    "notify": Size(512, 60, HOUR_S),  # and what Discord may take
     "show": Size(256, 50, CLOCK_AGE_S),
     "memory": Size(512, 30),
     "api": Size(512, 29),  # the HTTP API gives up at 30
@@ -122,13 +123,15 @@ def age_s(name: str, settings: Settings) -> int:
 
 def timeout_s(name: str, settings: Settings) -> int:
     """Who asks models may wait for them until the deadline; what is collected waits for its bar, and for a second
-    opinion on it."""
+    opinion on it; who tells Discord begins nothing that it could not end."""
     own = SIZES[name].timeout_s
     match name:
         case "decide" | "review":
             return min(own + ceil(settings.model.deadline_s), 900)
         case "collect":
             return own + ceil(settings.collect.deadline_s)
+        case "notify":
+            return own + ceil(2 * settings.discord.timeout_s)
     return own
 
 

@@ -26,6 +26,7 @@ from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.domain.events import CandleClosed, MinutePassed
 from semanticsignal.drivers.aws_api import CloudRoom
 from semanticsignal.ports import MarketData, Sockets
+from semanticsignal.settings import DISCORD_IN
 from tests.functions.aws import IDENTITY, REGION, account, client
 from tests.functions.lambdas import scheduled
 
@@ -287,6 +288,12 @@ class Deployed:
             if name != "memory":
                 handler.runner.close()
 
+    def keep(self, **secrets: str) -> None:
+        """Discord's, in the parameter store."""
+        for name, value in secrets.items():
+            path = f"{self.environment('notify')['SEMSIG_SECRETS']}/{DISCORD_IN}/{name}"
+            client("ssm", self.aws.url).put_parameter(Name=path, Type="SecureString", Value=value, Overwrite=True)
+
     def leave(self, connection: str, *, says_so: bool = True) -> None:
         del self.browsers.heard[connection]
         if says_so:
@@ -344,6 +351,9 @@ class Context:
     def __init__(self, function: str) -> None:
         self.function_name, self.memory_limit_in_mb = function, 512
         self.invoked_function_arn, self.aws_request_id = f"arn:aws:lambda:::function:{function}", "1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 80_000
 
 
 def http(method: str, path: str, body: Any, groups: str) -> Event:
@@ -458,7 +468,9 @@ def _function(here: Deployed, name: str, market: Callable[[SetClock], MarketData
             handler._made = lambda: room
         case _:
             handler.on = worn()
-            if name != "show":
+            if name == "notify":
+                handler.mail, handler.secrets = wiring.cloud_mail(), wiring.discord_parameters()
+            elif name != "show":
                 handler.publish = wiring.bus().publish
             else:
                 handler.on = replace(handler.on, notifier=_notifier(more["SEMSIG_SOCKET_ENDPOINT"], here))

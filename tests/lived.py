@@ -14,9 +14,11 @@ from world import bars, world
 
 from semanticsignal import wiring
 from semanticsignal.adapters.analyst import RulesAnalyst
+from semanticsignal.adapters.discord import DiscordCourier
 from semanticsignal.adapters.dynamodb import DynamoLedger
 from semanticsignal.adapters.folder import FolderArchive
-from semanticsignal.adapters.sqlite import SqliteLedger
+from semanticsignal.adapters.letterbox import DiscordLetterbox
+from semanticsignal.adapters.sqlite import SqliteLedger, SqliteMail
 from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.codec import dumps
 from semanticsignal.domain.events import CandleClosed, MinutePassed
@@ -24,6 +26,7 @@ from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import epoch_ms, instant
 from semanticsignal.domain.policy import Settings
 from semanticsignal.drivers.loop import Loop
+from semanticsignal.drivers.post_office import PostOffice
 from semanticsignal.ports import Ledger, MarketData
 from semanticsignal.simulate import exchange
 from semanticsignal.simulate.market import EPOCH_MS, SimulatedMarket
@@ -61,8 +64,11 @@ def open_venue() -> Iterator[Venue]:
         yield found
 
 
-def of_the_loop(venue: Venue, home: Path, instants: list[datetime], settings: Settings = SETTINGS) -> list[bytes]:
-    """What a laptop writes: SQLite, a folder, the memory in the process, the local loop."""
+def of_the_loop(
+    venue: Venue, home: Path, instants: list[datetime], settings: Settings = SETTINGS, webhook: str = ""
+) -> list[bytes]:
+    """What a laptop writes: SQLite, a folder, the memory in the process, the local loop. With a webhook it also tells
+    people there."""
     clock = SetClock(instants[0])
     ledger = SqliteLedger(home / "ledger.db", settings.paper.start_quote, is_durable=False)
     market: Any = venue.plug(clock)
@@ -71,12 +77,20 @@ def of_the_loop(venue: Venue, home: Path, instants: list[datetime], settings: Se
         ledger=ledger, archive=FolderArchive(home / "archive"),
     )  # fmt: skip
 
+    office = None
+    if webhook:
+        mail, courier = SqliteMail(home / "mail.db"), DiscordCourier(clock.now, 20.0, webhook)
+        office = PostOffice(mail, courier, on.archive, clock, settings.discord)
+        on = replace(on, messengers=(DiscordLetterbox(mail, settings.discord, clock.now, office.woken),))
+
     async def live() -> list[bytes]:
         loop = Loop(on, ledger)
         for at in instants:
             clock.set(at)
             for fact in (MinutePassed(at), *(CandleClosed(pair, settings.timeframe, at) for pair in settings.pairs)):
                 await loop.run(fact)
+            if office:
+                await office.emptied()
         await market.close()
         return await written(ledger)
 

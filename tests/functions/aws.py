@@ -85,6 +85,22 @@ def ledger_table(url: str, name: str) -> str:
     return name
 
 
+def mail_table(url: str, name: str) -> str:
+    dynamodb = client("dynamodb", url)
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk", "waits", "expires")],
+        KeySchema=_keys("pk", "sk"),
+        LocalSecondaryIndexes=[
+            {"IndexName": index, "KeySchema": _keys("pk", key), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+            for index, key in (("waiting", "waits"), ("expiring", "expires"))
+        ],
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=name)
+    return name
+
+
 def connections_table(url: str, name: str) -> str:
     dynamodb = client("dynamodb", url)
     dynamodb.create_table(

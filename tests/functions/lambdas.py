@@ -18,8 +18,7 @@ from semanticsignal.ports import Facts, Sockets
 from semanticsignal.stages import STAGES
 
 EVENTS = Path(__file__).parent / "events"
-DEPLOYED = tuple(stage for stage in STAGES if stage.name != "notify")  # its mail is kept in a home
-NAMES = tuple(stage.name for stage in DEPLOYED)
+NAMES = tuple(stage.name for stage in STAGES)
 Event = dict[str, Any]
 
 
@@ -109,7 +108,7 @@ class Cloud:
 
 def _hearers(event: Event) -> list[str]:
     kind = event["detail-type"]
-    return [stage.name for stage in DEPLOYED if kind in {heard.__name__ for heard in stage.hears}]
+    return [stage.name for stage in STAGES if kind in {heard.__name__ for heard in stage.hears}]
 
 
 @contextmanager

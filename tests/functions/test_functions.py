@@ -48,6 +48,7 @@ CALLS = {
     "review": (TWENTY, ["PostMortemWritten"]),
     "context": (TWENTY, []),  # in this world nobody is asked
     "news": (TWENTY, []),
+    "notify": (TWENTY, []),  # nor is anybody told
     "show": (TWENTY, []),
 }
 

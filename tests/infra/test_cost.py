@@ -16,8 +16,9 @@ from infra.deployment import ROOT
 from infra.schedules import BY_SCHEDULE
 from semanticsignal.codec import SUBJECTS
 from semanticsignal.domain.events import Fact
-from semanticsignal.drivers import doctor, doctor_discord
+from semanticsignal.drivers import doctor
 from semanticsignal.drivers.container import NAMESPACE
+from semanticsignal.settings import DISCORD
 
 DRIVERS = ROOT / "layers/core/python/semanticsignal/drivers"
 STAGES = DRIVERS.with_name("stages")
@@ -57,10 +58,10 @@ def test_two_lines_recomputed_by_hand(one: Bill) -> None:
     assert task == pytest.approx(0.25 * 730 * 0.03238 + 0.5 * 730 * 0.00356)
     assert round(task, 2) == 7.21
 
-    # Thirteen alarms of one metric, one of three and two of two: twenty, ten of which are free.
+    # Fourteen alarms of one metric, one of three and two of two: twenty-one, ten of which are free.
     alarms = line(one, "alarm_metrics")
-    assert alarms.amount == 13 + 3 + 2 * 2
-    assert one.full(alarms) == pytest.approx(2.00) and one.paid(alarms) == pytest.approx(1.00)
+    assert alarms.amount == 14 + 3 + 2 * 2
+    assert one.full(alarms) == pytest.approx(2.10) and one.paid(alarms) == pytest.approx(1.10)
 
 
 def test_a_decision_is_written_by_the_unit(one: Bill) -> None:
@@ -87,15 +88,25 @@ def test_what_the_models_are_kept_in_is_counted(one: Bill) -> None:
     assert found["storage"].amount == pytest.approx(questions * 350 * 12 / 1e9)
 
 
-# A deployment tells nobody on Discord yet.
-KEPT = set(doctor.SECRETS) - set(doctor_discord.NAMES)
+# Those of Discord lie in a place of their own, where nobody reads who tells nobody.
+KEPT = set(doctor.SECRETS) - set(DISCORD)
 
 
 def test_each_secret_that_the_doctor_knows_is_decrypted_at_each_reading(one: Bill) -> None:
     readings = 182.5 + 182.5 * 0.0105 + 2920 + 730
 
+    heard = 182.5 * (1 + 0.001 + 0.0105 + 0.0064 + 0.0105 + 1)
     assert one.month.usage["secrets"]["kept"] == len(KEPT)
-    assert line(one, "kms_requests").amount == pytest.approx(readings * len(KEPT))
+    assert line(one, "kms_requests").amount == pytest.approx(readings * len(KEPT) + heard * 2)
+
+
+def test_what_people_are_told_is_counted(one: Bill) -> None:
+    found = {each.what: each for each in one.lines if each.part == "mail"}
+
+    # A look every five minutes, and the questions of each fact that somebody might be told of.
+    assert found["reads"].amount == pytest.approx(8760 * 2 + 182.5 * 2.0284 * 8)
+    posts = 182.5 * (0.08 + 0.0105 * 3 + 0.4)
+    assert found["writes"].amount == pytest.approx(posts * 18 + 182.5 * 2.0284 * 2)
 
 
 def test_every_folder_of_the_archive_that_stages_write_is_counted() -> None:

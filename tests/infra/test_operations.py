@@ -26,7 +26,7 @@ from semanticsignal.domain.market import Symbol
 from semanticsignal.drivers.aws_lambda import FORCED
 from semanticsignal.drivers.aws_memory import ASKS
 from semanticsignal.drivers.cli import cli
-from semanticsignal.settings import KEYS, load
+from semanticsignal.settings import DISCORD, DISCORD_IN, KEYS, load
 from semanticsignal.wiring import models
 
 PAGE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
@@ -106,7 +106,8 @@ def test_every_name_of_a_deployment_is_in_the_templates(cloud: Assembly) -> None
         f"{STAGE}data-LedgerB",  # what CloudFormation makes of its own names
         f"{STAGE}data-archiveda",
     }
-    logs = names(r"(/(?:aws|semanticsignal)/[a-z-]+/[\w-]+)") - {f"/semanticsignal/dev/{name}" for name in secrets()}
+    kept = {f"/semanticsignal/dev/{name}" for name in (*secrets(), DISCORD_IN)}
+    logs = names(r"(/(?:aws|semanticsignal)/[a-z-]+/[\w-]+)") - kept
     assert logs <= {each.properties["LogGroupName"] for each in cloud.all("AWS::Logs::LogGroup")}
 
 
@@ -131,6 +132,7 @@ def secrets() -> set[str]:
 
 def test_every_secret_is_named_and_no_other() -> None:
     assert names(r"/semanticsignal/dev/([A-Z_]+)") == secrets()
+    assert names(rf"/semanticsignal/dev/{DISCORD_IN}/([A-Z_]+)") == set(DISCORD)
 
 
 def test_every_alarm_is_explained_and_no_other(cloud: Assembly) -> None:

@@ -8,7 +8,7 @@ import pytest
 from assembly import ASKED, Assembly, Resource
 
 from infra.pipeline import on_the_bus
-from infra.schedules import BY_SCHEDULE, CLOCKS, SCHEDULED_AT, age_s, cron
+from infra.schedules import BY_SCHEDULE, CLOCKS, ROUND, SCHEDULED_AT, age_s, cron
 from semanticsignal.domain import events
 from semanticsignal.domain.market import Timeframe
 from semanticsignal.drivers.aws_lambda import heard
@@ -18,7 +18,7 @@ from semanticsignal.stages import STAGES
 START = datetime(2026, 7, 1, 0, 0, tzinfo=UTC)
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 # Fed by the ledger's stream instead of by the bus.
-ON_THE_BUS = [stage for stage in STAGES if stage.name not in ("show", "notify")]
+ON_THE_BUS = [stage for stage in STAGES if stage.name != "show"]
 
 
 @pytest.mark.parametrize("stage", ON_THE_BUS, ids=lambda stage: stage.name)
@@ -33,7 +33,7 @@ def test_a_stage_hears_on_the_bus_what_its_row_says_and_nothing_more(stage: Any,
 @pytest.mark.parametrize("stage", ON_THE_BUS, ids=lambda stage: stage.name)
 def test_what_a_stage_hears_comes_by_bus_or_by_schedule(stage: Any, cloud: Assembly) -> None:
     by_bus = {kind for rule in rules(stage.name, cloud) for kind in rule.properties["EventPattern"]["detail-type"]}
-    scheduled = {payload(each)["kind"] for each in schedules(stage.name, cloud)}
+    scheduled = {payload(each)["kind"] for each in schedules(stage.name, cloud)} - {ROUND.kind}
 
     by_time = {
         "CandleClosed" if kind == "ScheduledCandle" else f"{kind.removeprefix('Scheduled')}Passed" for kind in scheduled
@@ -116,16 +116,24 @@ def test_what_a_schedule_sends_is_what_the_function_hears(cloud: Assembly) -> No
     by_name = {stage.name: stage for stage in STAGES}
 
     for name in cloud.functions:
-        for each in schedules(name, cloud):
+        for each in [each for each in schedules(name, cloud) if payload(each)["kind"] != ROUND.kind]:
             event = json.loads(each.properties["Target"]["Input"].replace(SCHEDULED_AT, "2026-07-01T04:00:00Z"))
             assert type(heard(event, by_name[name])) in by_name[name].hears
+
+
+def test_the_mail_is_looked_at_every_five_minutes(cloud: Assembly) -> None:
+    [each] = schedules("notify", cloud)
+
+    assert payload(each) == {"kind": ROUND.kind, "scheduled_at": SCHEDULED_AT}
+    assert [n for n in range(60) if rings(ROUND.cron, START + timedelta(minutes=n))] == list(range(0, 60, 5))
+    assert each.properties["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] < 300
 
 
 def test_every_fact_that_time_tells_has_a_schedule(cloud: Assembly) -> None:
     listening = {kind for stage in STAGES for kind in stage.hears} & set(CLOCKS)
 
     kinds = {payload(each)["kind"] for each in cloud.all("AWS::Scheduler::Schedule")}
-    assert kinds == {"ScheduledCandle", *(CLOCKS[kind].kind for kind in listening)}
+    assert kinds == {"ScheduledCandle", ROUND.kind, *(CLOCKS[kind].kind for kind in listening)}
     assert set(CLOCKS) | {events.CandleClosed} == BY_SCHEDULE <= set(get_args(events.Fact))
 
 

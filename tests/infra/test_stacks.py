@@ -19,7 +19,7 @@ from infra.app import ALWAYS, app
 from infra.cost import tariff
 from infra.data import BAR_BYTES, CANDLE_BYTES, Data, years
 from infra.deployment import ROOT, Deployment
-from infra.grants import ASK_MEMORY, GRANTS, INDEXES, LEDGER, WHY_OPEN
+from infra.grants import ASK_MEMORY, GRANTS, INDEXES, LEDGER, MAIL_INDEXES, WHY_OPEN
 from infra.layers import WEARS
 from infra.stage_function import SIZES
 from infra.web import ADMINS
@@ -32,7 +32,7 @@ from semanticsignal.stages import STAGES
 
 STACKS = {"data", "memory", "pipeline", "web", "watchtower"}
 NAMES = sorted(GRANTS)
-ROWS = [stage.name for stage in STAGES if stage.name != "notify"]
+ROWS = [stage.name for stage in STAGES]
 # What a role of Lambda needs beside its row of GRANTS, and on what.
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 
@@ -111,7 +111,7 @@ def test_who_draws_has_a_folder_that_can_be_written(cloud: Assembly) -> None:
     folders = {name: cloud.environment(name).get("MPLCONFIGDIR") for name in NAMES}
 
     assert {name: folder for name, folder in folders.items() if folder} == dict.fromkeys(
-        ("analyse", "api"), "/tmp/matplotlib"
+        ("analyse", "api", "notify"), "/tmp/matplotlib"
     )
 
 
@@ -122,11 +122,10 @@ def test_what_functions_are_told_reads_back_as_the_settings_that_were_asked_for(
     variables = Deployment(sourced).variables
 
     read_back = load(environ={"SEMSIG_CONFIG": os.devnull, **variables}).settings
-    untold = {"cloud": sourced.settings.cloud, "discord": sourced.settings.discord}
-    assert replace(read_back, **untold) == sourced.settings
+    assert replace(read_back, cloud=sourced.settings.cloud) == sourced.settings
     assert not [name for name in variables if name.startswith(("SEMSIG_CLOUD", "SEMSIG_SIMULATION", "SEMSIG_HOME"))]
     # Lambda takes 4 KB of them, and of where the places are; here every setting there is was changed
-    assert sum(len(name) + len(value) for name, value in variables.items()) < 3_000
+    assert sum(len(name) + len(value) for name, value in variables.items()) < 3_200
 
 
 def test_nobody_may_do_everything(cloud: Assembly) -> None:
@@ -186,6 +185,17 @@ def test_the_archive_is_kept_and_nobody_reads_it_in_the_open(cloud: Assembly) ->
     assert rules["old versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert rules["old versions"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
     assert set(rules) == {"bars", "old versions"} and "ExpirationInDays" not in rules["old versions"]
+
+
+def test_the_mail_is_apart_from_the_ledger_and_listed_by_what_waits_and_what_expires(cloud: Assembly) -> None:
+    mail = the_mail(cloud)
+
+    assert "StreamSpecification" not in mail.properties and mail.whole["DeletionPolicy"] == "Delete"
+    indexes = {each["IndexName"]: keys(each) for each in mail.properties["LocalSecondaryIndexes"]}
+    assert keys(mail.properties) == ["pk", "sk"]
+    assert indexes == {name: ["pk", key] for name, key in MAIL_INDEXES.items()}
+    written = {action for right in GRANTS["notify"] if right.place == "table" for acts in right.acts for action in acts}
+    assert written == {"dynamodb:GetItem", "dynamodb:Query"}
 
 
 def test_connections_go_by_themselves(cloud: Assembly) -> None:
@@ -478,6 +488,7 @@ def where(cloud: Assembly) -> dict[str, tuple[str, str]]:
     return {
         "table": (f"<{ledger}>", f"<{ledger}.Arn>"),
         "bucket": (f"<{archive}>", f"<{archive}.Arn>"),
+        "mail": (f"<{the_mail(cloud).id}>", f"<{the_mail(cloud).id}.Arn>"),
         "connections": (f"<{table}>", f"<{table}.Arn>"),
         "bus": (f"<{bus}>", f"<{bus}.Arn>"),
         "memory": (f"<{memory}>", f"<{memory}.Arn>"),
@@ -510,6 +521,10 @@ SENDS = ("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 
 def the_ledger(cloud: Assembly) -> Resource:
     return next(each for each in cloud.all("AWS::DynamoDB::Table") if each.id.startswith("Ledger"))
+
+
+def the_mail(cloud: Assembly) -> Resource:
+    return next(each for each in cloud.all("AWS::DynamoDB::Table") if each.id.startswith("Mail"))
 
 
 def the_archive(cloud: Assembly) -> Resource:

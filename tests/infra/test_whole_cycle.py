@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from assembly import Assembly
 from aws_here import NEVER, Deployed, deployed, http, threaded, throttled
+from discord_server import HOOK, Discord
 from lived import INSTANTS, SETTINGS, Venue, entries, ledger_of, of_the_loop, open_venue, written
 
 from semanticsignal.adapters import memory_function, s3
@@ -73,19 +75,38 @@ def single(here: Deployed) -> Deployed:
     return here
 
 
-def same_as_the_loop(here: Deployed, venue: Venue, home: Path, instants: list[datetime]) -> None:
+def same_as_the_loop(here: Deployed, venue: Venue, home: Path, instants: list[datetime], webhook: str = "") -> None:
     """Nothing lost, nothing doubled."""
-    expected = of_the_loop(venue, home, instants, BUSIER)
+    expected = of_the_loop(venue, home, instants, BUSIER, webhook)
     assert asyncio.run(written(ledger_of(here))) == expected
     assert sum(b"PositionClosed:" in line for line in expected) >= 1
 
 
-def test_every_event_delivered_twice_trades_once(single: Deployed, venue: Venue, tmp_path: Path) -> None:
-    here = single
-    here.live(BUSY, times=2)
+def test_every_event_delivered_twice_trades_once_and_tells_people_once_what_a_laptop_tells_them(
+    single: Deployed, venue: Venue, tmp_path: Path
+) -> None:
+    here, told, expected = single, Discord(), Discord()
+    with threaded(told) as there, threaded(expected) as elsewhere:
+        here.keep(DISCORD_WEBHOOK_URL=there + HOOK)
+        here.live(BUSY, times=2)
+        here.deliver("notify", {"kind": "ScheduledRound", "scheduled_at": BUSY[-1].isoformat()}, times=2)
 
-    assert here.dead == []
-    same_as_the_loop(here, venue, tmp_path, BUSY)
+        assert here.dead == []
+        same_as_the_loop(here, venue, tmp_path, BUSY, elsewhere + HOOK)
+
+    assert sorted(map(json.dumps, told.messages.values())) == sorted(map(json.dumps, expected.messages.values()))
+    assert Counter(told.pictures.values()) == Counter(expected.pictures.values())
+    assert len(told.messages) >= 5 and len(told.pictures) >= 2
+
+
+def test_trading_goes_on_where_discord_is_gone(single: Deployed, venue: Venue, tmp_path: Path) -> None:
+    here = single
+    with threaded(there := Discord(is_deleted=True)) as url:
+        here.keep(DISCORD_WEBHOOK_URL=url + HOOK)
+        here.live(BUSY[:3])
+
+    assert here.dead == [] and there.asked and there.messages == {}
+    assert asyncio.run(written(ledger_of(here))) == of_the_loop(venue, tmp_path, BUSY[:3], BUSIER)
 
 
 def test_old_events_that_come_again_in_any_order_change_nothing(single: Deployed, venue: Venue, tmp_path: Path) -> None:
@@ -117,7 +138,7 @@ def test_a_function_that_dies_between_ledger_and_bus_is_called_again_and_nothing
         return die_first
 
     for name, handler in here.handlers.items():
-        if name not in ("api", "show", "sockets", "memory"):
+        if name not in ("api", "show", "notify", "sockets", "memory"):
             handler.publish = dying(name, handler.publish)
 
     here.live(BUSY)

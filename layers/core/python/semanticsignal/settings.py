@@ -181,6 +181,7 @@ PLACES = {
     "bus": "SEMSIG_BUS",
     "memory": "SEMSIG_MEMORY_FUNCTION",
     "connections": "SEMSIG_CONNECTIONS",
+    "mail": "SEMSIG_MAIL",
     "socket": "SEMSIG_SOCKET_ENDPOINT",
     "chroma": "SEMSIG_CHROMA_URL",
     "secrets": "SEMSIG_SECRETS",
@@ -193,6 +194,9 @@ KEYED = {
     "openrouter": "OPENROUTER_API_KEY",
     "blockrun": "BLOCKRUN_WALLET_KEY",
 }
+# Secrets of Discord: its webhook; or a bot's token, and the channel that it writes into.
+DISCORD_IN = "discord"  # below the path of the others, which are read all at once by who has no use for these
+DISCORD = ("DISCORD_WEBHOOK_URL", "BOT_TOKEN_DISCORD", "MAIN_CHANNEL_ID")
 RESERVED = {"SEMSIG_CONFIG", "SEMSIG_DATA", *PLACES.values()}
 
 

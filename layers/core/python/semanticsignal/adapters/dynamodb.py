@@ -1,10 +1,10 @@
-"""Ledger and purse in one DynamoDB table: one transaction a write, every read consistent."""
+"""Ledger and purse in one DynamoDB table, mail in another: one transaction a write, every read consistent."""
 
 import asyncio
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from hashlib import sha256
@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from ..codec import FACTS, SUBJECTS, dumps, loads
 from ..domain.errors import BadInput, LedgerConflict, LedgerUnavailable
 from ..domain.ledger import Entry
-from ..domain.market import Symbol, epoch_us
+from ..domain.market import EPOCH, Symbol, epoch_us
+from ..domain.messages import MOST_WAITING, URGENT, Post, Posted, Topic, Waiting
 from ..domain.trading import Portfolio
 from ..logic.decide import purse
 from ..logic.execute.position import empty
@@ -22,7 +23,11 @@ Item = dict[str, dict[str, Any]]
 
 # Partitions: the entries in their order, the head they add up to, where an entry's name points to; and the purse's.
 ENTRIES, HEAD, NAME, PURSE = "ledger", "head", "id#", "purse#"
-DIGITS = 15
+# Of the other table: posts by id, the number of the last one (`head`), whose turn it is to send them.
+POSTS, TURN = "posts", "turn"
+WAITS, SENT, DROPPED, GONE = "waits", "sent", "dropped", "gone"
+STILL_WAITS = "attribute_exists(waits)"
+DIGITS, INSTANT_DIGITS = 15, 18
 LAST = 10**DIGITS - 1
 # An item holds at most 400 KB; what is longer than this is kept compressed.
 PLAIN_BYTES = 4096
@@ -66,6 +71,19 @@ class _Table:
 
     def _new(self, item: Item) -> dict[str, Any]:
         return {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+
+    def _updated(self, key: Item, update: str, condition: str, values: Item, **names: str) -> bool:
+        """False where the condition does not hold."""
+        try:
+            self._client.update_item(
+                TableName=self._table, Key=key, UpdateExpression=update, ConditionExpression=condition,
+                ExpressionAttributeValues=values, **({"ExpressionAttributeNames": names} if names else {}),
+            )  # fmt: skip
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        except _errors() as wrong:
+            raise LedgerUnavailable(f"cannot write the {self._what} {self._table}: {wrong}") from wrong
+        return True
 
     def _answered(self, question: Callable[..., Any], **asked: Any) -> Any:
         try:
@@ -322,6 +340,135 @@ class DynamoPurse(_Table):
         }
 
 
+class DynamoMail(_Table):
+    """In a table of its own, where what it does can neither write nor hold up the ledger. Keys: partition `pk`, sort
+    `sk`; local indexes of keys alone, `waiting` (`waits`) and `expiring` (`expires`): a post has the attribute while it
+    does so.
+
+    Also whose turn it is to send them, for many functions could at once. Raises LedgerUnavailable."""
+
+    _what = "mail"
+
+    def __init__(self, table: str, most: int = MOST_WAITING, *, endpoint_url: str | None = None) -> None:
+        super().__init__(table, endpoint_url)
+        self._most = most
+
+    async def put(self, posts: Iterable[Post], *, at: datetime) -> int:
+        """All parts of a message in one transaction, or none where its first one stands. Whoever dies before those that
+        are too many are dropped leaves that to the next one."""
+        made = tuple(posts)
+        if not made or not await self._put(made, at):
+            return 0
+        waiting = await self._listed("waiting", "waits", _place(LAST))
+        waiting.sort(key=lambda one: _topic(one) in URGENT)
+        too_many = waiting[: max(0, len(waiting) - self._most)]
+        return sum([await self._turned(one["sk"]["S"], DROPPED, STILL_WAITS) for one in too_many])
+
+    async def waiting(self) -> tuple[Waiting, ...]:
+        first: dict[Topic, str] = {}
+        for one in await self._listed("waiting", "waits", _place(LAST)):
+            first.setdefault(_topic(one), one["sk"]["S"])
+        found = [await self._got(POSTS, id) for id in first.values()]
+        # else it was sent or dropped between the two looks
+        return tuple(_waiting(item) for item in found if item and "waits" in item)
+
+    async def begun(self, id: str, *, at: datetime) -> None:
+        await self._noted(id, "SET begun_us = :at", {":at": {"N": str(epoch_us(at))}})
+
+    async def back(self, id: str, *, tries: int) -> None:
+        await self._noted(id, "SET tries = :tries REMOVE begun_us", {":tries": {"N": str(tries)}})
+
+    async def sent(self, id: str, name: str, *, until: datetime | None) -> None:
+        item = await self._got(POSTS, id)
+        if item is None:
+            return
+        more: Item = {"post_name": {"S": name}}
+        if until is not None:
+            more["expires"] = {"S": f"{epoch_us(until):0{INSTANT_DIGITS}d}#{item['place']['S']}"}
+        await self._turned(id, SENT, more=more)
+
+    async def dropped(self, id: str) -> None:
+        await self._turned(id, DROPPED)
+
+    async def expired(self, *, at: datetime, limit: int) -> tuple[Posted, ...]:
+        due = await self._listed("expiring", "expires", f"{epoch_us(at):0{INSTANT_DIGITS}d}#~", limit=limit)
+        found = [await self._got(POSTS, one["sk"]["S"]) for one in due]
+        return tuple(Posted(item["sk"]["S"], item["post_name"]["S"]) for item in found if item and "expires" in item)
+
+    async def gone(self, id: str) -> None:
+        await self._turned(id, GONE)
+
+    async def begin(self, who: str, *, at: datetime, until: datetime) -> bool:
+        return await asyncio.to_thread(
+            self._updated, _key(TURN, TURN), "SET who = :who, until_us = :until",
+            "attribute_not_exists(pk) OR until_us <= :at",
+            {":who": {"S": who}, ":until": {"N": str(epoch_us(until))}, ":at": {"N": str(epoch_us(at))}},
+        )  # fmt: skip
+
+    async def end(self, who: str, *, free_at: datetime) -> None:
+        values = {":who": {"S": who}, ":free": {"N": str(epoch_us(free_at))}}
+        update = "SET until_us = :free REMOVE who"
+        await asyncio.to_thread(self._updated, _key(TURN, TURN), update, "who = :who", values)
+
+    async def _put(self, made: tuple[Post, ...], at: datetime) -> bool:
+        """False where its first part stands."""
+        for attempt in range(ATTEMPTS):
+            if await self._got(POSTS, made[0].id):
+                return False
+            head = await self._got(HEAD, HEAD)
+            last = int(head["seq"]["N"]) if head else 0
+            put = [{"Put": self._new(_put(post, last + n, at))} for n, post in enumerate(made, 1)]
+            numbered = {"Update": self._numbered(last, last + len(made))}
+            if await asyncio.to_thread(self._transacted, [*put, numbered]):
+                return True
+            await _pause(made[0].id, attempt)
+        raise LedgerUnavailable(f"{made[0].id} was not put in {ATTEMPTS} tries: others were always first")
+
+    def _numbered(self, last: int, after: int) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Key": _key(HEAD, HEAD),
+            "UpdateExpression": "SET seq = :after",
+            "ConditionExpression": "seq = :last" if last else "attribute_not_exists(pk)",
+            "ExpressionAttributeValues": {":after": {"N": str(after)}} | ({":last": {"N": str(last)}} if last else {}),
+        }
+
+    async def _noted(self, id: str, update: str, values: Item) -> None:
+        """Of one that still waits."""
+        await asyncio.to_thread(self._updated, _key(POSTS, id), update, STILL_WAITS, values)
+
+    async def _turned(
+        self, id: str, state: str, condition: str = "attribute_exists(pk)", more: Item | None = None
+    ) -> bool:
+        """What was sent keeps its id, so that it is never sent again, and no more. False where the condition does not
+        hold."""
+        told = more or {}
+        values = {":state": {"S": state}} | {f":{name}": value for name, value in told.items()}
+        said = ["#state = :state", *(f"{name} = :{name}" for name in told)]
+        left = [name for name in ("body", "waits", "expires", "post_name", "chart", "begun_us") if name not in told]
+        update = f"SET {', '.join(said)} REMOVE {', '.join(left)}"
+        names = {"#state": "state"}
+        return await asyncio.to_thread(self._updated, _key(POSTS, id), update, condition, values, **names)
+
+    async def _listed(self, index: str, key: str, last: str, limit: int | None = None) -> list[Item]:
+        """Keys of an index up to `last`, in its order."""
+        asked: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": index,
+            "ConsistentRead": True,
+            "KeyConditionExpression": f"pk = :pk AND {key} <= :last",
+            "ExpressionAttributeValues": {":pk": {"S": POSTS}, ":last": {"S": last}},
+            **({"Limit": limit} if limit else {}),
+        }
+        found: list[Item] = []
+        while True:
+            page = await asyncio.to_thread(self._answered, self._client.query, **asked)
+            found += page.get("Items", [])
+            if "LastEvaluatedKey" not in page or (limit and len(found) >= limit):
+                return found
+            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
 class Head(NamedTuple):
     """The number of the newest entry, and what all entries add up to."""
 
@@ -369,6 +516,37 @@ def read(item: Item) -> Entry:
         raise BadInput(f"the ledger was written by a newer version: unknown kind {kind!r}")
     seq = int(item["seq"]["N"])
     return Entry(loads(FACTS[kind], item["fact"]["S"]), loads(SUBJECTS[kind], _unpacked(item["subject"])), seq)
+
+
+def _put(post: Post, seq: int, at: datetime) -> Item:
+    return {
+        **_key(POSTS, post.id),
+        "place": {"S": _place(seq)},
+        # with its topic, so that keys alone say which posts are the first of theirs
+        "waits": {"S": f"{_place(seq)}#{post.topic}"},
+        "state": {"S": WAITS},
+        "put_us": {"N": str(epoch_us(at))},
+        "body": {"S": post.body},
+        "level": {"S": post.level},
+        "worth_s": {"N": repr(post.worth_s)},
+        **({"chart": {"S": post.chart}} if post.chart else {}),
+    }
+
+
+def _waiting(item: Item) -> Waiting:
+    told = {name: item[name]["S"] for name in ("body", "level", "chart") if name in item}
+    post = Post(id=item["sk"]["S"], worth_s=float(item["worth_s"]["N"]), topic=_topic(item), **told)
+    begun = item.get("begun_us")
+    tries = int(item["tries"]["N"]) if "tries" in item else 0
+    return Waiting(post, _instant(item["put_us"]), _instant(begun) if begun else None, tries)
+
+
+def _topic(item: Item) -> Topic:
+    return Topic(item["waits"]["S"].partition("#")[2])
+
+
+def _instant(value: dict[str, Any]) -> datetime:
+    return EPOCH + timedelta(microseconds=int(value["N"]))
 
 
 def _packed(content: bytes) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ..domain.errors import LedgerConflict, LedgerUnavailable, ModelUnavailable
 from ..domain.learning import ANY, Conditions, Experience, Hindsight, PostMortem, SemanticRule, Which
 from ..domain.ledger import Entry
 from ..domain.market import Symbol, epoch_us
+from ..domain.messages import MOST_WAITING, URGENT, Post, Posted, Topic, Waiting
 from ..domain.trading import Portfolio
 from ..logic.decide import purse
 from ..logic.decide.recall import SCALE, Lived, most_like, vector
@@ -129,6 +130,61 @@ class InMemoryPurse:
     async def spent(self, account: str) -> Decimal:
         purse.check_names((account,))
         return self._held.get(account, purse.NOTHING)
+
+
+class InMemoryMail:
+    """Gone with the process."""
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        self._most = most
+        # What was sent or dropped leaves its id. What waits stands oldest first.
+        self._ids: set[str] = set()
+        self._waiting: dict[str, Waiting] = {}
+        self._posted: dict[str, tuple[Posted, datetime]] = {}
+
+    async def put(self, posts: Iterable[Post], *, at: datetime) -> int:
+        made = tuple(posts)
+        if not made or made[0].id in self._ids:
+            return 0
+        self._ids |= {post.id for post in made}
+        self._waiting |= {post.id: Waiting(post, at) for post in made}
+        order = sorted(self._waiting, key=lambda id: self._waiting[id].post.topic in URGENT)
+        too_many = order[: max(0, len(order) - self._most)]
+        for id in too_many:
+            del self._waiting[id]
+        return len(too_many)
+
+    async def waiting(self) -> tuple[Waiting, ...]:
+        first: dict[Topic, Waiting] = {}
+        for one in self._waiting.values():
+            first.setdefault(one.post.topic, one)
+        return tuple(first.values())
+
+    async def begun(self, id: str, *, at: datetime) -> None:
+        if one := self._waiting.get(id):
+            self._waiting[id] = replace(one, begun_at=at)
+
+    async def back(self, id: str, *, tries: int) -> None:
+        if one := self._waiting.get(id):
+            self._waiting[id] = replace(one, begun_at=None, tries=tries)
+
+    async def sent(self, id: str, name: str, *, until: datetime | None) -> None:
+        self._waiting.pop(id, None)
+        if until is not None:
+            self._posted[id] = Posted(id, name), until
+
+    async def dropped(self, id: str) -> None:
+        self._waiting.pop(id, None)
+
+    async def expired(self, *, at: datetime, limit: int) -> tuple[Posted, ...]:
+        due = sorted((until, number, one) for number, (one, until) in enumerate(self._posted.values()) if until <= at)
+        return tuple(one for _, _, one in due[:limit])
+
+    async def gone(self, id: str) -> None:
+        self._posted.pop(id, None)
+
+    def close(self) -> None:
+        """It holds nothing that another could want."""
 
 
 class InMemoryArchive:

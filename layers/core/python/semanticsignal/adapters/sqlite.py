@@ -18,7 +18,7 @@ from ..domain.errors import AlreadyRunning, BadInput, LeaseLost, LedgerConflict,
 from ..domain.lease import Lease
 from ..domain.ledger import Entry
 from ..domain.market import EPOCH, Symbol, epoch_us
-from ..domain.messages import URGENT, Post, Posted, Topic, Waiting
+from ..domain.messages import MOST_WAITING, URGENT, Post, Posted, Topic, Waiting
 from ..domain.trading import Portfolio
 from ..logic.decide import purse
 from ..logic.execute.position import empty
@@ -64,7 +64,6 @@ MAIL_ADDED = {
     "topic": "TEXT NOT NULL DEFAULT 'decision'", "begun_us": "INTEGER", "tries": "INTEGER NOT NULL DEFAULT 0",
 }  # fmt: skip
 WAITS, SENT, DROPPED, GONE = "waits", "sent", "dropped", "gone"
-MOST_WAITING = 200
 DECODED = 4096
 PATIENCE_S = 5
 

@@ -1,5 +1,6 @@
-"""Secrets in the parameter store of Systems Manager, read once and kept for a while."""
+"""Secrets in the parameter store of Systems Manager."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +11,8 @@ CONNECT_S, READ_S = 2.0, 5.0
 
 
 class ParameterStore:
-    """Everything under `path` (`/semanticsignal/dev/`), decrypted. A new value is seen after five minutes at the
-    latest. Raises Unavailable; no message ever holds a value."""
+    """Read once and kept for a while: everything under `path` (`/semanticsignal/dev/`), decrypted. A new value is seen
+    after five minutes at the latest. Raises Unavailable; no message ever holds a value."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -34,3 +35,29 @@ class ParameterStore:
         from botocore.config import Config
 
         return SSMProvider(boto_config=Config(connect_timeout=CONNECT_S, read_timeout=READ_S))
+
+
+class NamedParameters:
+    """A few below `path`, for who may read no other: those that are kept, decrypted, as they are now. Raises
+    Unavailable; no message ever holds a value."""
+
+    def __init__(self, path: str, names: tuple[str, ...]) -> None:
+        self._path, self._names = path, names
+
+    def read(self) -> Mapping[str, str]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        asked = [f"{self._path}/{name}" for name in self._names]
+        try:
+            found = self._client.get_parameters(Names=asked, WithDecryption=True)["Parameters"]
+        except (BotoCoreError, ClientError) as wrong:
+            raise Unavailable(f"the secrets under {self._path} cannot be read: {type(wrong).__name__}") from wrong
+        return {each["Name"].rpartition("/")[2]: each["Value"] for each in found}
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        limits = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"mode": "standard", "max_attempts": 3})
+        return boto3.session.Session().client("ssm", config=limits)

@@ -7,6 +7,8 @@ from typing import Literal
 
 # off: not sent. silent: sent, and nobody's phone rings. normal: it rings outside the quiet hours. always: it rings.
 Level = Literal["off", "silent", "normal", "always"]
+# Of posts in a mail: of more the oldest are dropped.
+MOST_WAITING = 200
 
 
 class Topic(StrEnum):

@@ -30,7 +30,7 @@ ELSEWHERE = (
     (("circuits",), "venues and models are asked by other functions, each container with circuits of its own"),
     (("watchdog",), "each function has a time-out of its own, and alarms tell of those that came to it"),
     (("dead_letters",), "an alarm watches the queues; this function may not read them"),
-    (("deliveries",), "nothing is delivered to Discord yet"),
+    (("deliveries",), "the function notify delivers to Discord, and says in its log what it could not"),
     (("started_at", "uptime_s", "last_minute_at"), "functions start and end as they are called"),
     (("is_whole",), "the memory function alone knows"),
     (("ledger_bytes", "disk_free_bytes"), "DynamoDB has no disk that could fill"),

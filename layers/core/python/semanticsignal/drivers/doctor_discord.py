@@ -4,11 +4,10 @@ from .. import wiring
 from ..domain.errors import InvalidSetting
 from ..domain.policy import Settings
 from ..domain.untrusted import line
-from ..settings import secret
+from ..settings import DISCORD, secret
 from .findings import Finding, State
 from .heard import Heard, ask, fields
 
-NAMES = ("DISCORD_WEBHOOK_URL", "BOT_TOKEN_DISCORD", "MAIN_CHANNEL_ID")
 LONGEST, LEAST = 60, 8
 MEND = "a webhook of the channel, its address as DISCORD_WEBHOOK_URL in .env; trading goes on without"
 
@@ -18,7 +17,7 @@ async def examined(settings: Settings, limit_s: float, base_url: str | None = No
     try:
         if wiring.discord(settings, wiring.system_clock()) is None:
             return []
-        webhook, token, channel = (secret(name).strip() for name in NAMES)
+        webhook, token, channel = (secret(name).strip() for name in DISCORD)
     except InvalidSetting as wrong:
         return [Finding("discord", State.MISSING, str(wrong), MEND)]  # a run refuses it too
     if webhook:

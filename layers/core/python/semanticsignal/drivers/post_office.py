@@ -37,7 +37,9 @@ class PostOffice:
     """`woken` wakes `run`. One post is under way at a time: of each topic in order, urgent ones before all others. A
     post that Discord alone does not take holds up its own topic for a while, and is then given up; while Discord takes
     nothing, all wait, each as long as it is worth. When nobody is home there it says so once, also to `said`, and asks
-    no more; a new start asks again. `clock`: of this machine, for Discord knows no other."""
+    no more; a new start asks again. `clock`: of this machine, for Discord knows no other. `leaves`: whether it goes
+    home instead of resting for so many seconds; what waits stays. `shut`: in words, how long nobody is asked who is
+    gone."""
 
     def __init__(
         self,
@@ -50,6 +52,8 @@ class PostOffice:
         self._mail, self._courier, self._archive = mail, courier, archive
         self._clock, self._wanted = clock, wanted
         self.said: Callable[[str], None] = lambda _: None
+        self.leaves: Callable[[float], bool] = lambda _: False
+        self.shut = "until the next start"
         self._wake = asyncio.Event()
         self._again_s = FIRST_S
         # Until then nothing is sent, nothing is taken back, nothing of a topic is sent.
@@ -103,7 +107,7 @@ class PostOffice:
             except SemanticSignalError as wrong:
                 self._later(str(wrong))
                 wait_s = (self._sends_at - self._clock.now()).total_seconds()
-            if wait_s is None:
+            if wait_s is None or self.leaves(wait_s):
                 return
             await self._rested(wait_s)
 
@@ -245,7 +249,7 @@ class PostOffice:
             await work
         except NobodyHome as gone:
             self.is_closed = True
-            log.warning("%s; nothing more is sent there until the next start, and trading goes on", gone)
+            log.warning("%s; nothing more is sent there %s, and trading goes on", gone, self.shut)
             self.said(str(gone))
         except Postponed as wait:
             self._sends_at = self._clock.now() + timedelta(seconds=wait.wait_s)

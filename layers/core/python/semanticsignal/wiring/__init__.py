@@ -27,6 +27,7 @@ from ..ports import (
     Purse,
     Sockets,
 )
+from ..settings import DISCORD
 from ..settings import secret as environment_secret
 from . import identity as identity
 from .homes import LEDGER as LEDGER
@@ -39,6 +40,7 @@ from .homes import is_locked as is_locked
 from .homes import lease_of as lease_of
 from .homes import resting as resting
 from .models import PURSE as PURSE
+from .models import Secret
 from .models import keyless as keyless
 from .models import model as model
 from .models import purse as purse
@@ -57,11 +59,13 @@ if TYPE_CHECKING:
     from ..adapters.ccxt import CcxtMarket as CcxtMarket
     from ..adapters.chroma import ChromaMemory, FollowingMemory
     from ..adapters.chroma_server import ChromaServer
+    from ..adapters.dynamodb import DynamoMail as DynamoMail
     from ..adapters.eventbridge import EventBridge
     from ..adapters.failover import Failover as Failover
     from ..adapters.lambda_function import LambdaFunction
     from ..adapters.sqlite import SqliteLedger as SqliteLedger
     from ..adapters.sqlite import SqliteMail
+    from ..adapters.ssm import NamedParameters as NamedParameters
     from ..adapters.system_clock import CheckedClock as CheckedClock
     from ..adapters.system_clock import FastClock as FastClock
     from ..adapters.system_clock import SetClock as SetClock
@@ -167,8 +171,10 @@ def local(
 class _Late:
     """A plug, or several, put in when first asked something: a function loads what it uses, and no more."""
 
-    def __init__(self, made: Callable[[], Any]) -> None:
+    def __init__(self, made: Callable[[], Any], **known: Any) -> None:
+        """`known`: what it would answer, so that it need not be made for that."""
         self._made = made
+        self.__dict__.update(known)
 
     def __getattr__(self, question: str) -> Any:
         return getattr(self._plugged(), question)
@@ -193,8 +199,8 @@ def cloud() -> Sockets:
 
     settings, parts, clock = load().settings, places(), system_clock()
 
-    def late(made: Callable[[], Any]) -> Any:
-        return _Late(made)
+    def late(made: Callable[[], Any], **known: Any) -> Any:
+        return _Late(made, **known)
 
     def secret(key: str) -> str:
         return parameters(parts.secrets)(key)
@@ -202,7 +208,7 @@ def cloud() -> Sockets:
     return Sockets(
         settings=settings,
         clock=clock,
-        market=late(lambda: venue(settings, clock.now)),
+        market=late(lambda: venue(settings, clock.now), is_simulated=False),
         model=late(lambda: model(settings, secret=secret, spending=late(lambda: DynamoPurse(parts.table)))),
         memory=late(lambda: memory_function(parts.memory)),
         ledger=late(lambda: DynamoLedger(parts.table, settings.paper.start_quote)),
@@ -252,6 +258,22 @@ def audience() -> "DynamoAudience":
     from ..settings import places
 
     return DynamoAudience(places().connections)
+
+
+def cloud_mail() -> "DynamoMail":
+    """What Discord is to be told, and whose turn it is to tell it."""
+    from ..adapters.dynamodb import DynamoMail
+    from ..settings import places
+
+    return DynamoMail(places().mail)
+
+
+def discord_parameters() -> "NamedParameters":
+    """The secrets of Discord, and no others, in the parameter store."""
+    from ..adapters.ssm import NamedParameters
+    from ..settings import DISCORD_IN, places
+
+    return NamedParameters(f"{places().secrets}/{DISCORD_IN}", DISCORD)
 
 
 def bus() -> "EventBridge":
@@ -368,19 +390,12 @@ def websocket() -> "WebSocketNotifier":
     return WebSocketNotifier()
 
 
-def discord(settings: Settings, clock: Clock) -> Courier | None:
+def discord(settings: Settings, clock: Clock, secret: Secret = environment_secret) -> Courier | None:
     """By a webhook, or by a bot into one channel; None where there is a secret for neither. Raises InvalidSetting."""
     from ..adapters.discord import DiscordCourier
 
-    webhook = environment_secret("DISCORD_WEBHOOK_URL").strip()
-    bot = (
-        ("", "")
-        if webhook
-        else (
-            environment_secret("BOT_TOKEN_DISCORD").strip(),
-            environment_secret("MAIN_CHANNEL_ID").strip(),
-        )
-    )
+    webhook, token, channel = (secret(name).strip() for name in DISCORD)
+    bot = ("", "") if webhook else (token, channel)
     if not webhook and not any(bot):
         return None
     return DiscordCourier(clock.now, settings.discord.timeout_s, webhook, bot)

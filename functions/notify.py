@@ -1,0 +1,5 @@
+"""DecisionMade | PositionOpened | PositionUpdated | PositionClosed | EquityMarked | CandleMissed → Discord."""
+
+from semanticsignal.drivers.aws_notify import serve
+
+handler = serve()

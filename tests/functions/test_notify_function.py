@@ -1,0 +1,287 @@
+"""The function `notify`: facts into the mail, the mail to Discord, within a call's time and at no trade's cost."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from threading import Event as Signal
+from threading import Thread
+from typing import Any
+
+import pytest
+from aws_here import Context, threaded
+from discord_server import HOOK, Answer, Discord, limited
+from world import BTC, H4, MONDAY, CycleModel, bars, cycle, live, path, says, told, world
+
+from semanticsignal.adapters.dynamodb import DynamoMail
+from semanticsignal.adapters.ssm import NamedParameters
+from semanticsignal.domain.errors import InvalidSetting, LedgerUnavailable, Unavailable
+from semanticsignal.drivers.aws_notify import Notify
+from semanticsignal.drivers.aws_notify import serve as serve_notify
+from semanticsignal.ports import Sockets
+from semanticsignal.settings import DISCORD
+from tests.functions.aws import IDENTITY, account, client, mail_table
+from tests.functions.lambdas import Event, envelope
+
+NAMES = count()
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+ROUND = {"kind": "ScheduledRound", "scheduled_at": "2026-01-05T20:05:00Z"}
+
+
+class Call(Context):
+    """One of many at once. `left_s`: of its time."""
+
+    def __init__(self, name: str = "1", left_s: float = 80) -> None:
+        super().__init__("notify")
+        self.aws_request_id, self._left_s = name, left_s
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._left_s * 1000)
+
+
+class Cloud:
+    """A trade that was lived, the mail and the secrets of a deployment, and a Discord."""
+
+    def __init__(self, on: Sockets, aws: str) -> None:
+        self.on, self.aws, self.there = on, aws, Discord()
+        self.table, self.path = mail_table(aws, f"told-{next(NAMES)}"), f"/semanticsignal/{next(NAMES)}"
+        self.made: list[Notify] = []
+        self.facts = [entry.fact for entry in asyncio.run(told(on))]
+
+    def container(self) -> Notify:
+        """A new one."""
+        made = serve_notify()
+        made.on = self.on
+        made.mail = DynamoMail(self.table, endpoint_url=self.aws)
+        made.secrets = NamedParameters(self.path, DISCORD)
+        self.made.append(made)
+        return made
+
+    def keep(self, **secrets: str) -> None:
+        for name, value in secrets.items():
+            told = {"Name": f"{self.path}/{name}", "Type": "SecureString"}
+            client("ssm", self.aws).put_parameter(**told, Value=value, Overwrite=True)
+
+    def events(self, *kinds: str) -> list[Event]:
+        return [envelope(fact) for fact in self.facts if not kinds or type(fact).__name__ in kinds]
+
+    def later(self, by: timedelta) -> None:
+        self.on.clock.set(self.on.clock.now() + by)  # type: ignore[attr-defined]
+
+
+def lived() -> Sockets:
+    """A long from 100 on Monday at four, closed at its target of 104; and it is four again, so that all is news."""
+    model = CycleModel({cycle(BTC, MONDAY + H4): says("BUY", 98, 104)})
+    on = world(bars(path([100, 100, 100, 103, 105])), model=model)
+    asyncio.run(live(on, MONDAY + H4, MONDAY + 4 * H4))
+    on.clock.set(MONDAY + H4)  # type: ignore[attr-defined]
+    return replace(on, settings=replace(on.settings, discord=replace(on.settings.discord, has_chart=False)))
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[str]:
+    with account() as found:
+        yield found.url
+
+
+@pytest.fixture
+def cloud(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    for name, value in {**IDENTITY, "AWS_ENDPOINT_URL": aws}.items():
+        monkeypatch.setenv(name, value)
+    made = Cloud(lived(), aws)
+    with threaded(made.there) as url:
+        made.keep(DISCORD_WEBHOOK_URL=url + HOOK)
+        yield made
+        for each in made.made:
+            each.runner.close()
+            each.mail.close()
+
+
+def test_what_happened_is_told_once_however_often_its_events_come(cloud: Cloud) -> None:
+    notify, opened = cloud.container(), cloud.events("PositionOpened", "PositionClosed")
+
+    answers = [notify(event, Call()) for event in [*opened, *reversed(opened), *opened]]
+
+    assert len(cloud.there.titles) == 2 and answers == [{"facts": []}] * 6
+    assert cloud.container()(opened[0], Call()) == {"facts": []} and len(cloud.there.titles) == 2
+
+
+def test_what_discord_would_not_take_now_is_sent_by_the_schedule_and_nobody_asks_before(cloud: Cloud) -> None:
+    opened, closed = cloud.events("PositionOpened", "PositionClosed")
+    cloud.there.next = [limited(400.0)]
+
+    cloud.container()(opened, Call())
+    cloud.later(5 * MINUTE)
+    cloud.container()(closed, Call())
+    cloud.container()(ROUND, Call())
+    assert cloud.there.asked == ["POST"]
+
+    cloud.later(2 * MINUTE)
+    cloud.container()(ROUND, Call())
+    assert cloud.there.asked == ["POST"] * 3 and len(set(cloud.there.titles)) == 2
+
+
+def test_a_function_waits_for_moments_and_leaves_the_rest_to_the_schedule(cloud: Cloud) -> None:
+    [opened] = cloud.events("PositionOpened")
+    began = cloud.on.clock.now()
+    cloud.there.next = [limited(2.0), *[Answer(502)] * 8]
+
+    cloud.container()(opened, Call())
+    assert cloud.on.clock.now() - began == timedelta(seconds=2 + 1 + 2 + 4) and cloud.there.titles == []
+
+    cloud.later(5 * MINUTE)
+    cloud.container()(ROUND, Call())
+    assert len(cloud.there.titles) == 1
+
+
+def test_nothing_is_begun_that_would_not_end_in_time(cloud: Cloud) -> None:
+    opened, closed = cloud.events("PositionOpened", "PositionClosed")
+
+    cloud.container()(opened, Call(left_s=20))
+    assert cloud.there.asked == []
+
+    cloud.container()(closed, Call(left_s=80))
+    assert len(cloud.there.titles) == 2
+
+
+def test_messages_are_taken_back_after_a_week_and_then_no_more(cloud: Cloud) -> None:
+    [opened] = cloud.events("PositionOpened")
+    cloud.container()(opened, Call())
+
+    cloud.later(167 * HOUR)
+    cloud.container()(ROUND, Call())
+    assert len(cloud.there.titles) == 1
+
+    cloud.later(HOUR)
+    for _ in range(2):
+        cloud.container()(ROUND, Call())
+    assert cloud.there.titles == [] and cloud.there.asked == ["POST", "DELETE"]
+
+
+def test_a_webhook_that_is_gone_is_left_alone_for_an_hour(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    cloud.there.is_deleted = True
+    for event in cloud.events("PositionOpened", "PositionClosed"):
+        assert cloud.container()(event, Call()) == {"facts": []}
+    assert cloud.there.asked == ["POST"] and caplog.text.count("sent there for an hour, and trading goes on") == 1
+
+    cloud.there.is_deleted = False
+    cloud.later(59 * MINUTE)
+    cloud.container()(ROUND, Call())
+    assert cloud.there.asked == ["POST"]
+
+    cloud.later(MINUTE)
+    cloud.container()(ROUND, Call())
+    assert len(cloud.there.titles) == 2
+
+
+def test_without_a_secret_nothing_is_read_written_or_sent_and_it_is_said_once(cloud: Cloud) -> None:
+    client("ssm", cloud.aws).delete_parameter(Name=f"{cloud.path}/{DISCORD[0]}")
+    notify = cloud.container()
+    notify.on = replace(cloud.on, ledger=None)  # type: ignore[arg-type]
+    said: list[str] = []
+    notify.log.addHandler(heard := Heard(said))
+
+    for event in [*cloud.events("PositionOpened", "PositionClosed"), ROUND]:
+        assert notify(event, Call()) == {"facts": []}
+
+    notify.log.removeHandler(heard)
+    assert [line for line in said if "nobody is told" in line] == [
+        "nobody is told: DISCORD_WEBHOOK_URL, BOT_TOKEN_DISCORD, MAIN_CHANNEL_ID are not among the secrets"
+    ]
+    items = client("dynamodb", cloud.aws).scan(TableName=cloud.table)["Items"]
+    assert items == [] and cloud.there.asked == []
+
+
+class Heard(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage())
+
+
+def test_a_new_secret_is_seen_with_the_next_event(cloud: Cloud) -> None:
+    notify, (opened, closed) = cloud.container(), cloud.events("PositionOpened", "PositionClosed")
+    url = client("ssm", cloud.aws).get_parameter(Name=f"{cloud.path}/{DISCORD[0]}", WithDecryption=True)
+    client("ssm", cloud.aws).delete_parameter(Name=f"{cloud.path}/{DISCORD[0]}")
+    notify(opened, Call())
+
+    cloud.keep(DISCORD_WEBHOOK_URL=url["Parameter"]["Value"])
+    notify(closed, Call())
+
+    assert len(cloud.there.titles) == 1
+
+
+def test_a_secret_that_is_no_webhook_is_a_dead_letter_and_never_said(cloud: Cloud) -> None:
+    cloud.keep(DISCORD_WEBHOOK_URL="https://example.com/api/webhooks/1/planted-webhook-token")
+
+    with pytest.raises(InvalidSetting) as refused:
+        cloud.container()(cloud.events("PositionOpened")[0], Call())
+
+    assert "planted" not in str(refused.value)
+
+
+def test_a_mail_that_does_not_answer_is_tried_again_and_once_it_is_kept_no_more(cloud: Cloud) -> None:
+    [opened] = cloud.events("PositionOpened")
+    notify = cloud.container()
+    notify.mail = DynamoMail("nowhere", endpoint_url=cloud.aws)
+    with pytest.raises(LedgerUnavailable):
+        notify(opened, Call())
+
+    notify.mail = Turnless(cloud.table, endpoint_url=cloud.aws)
+    assert notify(opened, Call()) == {"facts": []}
+    assert cloud.there.asked == []
+    with pytest.raises(Unavailable):
+        notify(ROUND, Call())
+
+    cloud.container()(ROUND, Call())
+    assert len(cloud.there.titles) == 1
+
+
+class Turnless(DynamoMail):
+    """It takes posts, and then it is gone."""
+
+    async def begin(self, who: str, **_: Any) -> bool:
+        raise LedgerUnavailable(f"cannot write the mail for {who}")
+
+
+def test_of_two_calls_at_once_one_sends_and_what_came_meanwhile_too(cloud: Cloud) -> None:
+    opened, closed = cloud.events("PositionOpened", "PositionClosed")
+    first, second = cloud.container(), cloud.container()
+    halfway, goes_on = Signal(), Signal()
+    first.mail.waiting = paused(first.mail.waiting, halfway, goes_on)  # type: ignore[method-assign]
+
+    slow = Thread(target=first, args=(opened, Call("first")))
+    slow.start()
+    assert halfway.wait(30)
+    second(closed, Call("second"))
+    assert cloud.there.asked == []
+    goes_on.set()
+    slow.join(30)
+
+    assert len(set(cloud.there.titles)) == 2 and cloud.there.asked == ["POST", "POST"]
+
+
+def paused(ask: Callable[[], Any], halfway: Signal, goes_on: Signal) -> Callable[[], Any]:
+    async def asked() -> Any:
+        halfway.set()
+        assert goes_on.wait(30)
+        return await ask()
+
+    return asked
+
+
+def test_what_a_killed_call_had_begun_is_sent_when_its_time_is_over(cloud: Cloud) -> None:
+    [opened] = cloud.events("PositionOpened")
+    notify, now = cloud.container(), cloud.on.clock.now()
+    asyncio.run(notify.mail.begin("killed", at=now, until=now + MINUTE))
+
+    notify(opened, Call())
+    assert cloud.there.asked == []
+
+    cloud.later(MINUTE)
+    notify(ROUND, Call())
+    assert len(cloud.there.titles) == 1
