@@ -25,7 +25,7 @@ from semanticsignal.domain.events import DecisionMade, EquityMarked, PositionClo
 from semanticsignal.domain.ledger import Closing, Entry
 from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.trading import EquityPoint, ExitReason, Fill, Side, Trade
-from semanticsignal.drivers import completions, export, report
+from semanticsignal.drivers import completions, export, report, report_page
 
 JULY = datetime(2026, 7, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -127,7 +127,17 @@ def test_the_page_of_a_report_is_one_file_without_script_and_with_every_word_esc
     assert "<script" not in page.lower() and "&lt;script&gt;" in page and "\x1b" not in page
     assert not re.search(r"""(?:src|href)=['"](?!data:)""", page)
     assert page.count("src='data:image/svg+xml;base64,") == 3
+    assert page.count("media='(prefers-color-scheme: dark)' srcset='data:image/svg+xml;base64,") == 3
     assert page.index("how much of it may be luck") < page.index("Equity and drawdown")
+
+
+@pytest.mark.parametrize("returns", [(0.1,), (0.0,), (-0.05, 0.021), (0.07,) * 3 + (-0.003,) * 40, (0.3, 0.1, 0.2) * 9])
+def test_every_trade_is_drawn_and_no_bar_holds_both_kinds(returns: tuple[float, ...]) -> None:
+    (axes,) = report_page._distribution(returns, report_page.NIGHT).axes
+
+    bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axes.patches if bar.get_height()]
+    assert sum(bar.get_height() for bar in axes.patches) == len(returns)
+    assert not any(left < -1e-9 and right > 1e-9 for left, right in bars)
 
 
 def test_a_mean_has_an_interval_only_of_enough() -> None:
