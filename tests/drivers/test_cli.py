@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from semanticsignal.drivers.cli import _Now
 from semanticsignal.drivers.doctor_keys import FORMS
 from semanticsignal.drivers.lines import OneLine
 from semanticsignal.settings import KEYS, SECRETS, load
+
+NARROW = {"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
 
 
 def in_force(folder: Path, variables: dict[str, str] | None = None) -> dict[str, dict[str, Any]]:
@@ -136,16 +139,34 @@ def test_the_version_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "analyze", "replay", "config", "doctor", "record", "costs", "report", "export", "completion",
+    ["run", "analyze", "replay", "config", "doctor", "record", "costs", "report", "export", "completion", "help",
      "memory rebuild", "memory search", "memory worked"],
 )  # fmt: skip
 def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
-    done = here(*command.split(), "--help", folder=tmp_path)
+    done = here(*command.split(), "--help", folder=tmp_path, variables=NARROW)
 
     told = " ".join(done.stdout.split())
     assert done.returncode == 0
     assert f"semsig {command}" in told and "Exit code: 0 done" in told
     assert re.search(rf"Example[^:]*: [^:]*semsig {command}", told)
+    assert ("SEMSIG_CONFIG" in told) == (command not in {"completion", "help"})
+    assert max(map(len, done.stdout.splitlines())) <= 80, "a terminal of 80 columns shows it whole"
+    assert here("help", *command.split(), folder=tmp_path, variables=NARROW).stdout == done.stdout
+
+
+def test_an_example_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    told = here("help", "replay", folder=tmp_path, variables=NARROW).stdout
+
+    example = told[told.index("    semsig replay") : told.index("Arguments:")]
+    assert shlex.split(example.replace("\\\n", "")) == shlex.split(
+        "semsig replay candles/ --symbol BTC/USDT --timeframe 4h --from 2023-01-01 --to 2024-01-01"
+    )
+
+
+def test_a_terminal_with_few_letters_is_told_what_it_can_show(tmp_path: Path) -> None:
+    done = semsig("help", "replay", folder=tmp_path, variables={"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"})
+
+    assert (done.returncode, done.stderr) == (0, "") and "--symbol S[,S?]" in done.stdout
 
 
 def test_words_of_a_model_cannot_forge_a_line_or_move_the_cursor() -> None:

@@ -1,6 +1,7 @@
 """`semsig …`: exit code 0 done, 1 failed, 2 wrong use; one line for each, never a traceback."""
 
 import asyncio
+import io
 import json
 import logging
 import sys
@@ -35,12 +36,21 @@ cli = typer.Typer(
     epilog=EXITS,
 )  # fmt: skip
 
-Home = Annotated[str | None, typer.Option("--home", help="Folder of ledger and archive.", metavar="DIR")]
+Home = Annotated[
+    str | None,
+    typer.Option("--home", help="Folder of ledger and archive; else the setting home, .semsig.", metavar="DIR"),
+]
 Remote = Annotated[bool, typer.Option("--remote", help="On the deployment (cloud.stage) in your AWS account.")]
 Symbols = Annotated[
-    str | None, typer.Option("--symbols", help="Pairs, A/B,C/D.", autocompletion=completions.symbols, metavar="A,B")
+    str | None,
+    typer.Option(
+        "--symbols", help="Pairs, A/B,C/D; else the setting.", autocompletion=completions.symbols, metavar="A,B"
+    ),
 ]
-Port = Annotated[int | None, typer.Option("--port", help="Port of dashboard and API, on loopback.", metavar="P")]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", help="Port of dashboard and API, on loopback; else the setting, 8000.", metavar="P"),
+]
 
 
 # Fewer bars are there before anybody looks.
@@ -57,6 +67,9 @@ def main() -> None:
     from typer._completion_classes import completion_init
 
     completion_init()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not every terminal has every letter
+            stream.reconfigure(errors="replace")
     with _plainly():
         sys.exit(cli(sys.argv[1:] or ["--help"], prog_name="semsig", standalone_mode=False) or 0)
 
@@ -102,6 +115,26 @@ def _fail(reason: str, code: int, *, is_screen: bool = False) -> None:
     sys.exit(code)
 
 
+@cli.command("help", cls=Command, epilog=EXITS)
+def explain(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="A command, as memory search.", metavar="[COMMAND]…")
+    ] = None,
+) -> None:
+    """What a command does: the same as its --help.
+
+    Example: semsig help run"""
+    at = ctx.find_root()
+    for word in words or ():
+        group: Any = at.command
+        found = group.get_command(at, word) if hasattr(group, "get_command") else None
+        if found is None:
+            raise UsageError(f"No such command '{word}'", ctx=at)
+        at = typer.Context(found, info_name=word, parent=at)
+    typer.echo(at.get_help())
+
+
 @cli.callback(invoke_without_command=True)
 def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if show:
@@ -109,7 +142,7 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-@cli.command(cls=Command, epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS, short_help="Trade paper money in one process, with a dashboard.")
 def run(
     market: Annotated[
         str,
@@ -123,19 +156,22 @@ def run(
     speed: Annotated[
         str | None,
         typer.Option(
-            "--speed", help="Simulated seconds a second, or max.", autocompletion=completions.speed, metavar="N"
+            "--speed",
+            help="Simulated seconds a second, up to 21600 or max; else the setting, 720.",
+            autocompletion=completions.speed,
+            metavar="N",
         ),
     ] = None,
     symbols: Symbols = None,
     port: Port = None,
     home: Home = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Never ask.")] = False,
-    is_plain: Annotated[bool, typer.Option("--plain", help="Lines of a log also on a terminal.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Never ask before something open is left.")] = False,
+    is_plain: Annotated[bool, typer.Option("--plain", help="The lines of a log, on a terminal too.")] = False,
 ) -> None:
     """Everything in one process: market, decisions, paper money, dashboard.
 
     On a terminal a living screen: a analyses the chosen pair, arrows or tab choose, h helps, d names the dashboard, q
-    quits (twice while a position is open). Without a terminal, on a dumb one and with --plain: a log.
+    quits (and asks first while a position is open). Without a terminal, on a dumb one and with --plain: a log.
 
     A live market needs an exchange that can be read from here: semsig doctor says which can.
 
@@ -266,13 +302,13 @@ class _Keys:
             self._room.stop.set()
 
 
-@cli.command(cls=Command, epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS, short_help="Force an analysis now.")
 def analyze(
     symbol: Annotated[
         str, typer.Argument(help="Pair, like BTC/USDC.", metavar="SYMBOL", autocompletion=completions.symbol)
     ],
     port: Port = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision and print it.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision, 240 s at most, and print it.")] = False,
     is_remote: Remote = False,
 ) -> None:
     """Forces an analysis on the running instance, or on the deployed one. It is queued behind one that runs, never
@@ -296,7 +332,7 @@ memory = typer.Typer(help="The memory, an index of what the ledger says was lear
 cli.add_typer(memory, name="memory")
 
 
-@memory.command(cls=Command, epilog=EXITS)
+@memory.command(cls=Command, epilog=EXITS, short_help="Read the ledger into a new index.")
 def rebuild(
     home: Home = None,
     is_remote: Remote = False,
@@ -315,13 +351,13 @@ def rebuild(
     typer.echo(f"memory holds {count} experiences, as the ledger does")
 
 
-@memory.command(cls=Command, epilog=EXITS)
+@memory.command(cls=Command, epilog=EXITS, short_help="Search what was learned by what it means.")
 def search(
     words: Annotated[str, typer.Argument(help="What it should be about.", metavar="WORDS")],
     kind: Annotated[PassageKind | None, typer.Option("--kind", help="Only these.")] = None,
     limit: Annotated[int, typer.Option("--limit", help="At most N.", metavar="N", min=1, max=1000)] = 10,
     home: Home = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
     """Insights, rules and post-mortems of a home by what they mean, also while a run holds it.
 
@@ -340,20 +376,25 @@ def search(
         typer.echo("nothing that was written down means anything like it")
 
 
-@memory.command(cls=Command, epilog=EXITS)
+@memory.command(cls=Command, epilog=EXITS, short_help="What worked, by what trades had in common.")
 def worked(
     during: Annotated[
-        str | None, typer.Option("--during", help="The newest time of such a regime: bull, bear, ranging…")
+        str | None,
+        typer.Option("--during", help="The newest time of such a regime: bull, bear, ranging…", metavar="WORD"),
     ] = None,
     symbol: Annotated[
         str | None, typer.Option("--symbol", help="Only this pair.", autocompletion=completions.symbol, metavar="S")
     ] = None,
     side: Annotated[Side | None, typer.Option("--side", help="Only this side.")] = None,
-    regime: Annotated[str | None, typer.Option("--regime", help='As at entry, "bull trending".')] = None,
-    since: Annotated[str | None, typer.Option("--from", help="Closed then or later, UTC.", metavar="D")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="Closed by then, UTC.", metavar="D")] = None,
+    regime: Annotated[
+        str | None, typer.Option("--regime", help='As at entry, "bull trending".', metavar="WORDS")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Closed then or later, UTC; else from the beginning.", metavar="D")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Closed by then, UTC; else up to now.", metavar="D")] = None,
     home: Home = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
     """What worked, of the closed trades of a home, by what they had in common, also while a run holds it.
 
@@ -374,27 +415,42 @@ def worked(
     _print_table(questions.HEAD, questions.rows(told))
 
 
-@cli.command(cls=Command, epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS, short_help="Run the agent over recorded candles.")
 def replay(
     folder: Annotated[Path, typer.Argument(help="Folder of recorded candles.", metavar="DIR")],
     symbol: Annotated[
         str | None,
-        typer.Option("--symbol", help="Pairs, A/B,C/D.", autocompletion=completions.symbols, metavar="S[,S…]"),
+        typer.Option(
+            "--symbol", help="Pairs, A/B,C/D; else the setting.", autocompletion=completions.symbols, metavar="S[,S…]"
+        ),
     ] = None,
     timeframe: Annotated[
         str | None,
-        typer.Option("--timeframe", help="Length of a bar.", autocompletion=completions.timeframe, metavar="TF"),
+        typer.Option(
+            "--timeframe",
+            help="Length of a bar, 1m to 1w; else the setting, 4h.",
+            autocompletion=completions.timeframe,
+            metavar="TF",
+        ),
     ] = None,
-    since: Annotated[str | None, typer.Option("--from", help="First close decided on, UTC.", metavar="D")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="End, exclusive, UTC.", metavar="D")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="First close decided on, UTC; else the first that can be.", metavar="D")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="End, exclusive, UTC; else the last bar there is.", metavar="D")
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", help="A provider, recorded:HOME, or a name at model.base_url.", autocompletion=completions.model
+            "--model",
+            help="A provider, recorded:HOME, or a name at model.base_url; else the setting.",
+            autocompletion=completions.model,
+            metavar="NAME",
         ),
     ] = None,
     home: Annotated[
-        Path | None, typer.Option("--home", help="Keep the ledger here; run again to go on.", metavar="DIR")
+        Path | None,
+        typer.Option("--home", help="Keep the ledger here, run again to go on; else nothing is kept.", metavar="DIR"),
     ] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write the report here.", metavar="FILE")] = None,
 ) -> None:
@@ -490,9 +546,9 @@ def _print_report(report: dict[str, Any]) -> None:
         typer.echo(f"{'baseline ' + name:22} {baseline['end_equity_quote']} ({baseline['return_ratio']:+.1%})")
 
 
-@cli.command(cls=Command, epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS, short_help="Every setting in force, and where it came from.")
 def config(
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
     symbols: Symbols = None,
     port: Port = None,
     home: Home = None,
@@ -525,13 +581,13 @@ def config(
         typer.echo(f"{one['name']:30} {'set' if one['is_set'] else 'not set':32} {one['from'] or '-':15} a secret")
 
 
-@cli.command(cls=Command, epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS, short_help="What a live run needs, and what of it is missing.")
 def doctor(
     home: Home = None,
     port: Port = None,
     every_key: Annotated[bool, typer.Option("--ask", help="Also ask those whose key is set and not in use.")] = False,
     aws: Annotated[bool, typer.Option("--aws", help="Also AWS: identity, region, bootstrap, deployment.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
     """What a live run needs and what of it can be reached from here, one line each with its mend. No secret is shown.
 
@@ -559,14 +615,14 @@ def doctor(
         raise typer.Exit(1)
 
 
-@cli.command(cls=Command, epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS, short_help="What models cost, by day, provider and model.")
 def costs(
     home: Home = None,
     days: Annotated[
         int | None,
         typer.Option("--days", help="Only the newest N days on which a model was asked.", metavar="N", min=1),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
     """What models cost by day, provider and model, as the ledger of a home tells it, also while a run holds it.
 
@@ -587,15 +643,17 @@ def costs(
         _print_table(looks.BUDGET_HEAD, looks.accounts(told))
 
 
-@cli.command(cls=Command, epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS, short_help="What a home came to, and how much may be luck.")
 def report(
     home: Home = None,
     page: Annotated[
         Path | None, typer.Option("--html", help="Also as one file for a browser, with plots.", metavar="FILE")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--json", help="Also for machines.", metavar="FILE")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="From then on, UTC.", metavar="D")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Up to then, UTC.", metavar="D")] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="Also as JSON, for machines.", metavar="FILE")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="From then on, UTC; else from the beginning.", metavar="D")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Up to then, UTC; else up to now.", metavar="D")] = None,
 ) -> None:
     """What a home came to, also while a run holds it: first how much of it may be luck, then result, drawdown, trades
     by pair, side, regime, exit and month, calibration, refusals and costs. Money is exact; intervals are of 90 %.
@@ -643,13 +701,14 @@ def _write(file: Path, text: str) -> None:
     typer.echo(f"written: {file}", err=True)
 
 
-@cli.command(cls=Command, epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS, short_help="The ledger as a table: CSV, Parquet, JSON lines.")
 def export(
     what: Annotated[
         str,
         typer.Option(
             "--what",
             help="trades, decisions, equity, experiences, refusals or events.",
+            metavar="TABLE",
             autocompletion=completions.table,
         ),
     ],
@@ -674,7 +733,7 @@ def export(
     typer.echo(f"{many} rows of {what} in {to}")
 
 
-@cli.command(cls=Command, epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS, short_help="Completion for bash, zsh and fish.")
 def completion(
     shell: Annotated[str, typer.Argument(help="bash, zsh or fish.", metavar="SHELL", autocompletion=completions.shell)],
 ) -> None:
@@ -708,7 +767,7 @@ def _print_table(head: Sequence[str], sections: Sequence[Sequence[Sequence[str]]
     Console(width=UNBOUNDED, markup=False, emoji=False, highlight=False).print(table)
 
 
-@cli.command(cls=Command, epilog=EXITS)
+@cli.command(cls=Command, epilog=EXITS, short_help="Record a market, to replay it.")
 def record(
     folder: Annotated[str, typer.Argument(help="Folder of tapes.", metavar="DIR")] = "tapes",
     symbols: Symbols = None,
@@ -729,7 +788,8 @@ def record(
         str, typer.Option("--market", help="live, or simulated.", autocompletion=completions.living, metavar="WHERE")
     ] = "live",
     min_free: Annotated[
-        float, typer.Option("--min-free", help="Stop when the disk has less left, MB.", metavar="MB", min=0, max=1e9)
+        float,
+        typer.Option("--min-free", help="Stop when the disk has less left, megabytes.", metavar="MB", min=0, max=1e9),
     ] = 500.0,
 ) -> None:
     """Tapes of a living market, for replay: bars from --since on, and, until Ctrl-C, each minute bars, order books,
