@@ -6,6 +6,8 @@ PY         := $(BIN)/python
 ARGS       ?=
 export PYTHONUTF8 := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Images of Python set it, and then every process compiles its libraries anew: 3 s for ccxt alone.
+unexport PYTHONDONTWRITEBYTECODE
 
 UV = $(BIN)/uv --quiet --no-progress
 

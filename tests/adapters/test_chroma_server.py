@@ -204,7 +204,7 @@ def test_it_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     assert parent.stdout
     with parent, parent.stdout:
         pid, url = parent.stdout.readline().split()
-        assert httpx.get(f"{url}/api/v2/heartbeat", trust_env=False).is_success
+        assert httpx.get(f"{url}/api/v2/heartbeat", verify=False, trust_env=False).is_success
 
         parent.kill()
 

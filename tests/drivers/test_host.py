@@ -153,7 +153,9 @@ def test_the_graph_leads_from_what_was_recalled_over_a_decision_to_what_its_trad
 def test_the_chart_of_a_decision_is_a_picture(simulated: Instance) -> None:
     decision = simulated.get("/api/decisions", limit=1)["decisions"][0]["id"].replace("#", "%23")
 
-    answer = httpx.get(f"{simulated.base}/api/decisions/{decision}/chart.png", timeout=20, trust_env=False)
+    answer = httpx.get(
+        f"{simulated.base}/api/decisions/{decision}/chart.png", timeout=20, verify=False, trust_env=False
+    )
 
     assert answer.headers["content-type"] == "image/png"
     assert answer.content.startswith(b"\x89PNG\r\n\x1a\n") and len(answer.content) > 10_000
@@ -211,7 +213,7 @@ def test_everything_else_is_told_too(path: str, simulated: Instance) -> None:
     ],
 )
 def test_what_cannot_be_answered_is_a_problem_document(path: str, status: int, said: str, simulated: Instance) -> None:
-    answer = httpx.get(simulated.base + path, timeout=10, trust_env=False)
+    answer = httpx.get(simulated.base + path, timeout=10, verify=False, trust_env=False)
 
     assert said in problem(answer, status)
 
@@ -228,7 +230,11 @@ def test_what_cannot_be_answered_is_a_problem_document(path: str, status: int, s
 )
 def test_an_analysis_nobody_can_make_is_refused(body: bytes, status: int, simulated: Instance) -> None:
     answer = httpx.post(
-        f"{simulated.base}/api/analyses", content=body, headers={"content-type": "application/json"}, trust_env=False
+        f"{simulated.base}/api/analyses",
+        content=body,
+        headers={"content-type": "application/json"},
+        verify=False,
+        trust_env=False,
     )
 
     assert problem(answer, status)
@@ -238,7 +244,7 @@ def test_an_analysis_nobody_can_make_is_refused(body: bytes, status: int, simula
 
 
 def test_another_host_name_is_refused(simulated: Instance) -> None:
-    answer = httpx.get(f"{simulated.base}/api/state", headers={"host": "evil.example"}, trust_env=False)
+    answer = httpx.get(f"{simulated.base}/api/state", headers={"host": "evil.example"}, verify=False, trust_env=False)
 
     assert answer.status_code == 400
 
@@ -246,7 +252,11 @@ def test_another_host_name_is_refused(simulated: Instance) -> None:
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null"])
 def test_a_page_of_another_origin_may_not_act(origin: str, simulated: Instance) -> None:
     answer = httpx.post(
-        f"{simulated.base}/api/analyses", json={"symbol": "BTC/USDC"}, headers={"origin": origin}, trust_env=False
+        f"{simulated.base}/api/analyses",
+        json={"symbol": "BTC/USDC"},
+        headers={"origin": origin},
+        verify=False,
+        trust_env=False,
     )
 
     assert origin in problem(answer, 403)
@@ -261,7 +271,7 @@ def test_a_page_of_another_origin_may_not_listen(origin: str, simulated: Instanc
 
 
 def test_the_page_and_its_assets_say_how_they_may_be_used(simulated: Instance) -> None:
-    page = httpx.get(simulated.base + "/", trust_env=False)
+    page = httpx.get(simulated.base + "/", verify=False, trust_env=False)
     assets = [part.split('"')[0] for part in page.text.split('="') if part.startswith(("./assets/", "/assets/"))]
 
     policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
@@ -270,13 +280,18 @@ def test_the_page_and_its_assets_say_how_they_may_be_used(simulated: Instance) -
     assert page.headers["x-content-type-options"] == "nosniff"
     assert assets
     for asset in assets:
-        answer = httpx.get(f"{simulated.base}/{asset.lstrip('./')}", trust_env=False)
+        answer = httpx.get(f"{simulated.base}/{asset.lstrip('./')}", verify=False, trust_env=False)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "content-security-policy" in answer.headers
-    assert httpx.get(f"{simulated.base}/assets/gone.js", trust_env=False).headers["cache-control"] == "no-store"
-    assert httpx.get(f"{simulated.base}/api/health", trust_env=False).headers["cache-control"] == "no-store"
+    assert (
+        httpx.get(f"{simulated.base}/assets/gone.js", verify=False, trust_env=False).headers["cache-control"]
+        == "no-store"
+    )
+    assert (
+        httpx.get(f"{simulated.base}/api/health", verify=False, trust_env=False).headers["cache-control"] == "no-store"
+    )
 
 
 # --- What it pushes ------------------------------------------------------------------------------------------------
@@ -374,7 +389,7 @@ async def test_an_analysis_forced_while_another_runs_waits_and_is_answered(tmp_p
         slow = {"SEMSIG_SIMULATION__HISTORY_DAYS": "0", "SEMSIG_SYMBOLS": "BTC/USDC"}
         with Instance(tmp_path / "home", "--yes", "--speed", "1", **mind, **slow) as instance:
             await asyncio.to_thread(instance.running)
-            async with httpx.AsyncClient(base_url=instance.base, trust_env=False, timeout=10) as web:
+            async with httpx.AsyncClient(base_url=instance.base, verify=False, trust_env=False, timeout=10) as web:
                 first = (await web.post("/api/analyses", json={"symbol": "BTC/USDC"})).json()
                 async with asyncio.timeout(20):
                     while not asked:

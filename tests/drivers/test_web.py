@@ -169,7 +169,10 @@ async def test_without_a_built_dashboard_the_page_says_how_to_build_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web, "SITE", tmp_path)
-    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, trust_env=False) as browser:
+    async with (
+        open_house() as (_, address),
+        httpx.AsyncClient(base_url=address, verify=False, trust_env=False) as browser,
+    ):
         page = await browser.get("/")
 
     assert page.status_code == 200
@@ -177,7 +180,10 @@ async def test_without_a_built_dashboard_the_page_says_how_to_build_it(
 
 
 async def test_its_own_page_by_either_name_and_no_page_at_all_may_act() -> None:
-    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, trust_env=False) as browser:
+    async with (
+        open_house() as (_, address),
+        httpx.AsyncClient(base_url=address, verify=False, trust_env=False) as browser,
+    ):
         port = address.rsplit(":", 1)[1]
         pages = [{}, {"origin": address}, {"origin": f"http://localhost:{port}", "host": f"localhost:{port}"}]
         answers = [await browser.post("/api/analyses", json={"symbol": str(BTC)}, headers=page) for page in pages]
@@ -187,7 +193,10 @@ async def test_its_own_page_by_either_name_and_no_page_at_all_may_act() -> None:
 
 async def test_a_refusal_carries_the_headers_of_every_answer() -> None:
     """A frame or a script may be made of an error page too."""
-    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, trust_env=False) as browser:
+    async with (
+        open_house() as (_, address),
+        httpx.AsyncClient(base_url=address, verify=False, trust_env=False) as browser,
+    ):
         foreign = await browser.get("/", headers={"origin": "https://evil.example"})
         unknown = await browser.get("/api/nothing")
 
@@ -198,7 +207,10 @@ async def test_a_refusal_carries_the_headers_of_every_answer() -> None:
 
 
 async def test_long_answers_are_sent_small_to_who_can_read_them() -> None:
-    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, trust_env=False) as browser:
+    async with (
+        open_house() as (_, address),
+        httpx.AsyncClient(base_url=address, verify=False, trust_env=False) as browser,
+    ):
         plain = await browser.get("/openapi.json", headers={"accept-encoding": "identity"})
         page = await browser.get("/openapi.json", headers={"accept-encoding": "gzip"})
 
@@ -208,7 +220,7 @@ async def test_long_answers_are_sent_small_to_who_can_read_them() -> None:
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 async def test_a_foreign_page_may_not_even_load_a_picture(site: str) -> None:
-    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, trust_env=False) as web:
+    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, verify=False, trust_env=False) as web:
         picture = await web.get("/api/health", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"})
         page = await web.get("/", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"})
 
@@ -218,7 +230,7 @@ async def test_a_foreign_page_may_not_even_load_a_picture(site: str) -> None:
 
 
 async def test_a_body_larger_than_any_question_is_not_read() -> None:
-    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, trust_env=False) as web:
+    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, verify=False, trust_env=False) as web:
         large = await web.post("/api/analyses", json={"symbol": "B" * 10_000})
 
     assert large.status_code == 413
@@ -226,7 +238,7 @@ async def test_a_body_larger_than_any_question_is_not_read() -> None:
 
 
 async def test_an_origin_that_cannot_be_read_is_foreign() -> None:
-    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, trust_env=False) as web:
+    async with open_house() as (_, address), httpx.AsyncClient(base_url=address, verify=False, trust_env=False) as web:
         odd = await web.get("/api/health", headers={"Origin": "http://["})
 
     assert odd.status_code == 403

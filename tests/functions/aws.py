@@ -1,6 +1,7 @@
 """AWS on this machine: moto's server, with a bus, and a queue that keeps what the bus delivers."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,14 @@ from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 import httpx
 from moto.server import ThreadedMotoServer
+
+# Each plug has a session of its own, and each would read what AWS says of its services, 0.1 s of JSON, anew.
+botocore.session.create_loader = cache(botocore.session.create_loader)
+# A line for each of some 10,000 questions, and nobody reads them.
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 BUS = "semanticsignal"
 REGION = "eu-central-1"
@@ -55,7 +62,7 @@ def account() -> Iterator[Account]:
     try:
         host, port = server.get_host_and_port()
         # its accounts live in this process, whichever server speaks for them
-        httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
+        httpx.post(f"http://{host}:{port}/moto-api/reset", verify=False).raise_for_status()
         yield Account(f"http://{host}:{port}")
     finally:
         server.stop()

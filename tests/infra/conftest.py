@@ -1,7 +1,10 @@
 """The deployment, made once for all tests of the cloud: complete, and with nothing built."""
 
+from collections.abc import Iterator
+
 import pytest
 from assembly import Assembly, asked, built, dashboard
+from chroma_server import ChromaServer, chroma_server
 from lived import TERMS
 
 from infra.app import app
@@ -32,3 +35,10 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     deployment = Deployment(asked(**TERMS), layer=built(top / "layers"), site=dashboard(top / "dist"))
     app(deployment, outdir=str(top / "cdk.out")).synth()
     return Assembly(top / "cdk.out")
+
+
+@pytest.fixture(scope="session")
+def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaServer]:
+    """One child for all deployments, which come one after the other and find it empty."""
+    with chroma_server(tmp_path_factory.mktemp("chroma") / "disk") as found:
+        yield found

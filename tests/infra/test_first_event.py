@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from assembly import Assembly
 from aws_here import STAGE, Deployed, deployed, http
+from chroma_server import ChromaServer
 from lived import INSTANTS, SETTINGS, Venue, entries, ledger_of, of_the_loop, open_venue, written
 
 from infra import layers
@@ -54,12 +55,9 @@ def venue() -> Iterator[Venue]:
 
 
 @pytest.fixture(scope="module")
-def lived(assembly: Assembly, venue: Venue, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def lived(assembly: Assembly, chroma: ChromaServer, venue: Venue) -> Iterator[Deployed]:
     """A deployment with a past."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        deployed(assembly, tmp_path_factory.mktemp("chroma") / "disk", venue.plug, patch) as here,
-    ):
+    with pytest.MonkeyPatch.context() as patch, deployed(assembly, chroma, venue.plug, patch) as here:
         here.live(LIVED[:-1])
         here.clock.set(LIVED[-1])
         here.deliver("watch", scheduled(MinutePassed(LIVED[-1])))
@@ -133,12 +131,12 @@ def test_a_new_container_answers_its_first_event(name: str, lived: Deployed) -> 
 
 
 def test_a_container_killed_between_ledger_and_bus_is_followed_by_one_that_tells_it(
-    assembly: Assembly, venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    assembly: Assembly, chroma: ChromaServer, venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SIGKILL, no last words: the order is in the ledger, and nobody was told."""
     if worn("execute") is None:
         pytest.skip(NOT_BUILT)
-    with deployed(assembly, tmp_path / "chroma", venue.plug, monkeypatch) as here:
+    with deployed(assembly, chroma, venue.plug, monkeypatch) as here:
         killed: list[int] = []
         call = here.invoke
 

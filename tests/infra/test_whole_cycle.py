@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from assembly import Assembly
 from aws_here import NEVER, Deployed, deployed, http, threaded, throttled
+from chroma_server import ChromaServer
 from discord_server import HOOK, Discord
 from lived import INSTANTS, SETTINGS, Venue, entries, ledger_of, of_the_loop, open_venue, written
 
@@ -34,8 +35,8 @@ def venue() -> Iterator[Venue]:
 
 
 @pytest.fixture
-def here(assembly: Assembly, venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
-    with deployed(assembly, tmp_path / "chroma", venue.plug, monkeypatch) as found:
+def here(assembly: Assembly, chroma: ChromaServer, venue: Venue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    with deployed(assembly, chroma, venue.plug, monkeypatch) as found:
         yield found
 
 
