@@ -886,7 +886,7 @@ async def test_a_probe_tells_the_way_the_clock_and_what_is_listed(at: tuple[Venu
     probe = await market.probe((BTC, Symbol.parse("XRP/USDC")))
 
     assert 0 <= probe.latency_s < 5
-    assert probe.skew_s == pytest.approx(90, abs=2)
+    assert probe.skew_s == pytest.approx(90, abs=2) == await market.ahead_s()
     assert (probe.listed, probe.absent) == ((BTC,), (Symbol.parse("XRP/USDC"),))
 
 

@@ -19,7 +19,7 @@ from drivers.instance import until
 from semanticsignal.adapters import chroma_server
 from semanticsignal.adapters.chroma import ChromaMemory
 from semanticsignal.adapters.chroma_server import ChromaServer
-from semanticsignal.domain.errors import MemoryUnavailable
+from semanticsignal.domain.errors import LeaseLost, MemoryUnavailable
 
 
 @pytest.fixture
@@ -209,3 +209,30 @@ def test_it_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
         parent.kill()
 
     until(lambda: not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == "zombie", "its end", 5)
+
+
+async def test_when_a_home_is_taken_over_the_server_of_before_leaves_and_the_new_one_waits_until_it_has(
+    server: ChromaServer,
+) -> None:
+    """Its parent was stopped, and cannot end it."""
+    await server.start()
+    new = ChromaServer(server.folder, server._token + 1)
+
+    await new.start()
+
+    assert new.is_up and not server.is_up and await beat(new) > 0
+    with pytest.raises(LeaseLost):  # it woke
+        await server.start()
+    assert new.is_up and await beat(new) > 0
+    await new.stop()
+
+
+async def test_there_are_never_two_servers_on_one_folder(server: ChromaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chroma_server, "LEAVES_WITHIN_S", 0.1)
+    await server.start()
+    twin = ChromaServer(server.folder)
+
+    with pytest.raises(MemoryUnavailable, match="another server has the folder and does not leave it"):
+        await twin.start()
+
+    assert server.is_up and await beat(server) > 0

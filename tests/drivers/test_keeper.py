@@ -22,8 +22,9 @@ from semanticsignal import wiring
 from semanticsignal.adapters import chroma_server
 from semanticsignal.adapters.inmemory import InMemoryLedger, InMemoryMemory
 from semanticsignal.adapters.sqlite import SqliteLedger
-from semanticsignal.domain.errors import LedgerUnavailable, MemoryUnavailable
+from semanticsignal.domain.errors import LeaseLost, LedgerUnavailable, MemoryUnavailable
 from semanticsignal.domain.learning import Conditions, Experience
+from semanticsignal.domain.lease import Lease
 from semanticsignal.domain.policy import Memory, Settings
 from semanticsignal.drivers import doctor, keeper
 from semanticsignal.drivers.findings import State
@@ -64,8 +65,22 @@ class Kept:
         return self.said[-1] == "" and count in (None, held)
 
 
+class InHand:
+    """A ledger of a home that somebody takes over when a test says so."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, self.is_lost = ledger, False
+
+    def check_lease(self) -> None:
+        if self.is_lost:
+            raise LeaseLost("another process has this home")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+
 def room_of(folder: Path, ledger: Ledger) -> wiring.HomeMemory:
-    held: Any = wiring.Home(folder, ledger, None)  # type: ignore[arg-type]
+    held: Any = wiring.Home(folder, InHand(ledger), None, Lease(1, 1, MONDAY, "lock"))  # type: ignore[arg-type]
     room = wiring.home_memory(Settings(), held)
     assert room is not None
     return room
@@ -115,6 +130,29 @@ async def recalls_the_same(kept: Kept, ones: list[Experience]) -> bool:
 
 
 # --- Faults -----------------------------------------------------------------------------------------------------------
+
+
+async def test_who_lost_its_home_neither_starts_a_server_there_nor_moves_its_folder(
+    tmp_path: Path, ledger: InMemoryLedger
+) -> None:
+    room, said = room_of(tmp_path, ledger), [""]
+    kept = asyncio.create_task(Keeper(room, said.append, TICK_S).keep())
+    async with asyncio.timeout(30):
+        while not room.memory.is_whole:
+            await asyncio.sleep(0.01)
+    room.ledger.is_lost = True  # type: ignore[attr-defined]
+    assert room.server.pid is not None
+    os.kill(room.server.pid, signal.SIGKILL)  # as a child ends when another takes the home over
+
+    with pytest.raises(LeaseLost):
+        await asyncio.wait_for(kept, 30)
+
+    assert not room.server.is_up and not any(said)
+    with pytest.raises(LeaseLost):
+        await room.server.set_aside()
+    assert room.server.folder.is_dir()
+    await room.server.stop()
+    await room.memory.memory.close()
 
 
 async def test_a_server_that_is_killed_while_it_writes_loses_nothing(kept: Kept, ledger: InMemoryLedger) -> None:

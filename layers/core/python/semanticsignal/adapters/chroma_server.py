@@ -15,7 +15,7 @@ from socket import socket
 
 import httpx
 
-from ..domain.errors import MemoryUnavailable
+from ..domain.errors import LeaseLost, MemoryUnavailable
 from ..settings import secret
 
 # The server alone, without the Python package around it, which takes a second and 80 MB to load. The pipe on its
@@ -149,7 +149,13 @@ class ChromaServer:
             raise MemoryUnavailable(f"{self.folder} cannot be set aside: {wrong}") from wrong
 
     def _raise_fence(self) -> None:
-        """Whole or not at all: the children of others read it while it changes."""
+        """Whole or not at all: the children of others read it while it changes. Raises LeaseLost where it is higher."""
+        try:
+            raised = int(self._fence.read_text(encoding="ascii"))
+        except (FileNotFoundError, ValueError):
+            raised = 0
+        if raised > self._token:
+            raise LeaseLost(f"another process keeps its memory in {self.folder}, under {raised}, was {self._token}")
         new = self._fence.with_name(f"{self._fence.name}.{os.getpid()}")
         new.write_text(str(self._token), encoding="ascii")
         new.replace(self._fence)

@@ -22,7 +22,7 @@ from ..domain.messages import Message
 from ..domain.policy import LOCAL, Model, Settings
 from ..logic.notify import alarms
 from ..logic.show import live, views
-from ..ports import LanguageModel, Notifier, Sockets
+from ..ports import Clock, LanguageModel, Notifier, Sockets
 from ..stages.notify import plainly, silences
 from . import disk, keeper, post_office, tenure, timekeeping, web, worlds
 from .costs import limits
@@ -96,7 +96,7 @@ class Host:
         self._problems: dict[str, str] = {}
         self._since: dict[str, datetime] = {}
         self._alarmed: set[tuple[str, datetime]] = set()
-        self._real = wiring.system_clock()
+        self._real: Clock = world.checked[0] if world.checked else wiring.system_clock()
         self._ticked_at = self._listened_at = self._real.now()
         self._awake_since = self.on.clock.now()
         self._logged: dict[tuple[str, str], float] = {}

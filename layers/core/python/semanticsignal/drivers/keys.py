@@ -44,7 +44,16 @@ def _unbuffered() -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        if _is_ours():
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _is_ours() -> bool:
+    """False in the background of a shell: to set the terminal there would stop us."""
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:  # no terminal that controls us
+        return True
 
 
 async def _windows(pressed: Pressed) -> None:

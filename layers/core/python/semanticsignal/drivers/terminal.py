@@ -148,6 +148,8 @@ class Tty:
         if not self.is_entered:
             return
         self.is_entered = False
+        if not self.is_ours():  # another program's by now, which we would disturb, and be stopped for it
+            return
         deadline, left = time.monotonic() + FAREWELL_S, LEAVE
         while left and time.monotonic() < deadline:
             select.select((), (self._out,), (), FAREWELL_S / 10)
@@ -243,7 +245,7 @@ def _kept(tty: Tty) -> Iterator[Tail]:
             root.removeHandler(tail)
             for one in across:
                 root.addHandler(one)
-            if across:
+            if across and tty.is_ours():
                 sys.stderr.writelines(f"{line}\n" for line in list(tail.lines)[-LEFT_BEHIND:])
                 sys.stderr.flush()
 
@@ -413,8 +415,8 @@ class _Shown:
             self._pressed.extend(self._keys.late())
         while self._pressed:
             await self._press(self._pressed.popleft())
-        if not self._tty.is_entered:
-            self._enter()
+        if not (self._tty.is_entered and self._tty.is_ours()):
+            self._resume()
         if not self._tty.is_entered:
             return
         if self._loop.time() >= self._anew_at_s:
