@@ -11,13 +11,11 @@ from constructs import IConstruct
 
 from semanticsignal.domain.policy import Settings
 from semanticsignal.drivers.container import NAMESPACE
-from semanticsignal.settings import Sourced, rows
+from semanticsignal.settings import NOT_FOR_FUNCTIONS, Sourced, rows
 
 from . import layers
 
 ROOT = Path(__file__).resolve().parent.parent
-# What only the machine of its owner, or the template itself, has a use for.
-NOT_FOR_FUNCTIONS = ("home", "port", "simulation.", "cloud.")
 
 
 @dataclass(frozen=True)

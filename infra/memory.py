@@ -185,7 +185,7 @@ class Chroma(Construct):
         refuse(
             Stack.of(self),
             "ChromaImage",
-            "which Chroma is not said: set cloud.chroma_digest (docs/operations.md says how to find it)",
+            "which Chroma is not said: set cloud.chroma_digest (docs/deploy.md says how to find it)",
         )
         return f"sha256:{'0' * 64}"
 

@@ -152,7 +152,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "simulation.speed": ("simulated seconds a second: 720 is 4 h in 20 s", {"gt": 0, "le": 1_000_000}),
     "cloud.stage": ("name of the deployment: dev, prod", {"pattern": r"^[a-z][a-z0-9]{1,11}$"}),
     "cloud.chroma_digest": (
-        "digest of the Chroma image, sha256:… (docs/operations.md says how to find it)",
+        "digest of the Chroma image, sha256:… (docs/deploy.md says how to find it)",
         {"pattern": r"^(sha256:[0-9a-f]{64})?$"},
     ),
     "cloud.is_spot": ("Chroma on Fargate Spot: cheaper, with pauses of a minute or two", {}),
@@ -161,6 +161,8 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "cloud.alarm_email": ("who hears the alarms", {"pattern": r"^([^@\s]+@[^@\s]+)?$", "max_length": 200}),
     "cloud.log_days": ("how long logs are kept, days; rounded up to what CloudWatch offers", {"ge": 1, "le": 3653}),
 }
+# What only the machine of its owner, or the template itself, has a use for.
+NOT_FOR_FUNCTIONS = ("home", "port", "simulation.", "cloud.")
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 SECTION = re.compile(r"\s*\[([\w.]+)\]\s*(?:#.*)?$")
 ASSIGNMENT = re.compile(r"\s*([\w.]+)\s*=")
