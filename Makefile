@@ -26,7 +26,7 @@ DIST_SOURCES    = $(shell find frontend/src frontend/public frontend/index.html 
 LOCKED_MODULES  = $(wildcard frontend/package.json frontend/package-lock.json frontend/*/package.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench memory layers synth deploy cost destroy types drift lock cover clean browser java worn learning shots
+.PHONY: help setup run test check bench memory layers synth deploy cost destroy types drift lock cover clean browser java worn learning shots docs
 
 help: ## what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ check: setup ## format, lint, types, import contracts, dead code, wire drift: wh
 
 shots: setup browser ## pictures of every page, both widths and themes → frontend/screenshots (URL=… of a running instance)
 	@cd frontend && SEMSIG_URL="$(URL)" CHROMIUM="$$($(find_browser))" npm run --silent shots
+
+docs: setup ## the manual as a site in build/site, without warnings, every link checked (ARGS=serve to write it, ARGS=pictures)
+	@$(PY) -m manual $(ARGS)
 
 bench: setup worn ## the benchmarks: a table here, and bench/results.json
 	@$(PY) -m bench $(ARGS)
@@ -111,7 +114,7 @@ destroy: setup $(CDK_READY) ## all stacks go, ledger and archive stay; MONEY=gon
 	@$(PY) -m infra.farewell $(if $(filter gone,$(MONEY)),--gone)
 
 clean: ## removes what setup and the tests made; .semsig/, your ledger, stays
-	@rm -rf node_modules cdk.out
+	@rm -rf node_modules cdk.out build
 	@rm -rf .venv frontend/node_modules frontend/*/node_modules frontend/dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis .coverage .coverage.* htmlcov layers/build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
