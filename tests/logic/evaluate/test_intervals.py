@@ -210,6 +210,13 @@ def test_what_turns_back_at_once_is_no_surer_than_half() -> None:
     assert long_run_variance([1.0, -1.0] * 100) == 0.5
 
 
+def test_the_interval_of_a_share_holds_the_share_also_where_all_or_none_won() -> None:
+    for n in range(1, 200):
+        for wins in (0, n):
+            low, high = wilson(wins, n)
+            assert low <= wins / n <= high, (wins, n)
+
+
 def test_wilson_takes_a_number_of_trades_that_is_not_whole() -> None:
     assert wilson(5, 10) == (pytest.approx(0.2693, abs=1e-4), pytest.approx(0.7307, abs=1e-4))
     low, high = wilson(3.75, 7.5)

@@ -33,7 +33,8 @@ def wilson(wins: float, n: float) -> Interval:
     share, square = wins / n, Z**2
     middle = (share + square / (2 * n)) / (1 + square / n)
     half = Z * sqrt(share * (1 - share) / n + square / (4 * n**2)) / (1 + square / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # at none and at all the sum comes out a hair beside the share itself
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def independent(spans: Sequence[tuple[datetime, datetime]]) -> float:
