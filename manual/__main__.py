@@ -1,7 +1,6 @@
 """`python -m manual` builds the site into build/site; `serve` shows it while it is written; `pictures` renews
 screenshots and drawings."""
 
-import contextlib
 import subprocess
 import sys
 import time
@@ -21,6 +20,8 @@ SHOWN = {
 }  # fmt: skip
 QUALITY = 80
 LOOKED_EACH_S = 1.0
+# Not 8000: that is where the product answers.
+SHOWN_AT = "127.0.0.1:8010"
 
 
 def build() -> int:
@@ -42,13 +43,19 @@ def build() -> int:
 def serve() -> int:
     """Until Ctrl-C. Pages of docs/ are taken over as they are saved; generated ones are those of the start."""
     stage(STAGED)
-    with subprocess.Popen([ZENSICAL, "serve"], cwd=ROOT) as server, contextlib.suppress(KeyboardInterrupt):
-        while server.poll() is None:
-            time.sleep(LOOKED_EACH_S)
-            try:
-                stage(STAGED)
-            except BrokenLink as wrong:
-                print(f"docs: {wrong}", file=sys.stderr)
+    print(f"docs: http://{SHOWN_AT} until Ctrl-C", flush=True)
+    with subprocess.Popen([ZENSICAL, "serve", "--dev-addr", SHOWN_AT], cwd=ROOT) as server:
+        try:
+            while server.poll() is None:
+                time.sleep(LOOKED_EACH_S)
+                try:
+                    stage(STAGED)
+                except BrokenLink as wrong:
+                    print(f"docs: {wrong}", file=sys.stderr)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.terminate()
     return 0
 
 

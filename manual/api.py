@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from semanticsignal.adapters.websocket import WAITING
+from semanticsignal.drivers.web import LARGEST_BODY
+
 from .markdown import code, sentence, table, words
 
 Shape = dict[str, Any]
@@ -32,7 +35,12 @@ def page(document: Shape) -> str:
     told = "".join(section(verb, path, one) for verb, path, one in asked)
     drawn = "".join(shape(name, shapes[name]) for name in sorted(reached(document, asked, kinds)))
     listed = ", ".join(f"[`{name.removesuffix('View')}`](#{name.lower()})" for name in kinds)
-    intro = words("api").replace("{example}", EXAMPLE)
+    intro = (
+        words("api")
+        .replace("{example}", EXAMPLE)
+        .replace("{waiting}", f"{WAITING}")
+        .replace("{body}", f"{LARGEST_BODY:,}")
+    )
     return f"{intro}{listed}.\n\n## Questions\n\n{overview}{told}\n## Shapes\n{drawn}"
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import httpx
 import pytest
 from drivers.instance import Instance, here, until
 from typer.main import get_command
-from written import ON_AWS, Command, blocks, commands
+from written import BLOCK, ON_AWS, Command, blocks, commands, pages
 
 from manual import api
 from manual.staging import ROOT
@@ -55,6 +56,14 @@ def test_there_is_much_to_run_and_little_is_kept_back() -> None:
     assert kinds == {"semsig", "curl"}, f"neither run nor kept back with a reason: {sorted(kinds)}"
 
 
+def test_every_block_says_what_it_is_and_somebody_looks_at_it() -> None:
+    kinds = {(page, language) for page, text in pages().items() for _, language, _ in BLOCK.findall(text)}
+
+    assert {language for _, language in kinds} == {"sh", "console", "toml", "json", "text"}
+    # the one of operations.md is looked at by tests/infra/test_operations.py
+    assert {page for page, language in kinds if language == "json"} == {"docs/api.md", "docs/operations.md"}
+
+
 def test_no_reason_has_outlived_its_command() -> None:
     lines = [" ".join(one.words) if one in OURS else one.line for one in commands()]
     stale = [start for start in KEPT_BACK["begins"] if not any(line.startswith(start) for line in lines)]
@@ -90,10 +99,8 @@ def test_make_knows_every_target_and_passes_on_what_it_is_given() -> None:
             understood(Command("", f"semsig {run}").words[1:])
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where somebody who reads the manual types: a few weeks of candles of two pairs are there."""
-    top = tmp_path_factory.mktemp("reader")
+def candles(top: Path) -> None:
+    """A few weeks of two pairs, where somebody who reads the manual types."""
     (top / "candles").mkdir()
     first = datetime(2022, 11, 28, tzinfo=UTC)
     for pair, price in (("BTCUSDT", 17_000.0), ("ETHUSDT", 1_200.0)):
@@ -104,11 +111,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             at = int((first + timedelta(hours=4 * bar)).timestamp() * 1000)
             rows.append(f"{at},{opened:.2f},{high:.2f},{low:.2f},{closed:.2f},100")
         (top / "candles" / f"binance_spot_{pair}_4h.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return top
 
 
-@pytest.fixture(scope="module")
-def instance(folder: Path) -> Iterator[Instance]:
+@contextmanager
+def a_run(folder: Path) -> Iterator[Instance]:
     """`semsig run` with two days behind it."""
     with Instance(folder / ".semsig", "--yes", "--symbols", "BTC/USDC", **TERMS) as running:
         running.running()
@@ -116,7 +122,7 @@ def instance(folder: Path) -> Iterator[Instance]:
         yield running
 
 
-def test_each_command_does_what_the_page_says(instance: Instance, folder: Path) -> None:
+def each_command_does_what_the_page_says(instance: Instance, folder: Path) -> None:
     """One after the other, as a reader would, beside a run that holds the home."""
     for command in commands():
         if command not in OURS or reason(command):
@@ -131,7 +137,7 @@ def test_each_command_does_what_the_page_says(instance: Instance, folder: Path) 
                 assert (folder / words[at]).stat().st_size > 0, command.line
 
 
-def test_the_answers_on_the_page_are_what_is_answered(instance: Instance) -> None:
+def the_answers_on_the_page_are_what_is_answered(instance: Instance) -> None:
     answers = []
     for command in commands():
         if not command.words or command.words[0] != "curl":
@@ -151,7 +157,7 @@ def test_the_answers_on_the_page_are_what_is_answered(instance: Instance) -> Non
     assert told == [answers[-1].json()]
 
 
-def test_the_errors_that_the_page_lists_are_what_unknown_things_get(instance: Instance) -> None:
+def the_errors_that_the_page_lists_are_what_unknown_things_get(instance: Instance) -> None:
     document = json.loads((ROOT / "frontend/openapi.json").read_text(encoding="utf-8"))
     for verb, path, one in api.questions(document):
         names = {each["name"] for each in one.get("parameters", ())} & api.NAMING
@@ -162,3 +168,12 @@ def test_the_errors_that_the_page_lists_are_what_unknown_things_get(instance: In
             )
             assert answer.status_code == 404 and "404" in api.errors(path, one), (path, answer.text)
             assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_commands_and_answers_are_as_the_page_says_beside_one_run(tmp_path: Path) -> None:
+    """All with one instance: to start one takes longer than all of them."""
+    candles(tmp_path)
+    with a_run(tmp_path) as instance:
+        each_command_does_what_the_page_says(instance, tmp_path)
+        the_answers_on_the_page_are_what_is_answered(instance)
+        the_errors_that_the_page_lists_are_what_unknown_things_get(instance)
