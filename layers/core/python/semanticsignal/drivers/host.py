@@ -234,9 +234,7 @@ class Host:
         if since >= until or (marked is not None and marked >= until):
             return
         log.info("living through %d days of history; fetching its candles first", (until - since).days)
-        tape = self.world.tape or await wiring.backfilled(
-            self.on.market, self.settings, since=since, until=until, fine=HISTORY_FINE
-        )
+        tape = self.world.tape or await self._backfilled(since, until)
         past = wiring.replayed(self.settings, tape, self.held.ledger, since, self._past_mind())
         if self.memory is None:
             past = past._replace(on=replace(past.on, memory=self.on.memory))
@@ -245,6 +243,20 @@ class Host:
         on = replace(past.on, archive=wiring.past_archive(self.on.archive))
         plan = Plan(self.settings, since, until)
         await walk(past._replace(on=on), plan, closes(tape, plan), self._progressed)
+
+    async def _backfilled(self, since: datetime, until: datetime) -> "wiring.Tape":
+        """A venue that is away for a moment ends no run. Raises MarketUnavailable after patience."""
+        deadline = asyncio.get_running_loop().time() + PUBLISHED_WITHIN_S
+        while True:
+            try:
+                return await wiring.backfilled(
+                    self.on.market, self.settings, since=since, until=until, fine=HISTORY_FINE
+                )
+            except Unavailable as wrong:
+                if self.stop.is_set() or asyncio.get_running_loop().time() > deadline:
+                    raise
+                log.warning("history: %s; it is asked again", wrong)
+            await self._wait(TICK_S)
 
     def _past_mind(self) -> LanguageModel:
         """The analyst answers for itself, without HTTP, and in the place of models that are paid by the question: three
