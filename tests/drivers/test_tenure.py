@@ -294,7 +294,9 @@ async def test_in_any_order_of_steps_nobody_writes_after_somebody_later_did(seed
                     seen[who] = wiring.lease_of(tmp_path)[0]
                 case "claim":
                     wanted = Lease(0, who, datetime.now(UTC), "lock")
+                    standing, _ = wiring.lease_of(tmp_path)
                     tokens[who] = mine[who].claim(wanted, seen[who], [tmp_path / "mail.db"]).token
+                    assert standing == seen[who], "who renewed it since keeps it"
                 case "renew":
                     mine[who].renew()
                 case "write":
