@@ -200,7 +200,9 @@ async def test_who_wakes_after_it_was_taken_over_can_write_nowhere(here: Setting
         lambda: first.ledger.settle(entry("late"), before, fold.empty(ONE)),
         lambda: first.ledger.told(1),
         lambda: mail.put([Post("q", "{}", "normal", 60.0, None)], at=MONDAY),
-        mail.first,
+        mail.waiting,
+        lambda: mail.begun("p", at=MONDAY),
+        lambda: mail.back("p", tries=1),
         lambda: mail.sent("p", "name", until=None),
         lambda: mail.dropped("p"),
         lambda: mail.gone("p"),
@@ -216,7 +218,7 @@ async def test_who_wakes_after_it_was_taken_over_can_write_nowhere(here: Setting
     assert second.ledger.digest() == stood and second.ledger.note("clock") is None
     assert str(first.lost()).startswith(f"another semsig (pid {second.lease.pid} since ")
     with closing(wiring.mail(second)) as post:
-        assert (found := await post.first()) and found[0].id == "p"
+        assert [one.post.id for one in await post.waiting()] == ["p"]
     await second.ledger.record(entry("in time"))
     for one in (mail, purse, first, second):
         one.close()
