@@ -234,6 +234,18 @@ def test_a_shell_completes_what_a_command_takes(typed: str, offered: set[str], t
     assert set(here(folder=tmp_path, variables=variables).stdout.split()) == offered
 
 
+WORDS = {Decimal: "decimal", float: "number", int: "integer", bool: "yes/no", str: "text", datetime: "time"}
+
+
+def test_every_column_of_every_table_is_explained_in_order() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text()
+
+    for what in export.What:
+        section = page.partition(f"\n## {what}\n")[2].partition("\n## ")[0]
+        told = re.findall(r"^\| `(\w+)` \| ([\w/]+) \| \S.* \|$", section, re.MULTILINE)
+        assert told == [(name, WORDS[kind]) for name, kind in export.columns(what).items()], what
+
+
 def test_what_can_be_completed_is_what_there_is() -> None:
     assert set(completions.TABLES) == set(export.What)
 

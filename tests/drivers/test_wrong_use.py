@@ -1,6 +1,8 @@
 """Every command tried wrong: one line that says what was wrong and what to do, exit code 2, and nothing is made."""
 
 import gzip
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from shlex import split
 
@@ -67,6 +69,8 @@ WRONG = {
     # the command line itself
     "frobnicate": "No such command 'frobnicate'; `semsig --help` says what there is",
     "rn": "No such command 'rn'. Did you mean 'run'?",
+    "help frobnicate": "No such command 'frobnicate'; `semsig --help` says",
+    "help memory forget": "No such command 'forget'; `semsig memory --help` says",
     "--frobnicate": "No such option: --frobnicate",
     "\u202eevil": "No such command '\\u202eevil'",
     "memory": "Missing command; `semsig memory --help` says",
@@ -161,6 +165,8 @@ WRONG = {
     "doctor BTC/USDC": "unexpected extra argument",
     "config all": "unexpected extra argument",
     "config --yaml": "No such option",
+    "config --port 0": "port: must be greater than or equal to 1 (from flag), was 0",
+    "doctor --aws=prod": "does not take a value",
     "costs --home nowhere": NOBODY,
     "costs --days 0": "'--days': must be greater than or equal to 1, was 0; `semsig costs --help` says",
     "costs --days=few": "'--days': must be a valid integer, was few",
@@ -227,6 +233,19 @@ def test_wrong_use_is_one_line_and_makes_nothing(line: str, desk: Path) -> None:
 
 def test_the_whole_program_says_it_too(tmp_path: Path) -> None:
     assert refusal(semsig("run", "--speed", "fast", folder=tmp_path)) == f"semsig: {SPEED}fast"
+
+
+def test_a_home_of_a_newer_semsig_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / wiring.LEDGER
+    SqliteLedger(path, wiring.Settings().paper.start_quote).close()
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute("PRAGMA user_version=2")
+    before = path.read_bytes()
+
+    for line in ("report", "costs", "memory worked", "memory rebuild", "run"):
+        said = refusal(here(*split(line), "--home", tmp_path, folder=tmp_path))
+        assert "was written by a newer semsig, in edition 2; this one reads 1: update, or" in said, line
+    assert path.read_bytes() == before
 
 
 def test_what_is_no_ledger_is_a_failure_of_one_line(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from ..domain.trading import Portfolio
 from ..logic.decide import purse
 from ..logic.execute.position import empty
 
+# Of SCHEMA and what is in its tables: 0 is from before they were counted, and the same.
+EDITION = 1
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, symbol TEXT, at_us INTEGER NOT NULL,
@@ -135,7 +137,8 @@ class _File:
 class SqliteLedger(_File):
     """`is_durable`: flush to the disk at every commit. Without it a power cut may lose the last entries (never a killed
     process): right for a replay, which can be run again. `only_reads`: another process may hold it, and nothing is
-    made or written, so there must be one. Raises LedgerUnavailable when the file cannot be used."""
+    made or written, so there must be one. Raises LedgerUnavailable when the file cannot be used, BadInput when a newer
+    semsig wrote it."""
 
     def __init__(self, path: Path, start_quote: Decimal, *, is_durable: bool = True, only_reads: bool = False) -> None:
         super().__init__(path)
@@ -145,6 +148,11 @@ class SqliteLedger(_File):
                 self._connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
             else:
                 self._begin(start_quote)
+            (edition,) = self._db.execute("PRAGMA user_version").fetchone()
+        if edition > EDITION:
+            self.close()
+            said = f"the ledger {path} was written by a newer semsig, in edition {edition}; this one reads {EDITION}"
+            raise BadInput(f"{said}: update, or choose another --home")
         self._portfolio: Portfolio | None = None
         self._decoded = lru_cache(maxsize=DECODED)(_decoded)
 
@@ -153,8 +161,13 @@ class SqliteLedger(_File):
         self._connect(self._path)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute(f"PRAGMA synchronous={'FULL' if self._is_checked else 'NORMAL'}")
+        (edition,) = self._db.execute("PRAGMA user_version").fetchone()
+        if edition > EDITION:
+            return
         self._db.executescript(SCHEMA)
         self._raise_fence()
+        if edition < EDITION:
+            self._db.execute(f"PRAGMA user_version={EDITION}")
         first = empty(start_quote)
         self._db.execute("INSERT OR IGNORE INTO portfolio VALUES (1, ?, ?)", (first.version, dumps(first)))
 
