@@ -15,6 +15,10 @@ import py_ecc  # noqa: E402, F401
 
 sys.setrecursionlimit(LIMIT)
 
+# Images of Python forbid it, and then each of some hundred processes compiles its libraries anew: 3 s for ccxt alone.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))
 NO_RECORDED_DATA = "recorded data is not here (SEMSIG_DATA)"
