@@ -128,6 +128,11 @@ class ChromaServer:
             child.kill()
             await asyncio.to_thread(child.wait)
 
+    def kill(self) -> None:
+        """For a parent that has no time left."""
+        if self._child is not None:
+            self._child.kill()
+
     async def set_aside(self) -> Path | None:
         """The folder under another name, so that the next start is afresh; None where there is none. The last few are
         kept."""

@@ -24,6 +24,7 @@ from ..domain.policy import Provider, Settings
 from ..domain.trading import Side
 from ..settings import SECRETS, Sourced, config_file, in_words, lines_of, load, passed_over, rows, secret_origin
 from . import completions
+from .diary import Damped, unsaid
 from .lines import OneLine, one_line
 from .places import check_file
 from .usage import Command, UsageError
@@ -109,6 +110,9 @@ def _path(wrong: Any) -> str:
 
 
 def _fail(reason: str, code: int, *, is_screen: bool = False) -> None:
+    from .. import wiring
+
+    reason = wiring.unsaid()(reason)
     lines = reason.splitlines() if is_screen else [one_line(reason)]
     shown = "\n".join("".join(c for c in line if c.isprintable()) for line in lines)
     sys.stderr.write(f"semsig: {shown}\n")
@@ -176,20 +180,25 @@ def run(
     A live market needs an exchange that can be read from here: semsig doctor says which can.
 
     Example: semsig run --market simulated --speed 720 --symbols BTC/USDC,ETH/USDC"""
-    from . import deciders, host, worlds
+    from .. import wiring
+    from .farewell import Farewell
 
-    sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
-    settings = worlds.suited(_pairs(sourced, market, symbols), market, speed)
-    worlds.factor_of(settings, speed)
-    _logged()
-    _warn_of_dotenv()
-    deciders.check(settings, is_live=market == "live")
-    if market == "live":
-        _reach(settings)
-        if line := deciders.decides(settings):
-            logging.getLogger("semsig").info("%s", line)
-    turning = partial(host.run, settings, market, speed, is_port_given="port" in sourced.origins)
-    if asyncio.run(_run(turning, market, yes=yes, is_plain=is_plain)):
+    with Farewell().listening() as bye, unsaid(wiring.unsaid()):  # what comes next is loaded for a while
+        from . import deciders, host, worlds
+
+        sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
+        settings = worlds.suited(_pairs(sourced, market, symbols), market, speed)
+        worlds.factor_of(settings, speed)
+        _logged()
+        _warn_of_dotenv()
+        deciders.check(settings, is_live=market == "live")
+        if market == "live":
+            _reach(settings)
+            if line := deciders.decides(settings):
+                logging.getLogger("semsig").info("%s", line)
+        turning = partial(host.run, settings, (market, speed), bye=bye, is_port_given="port" in sourced.origins)
+        asyncio.run(_run(turning, market, yes=yes, is_plain=is_plain))
+    if bye.is_interrupted:
         typer.echo(f"semsig: {STANDS.format(settings.home)}", err=True)
 
 
@@ -202,6 +211,7 @@ def _logged() -> None:
     """What happens, a line each, beside what is printed."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.addFilter(Damped())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for noisy in ("httpx", "httpx2", "openai", "ccxt", "asyncio", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -241,8 +251,7 @@ def _pairs(sourced: Sourced, market: str, symbols: str | None) -> Settings:
     return settings
 
 
-async def _run(turning: Callable[[Any], Any], market: str, *, yes: bool, is_plain: bool) -> bool:
-    """Whether it was interrupted, rather than told to stop."""
+async def _run(turning: Callable[[Any], Any], market: str, *, yes: bool, is_plain: bool) -> None:
     from . import keys, terminal
 
     listening: list[asyncio.Task[None]] = []
@@ -263,7 +272,7 @@ async def _run(turning: Callable[[Any], Any], market: str, *, yes: bool, is_plai
         listening.append(asyncio.create_task(hearing))
 
     try:
-        return bool(await turning(ready))
+        await turning(ready)
     finally:
         for task in listening:
             task.cancel()

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import math
 import shutil
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -12,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from socket import socket
 from typing import Any, Literal
 
 from .. import __version__, wiring
@@ -24,8 +24,9 @@ from ..logic.notify import alarms
 from ..logic.show import live, views
 from ..ports import Clock, LanguageModel, Notifier, Sockets
 from ..stages.notify import plainly, silences
-from . import disk, keeper, post_office, tenure, timekeeping, web, worlds
+from . import diary, disk, keeper, post_office, tenure, timekeeping, web, worlds
 from .costs import limits
+from .farewell import Farewell
 from .figures import Figures
 from .loop import Loop, Work
 from .replay import Plan, closes, walk
@@ -40,9 +41,7 @@ TICK_S = 1.0
 # How often at full speed what rests is looked at, from one close to the next.
 LOOKS = 8
 SILENCE_S = 300.0
-PATIENCE_S = 2.0
-# What tells it to stop; Windows knows no terminal that hangs up.
-STOPS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+PATIENCE_S = 1.5
 RECOVER_S = 10.0
 # What is wrong for so long is an alarm; what no trade hangs on later.
 ALARMING, MINOR_ALARMING = timedelta(minutes=5), timedelta(hours=6)
@@ -94,6 +93,7 @@ class Host:
         self._loop = Loop(self.on, held.ledger, aside=self._aside, turn=self.watchdog.turn)
         self._status: Literal["starting", "running"] = "starting"
         self._problems: dict[str, str] = {}
+        self._hides = wiring.unsaid()
         self._since: dict[str, datetime] = {}
         self._alarmed: set[tuple[str, datetime]] = set()
         self._real: Clock = world.checked[0] if world.checked else wiring.system_clock()
@@ -456,12 +456,14 @@ class Host:
             await self._broke(fact, about, str(wrong))
             return True
         except Exception as wrong:
+            diary.stacks.exception("a defect in what %s is about", fact.id)
             await self._broke(fact, about, f"a defect: {wrong!r}")
             return True
         self._said(about, "")
         return True
 
     async def _broke(self, fact: Fact, about: str, problem: str) -> None:
+        problem = self._hides(problem)
         self._said(about, problem)
         if isinstance(fact, CandleClosed | AnalysisRequested):
             await self.notifier.tell(live.failed(fact, self.on.clock.now(), problem))
@@ -475,6 +477,7 @@ class Host:
             self._problems.pop(about, None)
             self._since.pop(about, None)
             return
+        problem = self._hides(problem)
         self._since.setdefault(about, self._real.now())
         if now - self._logged.get((about, problem), -SILENCE_S) >= SILENCE_S:
             self._logged[about, problem] = now
@@ -546,8 +549,9 @@ class Host:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception():
-            self._said("host", f"a defect: {task.exception()!r}")
+        if not task.cancelled() and (wrong := task.exception()):
+            diary.stacks.error("a defect in a task", exc_info=wrong)
+            self._said("host", f"a defect: {wrong!r}")
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -561,41 +565,71 @@ class Stopped(Exception):
 
 
 async def run(
-    settings: Settings, market: str, speed: str | None, ready: Callable[[Host, str], Any], *, is_port_given: bool = True
-) -> bool:
-    """Everything until SIGINT or SIGTERM; whether it was SIGINT. `ready` is told the address. Raises BadInput,
-    AlreadyRunning; LeaseLost when another process took the home over meanwhile."""
-    listener = tenure.listener(settings, is_given=is_port_given)
-    async with AsyncExitStack() as stack:
-        stack.callback(listener.close)
-        settings = worlds.suited(settings, market, speed)
-        worlds.factor_of(settings, speed)
-        recorded = None if market in ("simulated", "live") else wiring.tape(Path(market), settings)
-        held = await tenure.taken(settings, worlds.holds(settings, market), listener, wiring.system_clock())
-        stack.callback(held.close)
-        settings = await worlds.with_open_pairs(settings, held, recorded)
-        world = await worlds.made(stack, settings, (market, recorded), speed, held)
-        host = Host(settings, held, world)
-        await stack.enter_async_context(tenure.renewed(held, host.lose, host.renewal))
-        heard = stop_on_signals(host.stop)
-        stack.enter_context(host.watchdog.listening())
-        real = wiring.system_clock()
-        site = web.site(host, host.notifier, world.purse, lambda: limits(settings, real.now()))
-        address = await stack.enter_async_context(web.served(site, listener))
-        stack.callback(host.notifier.close)
-        if host.office:
-            await stack.enter_async_context(host.office.open())
-        await stack.enter_async_context(keeper.kept(host.memory, host.remembers))
-        ready(host, address)
-        try:
-            await _until_stopped(host)
-            if not host.is_lost:
-                _note_clock(held, world)
-        except LeaseLost:
-            host.lose()
-    if host.is_lost:
-        raise held.lost()
-    return signal.SIGINT in heard
+    settings: Settings,
+    where: tuple[str, str | None],
+    ready: Callable[[Host, str], Any],
+    *,
+    bye: Farewell,
+    is_port_given: bool = True,
+) -> None:
+    """Everything until it is told to stop, from its first moment on. `where`: the market and its speed. `ready` is told
+    the address. Raises BadInput, AlreadyRunning; LeaseLost when another process took the home over meanwhile."""
+    starting = asyncio.current_task()
+    if starting is None:
+        raise RuntimeError("an instance runs in a task")
+    bye.stops(starting.cancel)
+    lost: wiring.Home | None = None
+    try:
+        async with AsyncExitStack() as stack:
+            listener = tenure.listener(settings, is_given=is_port_given)
+            stack.callback(listener.close)
+            lost = await _lived(stack, settings, where, (listener, ready), bye)
+    except asyncio.CancelledError:
+        if not bye.heard:
+            raise
+        log.info("stopped before it was running; the next start goes on from here")
+    if lost:
+        raise lost.lost()
+
+
+async def _lived(
+    stack: AsyncExitStack,
+    settings: Settings,
+    where: tuple[str, str | None],
+    door: tuple[socket, Callable[[Host, str], Any]],
+    bye: Farewell,
+) -> wiring.Home | None:
+    """The home, where it was lost."""
+    (market, speed), (listener, ready) = where, door
+    settings = worlds.suited(settings, market, speed)
+    worlds.factor_of(settings, speed)
+    recorded = None if market in ("simulated", "live") else wiring.tape(Path(market), settings)
+    held = await tenure.taken(settings, worlds.holds(settings, market), listener, wiring.system_clock())
+    stack.callback(held.close)
+    stack.enter_context(diary.kept(held.path))
+    settings = await worlds.with_open_pairs(settings, held, recorded)
+    world = await worlds.made(stack, settings, (market, recorded), speed, held)
+    host = Host(settings, held, world)
+    await stack.enter_async_context(tenure.renewed(held, host.lose, host.renewal))
+    stack.enter_context(host.watchdog.listening())
+    real = wiring.system_clock()
+    site = web.site(host, host.notifier, world.purse, lambda: limits(settings, real.now()))
+    address = await stack.enter_async_context(web.served(site, listener))
+    stack.callback(host.notifier.close)
+    if host.office:
+        await stack.enter_async_context(host.office.open())
+    await stack.enter_async_context(keeper.kept(host.memory, host.remembers))
+    if host.memory:
+        bye.tidies.append(host.memory.server.kill)
+    bye.stops(host.stop.set)
+    ready(host, address)
+    try:
+        await _until_stopped(host, bye)
+        if not host.is_lost:
+            _note_clock(held, world)
+    except LeaseLost:
+        host.lose()
+    return held if host.is_lost else None
 
 
 def _note_clock(held: wiring.Home, world: wiring.World) -> None:
@@ -605,12 +639,13 @@ def _note_clock(held: wiring.Home, world: wiring.World) -> None:
         log.warning("where the clock stood is not noted, so it goes on from what was written last: %s", wrong)
 
 
-async def _until_stopped(host: Host) -> None:
+async def _until_stopped(host: Host, bye: Farewell) -> None:
     """A stop is heard at once, also while history is fetched; what runs then has a moment to end by itself."""
     life = asyncio.create_task(host.live())
     stopped = asyncio.create_task(host.stop.wait())
     await asyncio.wait({life, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    await asyncio.wait({life}, timeout=PATIENCE_S if host.stop.is_set() else None)
+    bye.begin()
+    await asyncio.wait({life}, timeout=PATIENCE_S)
     life.cancel()
     stopped.cancel()
     try:
@@ -622,22 +657,3 @@ async def _until_stopped(host: Host) -> None:
             log.info("stopped before it was running; the next start goes on from here")
         else:
             log.info("stopped in the middle of a candle; the next start looks at it again")
-
-
-def stop_on_signals(stop: asyncio.Event) -> list[int]:
-    """Those heard so far, as they are heard. A terminal that is closed is one, unless nohup said that it is none."""
-    loop = asyncio.get_running_loop()
-    heard: list[int] = []
-
-    def hear(number: int) -> None:
-        heard.append(number)
-        stop.set()
-
-    for number in STOPS:
-        if number not in STOPS[:2] and signal.getsignal(number) is signal.SIG_IGN:
-            continue
-        try:
-            loop.add_signal_handler(number, hear, number)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda number, _: loop.call_soon_threadsafe(hear, number))
-    return heard

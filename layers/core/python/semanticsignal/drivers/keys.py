@@ -1,10 +1,13 @@
 """Single keys of a terminal, without waiting for Enter: POSIX terminals and the Windows console."""
 
 import asyncio
+import atexit
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 Pressed = Callable[[str], Awaitable[None]]
 
@@ -39,21 +42,26 @@ def _unbuffered() -> Iterator[None]:
     import termios
     import tty
 
-    before = termios.tcgetattr(sys.stdin)
+    restore = partial(_restored, termios.tcgetattr(sys.stdin))
+    atexit.register(restore)  # for a process that is left in the middle
     tty.setcbreak(sys.stdin)
     try:
         yield
     finally:
-        if _is_ours():
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        restore()
+        atexit.unregister(restore)
 
 
-def _is_ours() -> bool:
-    """False in the background of a shell: to set the terminal there would stop us."""
+def _restored(before: list[Any]) -> None:
+    """Not in the background of a shell: to set the terminal there would stop us."""
+    import termios
+
     try:
-        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+        is_ours = os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except OSError:  # no terminal that controls us
-        return True
+        is_ours = True
+    if is_ours:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 async def _windows(pressed: Pressed) -> None:

@@ -1,6 +1,7 @@
 """Words of others, made fit for a terminal."""
 
 import logging
+from copy import copy
 
 
 def one_line(text: str) -> str:
@@ -9,5 +10,10 @@ def one_line(text: str) -> str:
 
 
 class OneLine(logging.Formatter):
+    """Without the stack, which is for a file; `withheld`: how often the same was not told meanwhile."""
+
     def format(self, record: logging.LogRecord) -> str:
-        return one_line(super().format(record))
+        plain = copy(record)
+        plain.exc_info = plain.exc_text = plain.stack_info = None
+        withheld = getattr(record, "withheld", 0)
+        return one_line(super().format(plain)) + (f" ({withheld} times more since)" if withheld else "")

@@ -35,7 +35,7 @@ from ..ports import NOBODY, MarketData, Sockets, Sources
 from ..stages.context import context
 from ..stages.news import news
 from . import worlds
-from .host import stop_on_signals
+from .farewell import stop_on_signals
 from .places import nearest, unwritable
 
 log = logging.getLogger("semsig")

@@ -24,6 +24,7 @@ from rich.text import Text
 from ..domain.decision import Decision
 from ..domain.ledger import Closing
 from ..logic.show import views
+from .diary import Damped
 from .lines import OneLine
 from .screen import ASCII, Screen, drawn
 
@@ -222,6 +223,7 @@ class Tail(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(OneLine("%(asctime)s %(message)s", "%H:%M:%S"))
+        self.addFilter(Damped())
         self.lines: deque[str] = deque(maxlen=KEPT)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from ..adapters.tape_files import CandleFile as CandleFile
     from ..adapters.tape_files import DayFiles, Recordings
     from ..adapters.tape_files import Unseen as Unseen
+    from ..adapters.unsaid import Unsaid as Unsaid
     from ..adapters.websocket import WebSocketNotifier as WebSocketNotifier
 
 ARCHIVE, CHROMA = "archive", "chroma"
@@ -350,6 +351,13 @@ def ranked(settings: Settings, clock: Callable[[], datetime]) -> tuple[tuple[str
             for label, url in addresses.items()
         ]  # fmt: skip
     return tuple(found)
+
+
+def unsaid() -> "Unsaid":
+    """Text without any secret of this machine, as they are now."""
+    from ..adapters.unsaid import Unsaid
+
+    return Unsaid(environment_secret)
 
 
 def system_clock() -> "SystemClock":

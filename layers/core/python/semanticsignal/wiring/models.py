@@ -71,11 +71,16 @@ def model(  # noqa: PLR0913, what is around it is chosen one by one
     from ..adapters.inmemory import InMemoryPurse
     from ..adapters.recorded import Recorded
     from ..adapters.system_clock import SystemClock
+    from ..adapters.unsaid import Discreet
 
-    terms = Terms(
-        settings, secret, spending or InMemoryPurse(), SystemClock().now, [] if circuits is None else circuits
-    )
-    mind = within(Fallback(minds(terms), settings.model.deadline_s, terms.now))
+    told: dict[str, str] = {}
+
+    def noted(name: str) -> str:
+        told[name] = secret(name)
+        return told[name]
+
+    terms = Terms(settings, noted, spending or InMemoryPurse(), SystemClock().now, [] if circuits is None else circuits)
+    mind = within(Discreet(Fallback(minds(terms), settings.model.deadline_s, terms.now), told))
     return Recorded(FolderArchive(home / REPLIES), mind) if home else mind
 
 
