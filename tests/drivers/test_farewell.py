@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.codec import dumps
 from semanticsignal.domain.events import Fact
 from semanticsignal.drivers import host as hosts
+from semanticsignal.drivers import start
 from semanticsignal.drivers.farewell import Farewell
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.loop import Loop
@@ -188,3 +190,30 @@ async def test_who_does_not_end_is_left_and_what_must_be_tidied_is() -> None:
         assert await asyncio.to_thread(left.wait, 30)
 
     assert codes == [0] and tidied.is_set()
+
+
+@pytest.mark.parametrize(("command", "code"), [("run", 0), ("doctor", 1)])
+def test_a_signal_while_all_else_is_loaded_is_no_traceback_and_one_at_the_very_end_changes_nothing(
+    command: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Loading:
+        def __getattr__(self, name: str) -> Any:
+            if name == "main":
+                os.kill(os.getpid(), signal.SIGINT)
+            raise AttributeError(name)
+
+    monkeypatch.setattr(sys, "argv", ["semsig", command])
+    monkeypatch.setitem(sys.modules, "semanticsignal.drivers.cli", Loading())  # type: ignore[arg-type]
+    before = {number: signal.getsignal(number) for number in start.SIGNALS}
+    try:
+        with pytest.raises(SystemExit) as ended:
+            start.main()
+        if command == "run":
+            for number in start.SIGNALS:
+                os.kill(os.getpid(), number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert ended.value.code == code
+    assert capsys.readouterr().err == ("" if command == "run" else "semsig: interrupted\n")
