@@ -129,7 +129,7 @@ def test_a_function_waits_for_moments_and_leaves_the_rest_to_the_schedule(cloud:
     cloud.there.next = [limited(2.0), *[Answer(502)] * 8]
 
     cloud.container()(opened, Call())
-    assert cloud.on.clock.now() - began == timedelta(seconds=2 + 1 + 2 + 4) and cloud.there.titles == []
+    assert cloud.on.clock.now() - began == timedelta(seconds=3 + 1 + 2 + 4) and cloud.there.titles == []
 
     cloud.later(5 * MINUTE)
     cloud.container()(ROUND, Call())
@@ -252,24 +252,25 @@ def test_of_two_calls_at_once_one_sends_and_what_came_meanwhile_too(cloud: Cloud
     opened, closed = cloud.events("PositionOpened", "PositionClosed")
     first, second = cloud.container(), cloud.container()
     halfway, goes_on = Signal(), Signal()
-    first.mail.waiting = paused(first.mail.waiting, halfway, goes_on)  # type: ignore[method-assign]
+    # all of its own is sent, and its turn not yet given back
+    first.mail.end = paused(first.mail.end, halfway, goes_on)  # type: ignore[method-assign]
 
     slow = Thread(target=first, args=(opened, Call("first")))
     slow.start()
     assert halfway.wait(30)
     second(closed, Call("second"))
-    assert cloud.there.asked == []
+    assert cloud.there.asked == ["POST"]
     goes_on.set()
     slow.join(30)
 
     assert len(set(cloud.there.titles)) == 2 and cloud.there.asked == ["POST", "POST"]
 
 
-def paused(ask: Callable[[], Any], halfway: Signal, goes_on: Signal) -> Callable[[], Any]:
-    async def asked() -> Any:
+def paused(ask: Callable[..., Any], halfway: Signal, goes_on: Signal) -> Callable[..., Any]:
+    async def asked(*said: Any, **named: Any) -> Any:
         halfway.set()
         assert goes_on.wait(30)
-        return await ask()
+        return await ask(*said, **named)
 
     return asked
 

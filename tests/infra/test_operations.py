@@ -29,7 +29,7 @@ from semanticsignal.drivers.cli import cli
 from semanticsignal.settings import DISCORD, DISCORD_IN, KEYS, load
 from semanticsignal.wiring import models
 
-PAGES = ("deploy", "operations", "troubleshooting")
+PAGES = ("deploy", "operations", "troubleshooting", "discord")
 PAGE = "\n".join((ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in PAGES)
 STAGE = "semanticsignal-dev-"
 # Of the command line itself, known to every one of its commands.
