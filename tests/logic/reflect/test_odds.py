@@ -13,8 +13,9 @@ from semanticsignal.domain.learning import Tally
 
 def binomial_tail(a: int, b: int, x: Fraction) -> Fraction:
     """Of Beta(a, b) with whole parameters: at least `a` of a + b - 1 tosses (DLMF 8.17.5)."""
-    n = a + b - 1
-    return sum((comb(n, k) * x**k * (1 - x) ** (n - k) for k in range(a, n + 1)), Fraction(0))
+    n, yes, of = a + b - 1, x.numerator, x.denominator
+    # reduced once and not at each of some hundred terms
+    return Fraction(sum(comb(n, k) * yes**k * (of - yes) ** (n - k) for k in range(a, n + 1)), of**n)
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.fractions(0, 1, max_denominator=97))
