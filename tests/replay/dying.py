@@ -19,7 +19,7 @@ from semanticsignal.drivers.loop import Loop
 from tests.tape import START
 
 PAIRS = ("BTC/USDT", "ETH/USDT")
-FIRST, LAST = timedelta(hours=4 * 260), timedelta(hours=4 * 1150)
+FIRST, LAST = timedelta(hours=4 * 260), timedelta(hours=4 * 700)
 
 
 class Mortal:

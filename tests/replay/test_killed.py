@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     there = tmp_path_factory.mktemp("candles")
-    written(there, "BTC/USDT", frames(1200, seed=3))
-    return written(there, "ETH/USDT", frames(1200, seed=4))
+    written(there, "BTC/USDT", frames(750, seed=3))
+    return written(there, "ETH/USDT", frames(750, seed=7))
 
 
 def lived(folder: Path, home: Path, *, die_after: int = 0, told: str = "once") -> tuple[int, list[str]]:
