@@ -11,10 +11,14 @@ from typing import Any
 import boto3
 import botocore.session
 import httpx
+from moto import backends
 from moto.server import ThreadedMotoServer
 
 # Each plug has a session of its own, and each would read what AWS says of its services, 0.1 s of JSON, anew.
 botocore.session.create_loader = cache(botocore.session.create_loader)
+# Moto would look through its folder at each question.
+MODULES = tuple(backends.list_of_moto_modules())
+backends.list_of_moto_modules = lambda: MODULES
 # A line for each of some 10,000 questions, and nobody reads them.
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
