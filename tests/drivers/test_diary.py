@@ -31,7 +31,7 @@ log = logging.getLogger("semsig")
 ROOT = Path(__file__).parents[2]
 PLANTED = {name: f"planted-{number}-{name.lower()}-s3cret" for number, name in enumerate(NAMES)} | {
     "BLOCKRUN_WALLET_KEY": "0x" + "5eed" * 16,
-    "DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/123456789012345678/planted-hook-token_s3cret",
+    "DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/planted-hook-token_s3cret",
 }
 TELLING = ("s3cret", "5eed5eed")
 
@@ -221,8 +221,8 @@ async def test_a_venue_that_says_a_secret_back_says_it_to_nobody(tmp_path: Path)
     assert "[MODEL_API_KEY]" in said[0] and any("[MODEL_API_KEY]" in one for one in said[2:])
     assert not [one for one in said if any(word in one.lower() for word in TELLING)]
     if room.office:
-        post = await room.office._mail.first()
-        assert post and "s3cret" not in post[0].body.lower()
+        posts = [one.post.body.lower() for one in await room.office._mail.waiting()]
+        assert posts and not any("s3cret" in body for body in posts)
         room.office._mail.close()
     held.close()
 

@@ -78,7 +78,8 @@ def test_the_settings_are_settings() -> None:
 
 
 def test_the_sample_of_config_toml_is_one(tmp_path: Path) -> None:
-    [sample] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    deploy = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+    [sample] = re.findall(r"```toml\n(.*?)```", deploy, re.DOTALL)
     text = "\n".join(line.strip() for line in sample.splitlines())
     (file := tmp_path / "config.toml").write_text(text, encoding="utf-8")
 

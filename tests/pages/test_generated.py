@@ -44,9 +44,9 @@ def test_every_setting_stands_there_with_its_default_bounds_variable_and_meaning
 
 def test_what_only_one_place_reads_is_told_so() -> None:
     assert {settings.where(key) for key in KEYS} == {settings.HERE, settings.THERE, settings.BOTH, settings.REPLAY}
-    assert settings.where("port") == settings.where("discord.exit") == settings.where("memory.store") == settings.HERE
+    assert settings.where("port") == settings.where("memory.store") == settings.HERE
     assert settings.where("cloud.budget_usd") == settings.THERE
-    assert settings.where("budget.day_usd") == settings.where("risk.pause_bars") == settings.BOTH
+    assert settings.where("budget.day_usd") == settings.where("discord.exit") == settings.BOTH
 
 
 class Kind(StrEnum):

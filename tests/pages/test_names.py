@@ -17,7 +17,7 @@ from semanticsignal.settings import KEYS, RESERVED, load
 
 SECTIONS = {key.partition(".")[0] for key in KEYS if "." in key}
 # Of make, npm, pytest and git, where a page names them.
-FOREIGN_OPTIONS = {"--require-approval", "--force", "--help"}
+FOREIGN_OPTIONS = {"--require-approval", "--force", "--help", "--seed"}
 
 
 def test_every_setting_that_is_named_is_one() -> None:

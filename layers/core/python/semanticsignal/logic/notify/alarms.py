@@ -1,7 +1,7 @@
 """What somebody should look at: found in facts and told once, until it is well again."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ...domain.asking import Fault
 from ...domain.decision import Decision
@@ -82,7 +82,7 @@ def _well_until(name: str, earlier: Iterable[Decision]) -> str:
 def missed(fact: CandleMissed, decided_until: datetime | None, speed: float, known: Known) -> tuple[Message, ...]:
     """Of all that were missed since the last decision one is told of; none where only the clock ran too fast."""
     closed_at = closed(fact)
-    if fact.at - closed_at < timedelta(seconds=SILENT_S * speed):
+    if (fact.at - closed_at).total_seconds() < SILENT_S * speed:
         return ()
     since = decided_until.isoformat() if decided_until else ""
     late = lasted(fact.at - closed_at)
@@ -102,7 +102,7 @@ def closed(fact: CandleMissed) -> datetime:
 def silent(symbol: Symbol, last: datetime, now: datetime, speed: float, known: Known) -> Message | None:
     """Nothing was decided for two candles. `last`: when something was, or somebody began to wait for it."""
     most_s = max(SILENT_BARS * known.bar_s, SILENT_S * speed)
-    if now - last < timedelta(seconds=most_s):
+    if (now - last).total_seconds() < most_s:
         return None
     said = (
         f"{symbol}: nothing was decided for two candles",
