@@ -24,6 +24,7 @@ from bench.relevance import relevance
 from bench.remembering import remembering, remembering_long
 from bench.replies import replies
 from bench.soak import soaking
+from bench.stopping import stopping
 from bench.synth import synth
 from bench.tallying import tallying
 
@@ -42,11 +43,12 @@ MEASURES = {
     "synth": synth,
     "browsing": browsing,
     "lighthouse": lighthouse,
+    "stopping": stopping,
 }
 # Takes options.
 SOAK = "soak"
 # Measured when asked for by name, and kept until then.
-LONG = ("remembering-long", "lighthouse", SOAK)
+LONG = ("remembering-long", "lighthouse", "stopping", SOAK)
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 HEAD = """# Speed, size, memory
