@@ -1,6 +1,7 @@
 """What every test stands on: recorded data when it is here, repeatable properties, and no silent skips in CI."""
 
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -18,6 +19,11 @@ sys.setrecursionlimit(LIMIT)
 # Images of Python forbid it, and then each of some hundred processes compiles its libraries anew: 3 s for ccxt alone.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Whoever was begun in the background of a shell ignores these, and so would every process that a test stops with them.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))

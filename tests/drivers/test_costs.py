@@ -305,7 +305,7 @@ def test_a_place_without_a_ledger_is_named_and_nothing_is_made_there(tmp_path: P
 def test_the_command_explains_itself(tmp_path: Path) -> None:
     said = here("costs", "--help", folder=tmp_path).stdout
 
-    assert "Example: semsig costs --days 7" in said and "A ? was told by nobody" in said
+    assert "semsig costs --days 7" in said and "A ? was told by nobody" in said
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "many", "1.5", ""])
@@ -319,7 +319,7 @@ def test_a_file_that_is_no_ledger_is_said_in_a_line(tmp_path: Path) -> None:
     done = here("costs", "--home", tmp_path, folder=tmp_path)
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("semsig: cannot read the ledger") and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("semsig: cannot open the ledger") and len(done.stderr.splitlines()) == 1
     assert (tmp_path / "ledger.db").read_text() == "buy milk " * 1000
 
 

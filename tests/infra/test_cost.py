@@ -16,9 +16,8 @@ from infra.deployment import ROOT
 from infra.schedules import BY_SCHEDULE
 from semanticsignal.codec import SUBJECTS
 from semanticsignal.domain.events import Fact
-from semanticsignal.drivers import doctor
 from semanticsignal.drivers.container import NAMESPACE
-from semanticsignal.settings import DISCORD
+from semanticsignal.settings import DISCORD, SECRETS
 
 DRIVERS = ROOT / "layers/core/python/semanticsignal/drivers"
 STAGES = DRIVERS.with_name("stages")
@@ -89,10 +88,10 @@ def test_what_the_models_are_kept_in_is_counted(one: Bill) -> None:
 
 
 # Those of Discord lie in a place of their own, where nobody reads who tells nobody.
-KEPT = set(doctor.SECRETS) - set(DISCORD)
+KEPT = set(SECRETS) - set(DISCORD)
 
 
-def test_each_secret_that_the_doctor_knows_is_decrypted_at_each_reading(one: Bill) -> None:
+def test_each_secret_that_there_is_is_decrypted_at_each_reading(one: Bill) -> None:
     readings = 182.5 + 182.5 * 0.0105 + 2920 + 730
 
     heard = 182.5 * (1 + 0.001 + 0.0105 + 0.0064 + 0.0105 + 1)
