@@ -355,14 +355,17 @@ def differing(one: Came, other: Came) -> list[tuple[str, str, str]]:
 
 
 def reasons(one: Came, other: Came) -> Counter[str]:
-    """Why entries of `other` are not those of `one`, as `other` itself tells of each; what follows from such a one is
-    told as that."""
+    """Why entries of `other` are not those of `one`, as `other` itself tells of each. What has no reason of its own may
+    follow from an earlier one that has; a defect after the first would stand there too."""
     found: Counter[str] = Counter()
     has_begun = False
     for id, ours, theirs in differing(one, other):
         why = _why(id, ours, theirs)
         has_begun = has_begun or bool(why)
-        found[why or ("followed from one of these" if has_begun else "UNEXPLAINED")] += 1
+        found[
+            why
+            or ("after the first of these, and not told apart from what follows of it" if has_begun else "UNEXPLAINED")
+        ] += 1
     return found
 
 

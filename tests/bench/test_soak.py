@@ -61,5 +61,5 @@ def test_what_is_otherwise_is_told_by_its_reason_and_what_has_none_is_unexplaine
     assert differing(fair, fair) == []
     assert reasons(fair, came(one='{"notes":[]}', two='{"equity":2}')) == {"UNEXPLAINED": 1}
     assert reasons(fair, came(one='{"refusals":[{"guard":"model"}]}', two='{"equity":2}')) == {
-        "no model answered: held": 1, "followed from one of these": 1
+        "no model answered: held": 1, "after the first of these, and not told apart from what follows of it": 1
     }  # fmt: skip

@@ -192,7 +192,7 @@ def status(held: Position, at: datetime, known: Known) -> Message:
         rows=(
             Row("Entry", price(held.entry_price, held.symbol, known.tick)),
             Row("Now", f"{price(held.mark_price, held.symbol, known.tick)}\n{away(held.mark_price, held.entry_price)}"),
-            Row("Result so far", f"{money(pnl, quote, is_signed=True)}\nbefore the exit fee"),
+            Row("Result so far", f"{money(pnl, quote, is_signed=True)}\nbefore fees and funding"),
             *_resting(held, held.mark_price, known),
             Row("Invested", money(held.notional_quote, quote)),
             Row("Held", lasted(at - held.opened_at)),
