@@ -1,5 +1,6 @@
 """A Chroma of one's own: it is there at once, says why it is not, and never outlives its parent."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -236,3 +237,23 @@ async def test_there_are_never_two_servers_on_one_folder(server: ChromaServer, m
         await twin.start()
 
     assert server.is_up and await beat(server) > 0
+
+
+async def test_who_has_no_time_left_can_end_a_child_that_is_being_waited_for(server: ChromaServer) -> None:
+    await server.start()
+    child = server._child
+    assert child
+    os.kill(child.pid, signal.SIGSTOP)
+    stopping = asyncio.create_task(server.stop())
+    await asyncio.sleep(0)
+
+    server.kill()
+    await stopping
+
+    assert child.returncode == -signal.SIGKILL
+
+
+def test_a_fence_that_is_no_number_counts_as_none(tmp_path: Path) -> None:
+    (tmp_path / "chroma.fence").write_text("garbage")
+
+    assert chroma_server.fence_of(tmp_path / "chroma") == 0

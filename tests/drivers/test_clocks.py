@@ -227,7 +227,7 @@ async def test_while_nobody_answers_the_old_time_goes_on_and_that_is_told() -> N
     machine.passes(HOUR)
 
     assert machine.clock.now() == machine.true
-    assert "jumped, and no two venues tell which time it is" in said[-1] and not keeper.is_due()
+    assert "nobody who can be believed tells which time it is" in said[-1] and not keeper.is_due()
 
 
 class Telling:
@@ -283,3 +283,12 @@ async def test_what_is_wrong_with_the_clock_is_on_the_page(tmp_path: Path) -> No
     assert host.health().problem == "this machine's clock is 3600 s ahead of the venues'; theirs counts: set it"
     assert host.health().now == MONDAY
     held.close()
+
+
+@pytest.mark.parametrize("ahead_s", [-3e11, 1e18, float("inf"), float("nan"), 100_000.0])
+def test_what_no_clock_is_wrong_by_is_not_believed(ahead_s: float) -> None:
+    clock = CheckedClock(lambda: MONDAY, lambda: 0.0)
+
+    clock.judged(ahead_s)
+
+    assert clock.is_unsure and clock.now() == MONDAY

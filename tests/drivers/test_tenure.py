@@ -385,3 +385,37 @@ def test_a_run_that_is_frozen_while_another_takes_its_home_over_wakes_writes_not
     (line,) = first.said()[said:].splitlines()
     assert line.startswith(f"semsig: another semsig (pid {second.process.pid} since ")
     assert line.endswith("this one has written nothing since and ends")
+
+
+def test_a_ledger_that_was_put_back_is_held_above_all_that_was_kept_beside_it(tmp_path: Path) -> None:
+    for _ in range(2):
+        wiring.home(tmp_path, settings(), LIFE, is_durable=False).close()
+    (tmp_path / "chroma.fence").write_text("7")
+    for file in tmp_path.glob("ledger.db*"):
+        file.unlink()
+
+    held = wiring.home(tmp_path, settings(), LIFE, is_durable=False)
+
+    assert held.lease.token == 8
+    held.close()
+
+
+def test_mail_that_is_no_database_is_set_aside_and_a_purse_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "mail.db").write_bytes(b"buy milk " * 1000)
+    held = wiring.home(tmp_path, settings(), LIFE, is_durable=False)
+    assert (tmp_path / "mail.db.broken-1").is_file() and not (tmp_path / "mail.db").exists()
+    held.close()
+
+    (tmp_path / "purse.db").write_bytes(b"buy milk " * 1000)
+    with pytest.raises(BadInput, match=r"purse\.db: it is no database; put a copy back"):
+        wiring.home(tmp_path, settings(), LIFE, is_durable=False)
+
+
+@pytest.mark.parametrize("token", ["many", 2**63 - 1])
+def test_a_lease_that_makes_no_sense_lets_nobody_write_and_is_one_line(token: object, tmp_path: Path) -> None:
+    wiring.home(tmp_path, settings(), LIFE, is_durable=False).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as db, db:
+        db.execute("UPDATE fence SET token = ?", (token,))
+
+    with pytest.raises(LedgerUnavailable, match=r"ledger\.db, was it says no more who may write there"):
+        wiring.home(tmp_path, settings(), LIFE, is_durable=False)

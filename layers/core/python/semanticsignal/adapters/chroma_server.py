@@ -34,8 +34,8 @@ def heed():
             with open(fence) as raised:
                 if int(raised.read()) > token:
                     os._exit(0)
-        except FileNotFoundError:
-            pass  # nobody raised it
+        except (FileNotFoundError, ValueError):
+            pass  # nobody raised it, or what stands there is no number
         time.sleep(0.25)
 threading.Thread(target=watch, daemon=True).start()
 threading.Thread(target=heed, daemon=True).start()
@@ -52,7 +52,7 @@ PACKAGE = "chromadb_rust_bindings"
 # None of our secrets are its; and its log would hold three lines of every question.
 ENVIRONMENT = {"ANONYMIZED_TELEMETRY": "False", "RUST_LOG": "warn"}
 HOST, DATABASE = "127.0.0.1", "chroma.sqlite3"
-STARTS_WITHIN_S, LEAVES_WITHIN_S, ENDS_WITHIN_S, LOOK_S = 20.0, 5.0, 3.0, 0.02
+STARTS_WITHIN_S, LEAVES_WITHIN_S, ENDS_WITHIN_S, LOOK_S = 20.0, 5.0, 2.0, 0.02
 LONGEST_LOG, LAST_WORDS, KEPT = 1_000_000, 300, 3
 RAISED = re.compile(r"^[\w.]+: ")
 
@@ -61,6 +61,14 @@ def _environment() -> dict[str, str]:
     """On Windows no program finds its libraries without that one."""
     root = secret("SYSTEMROOT")
     return ENVIRONMENT | ({"SYSTEMROOT": root} if root else {})
+
+
+def fence_of(folder: Path) -> int:
+    """The highest token under which that folder was ever kept; 0 where nobody knows."""
+    try:
+        return int(folder.with_name(f"{folder.name}.fence").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
 
 
 def is_installed() -> bool:
@@ -117,7 +125,7 @@ class ChromaServer:
 
     async def stop(self) -> None:
         """What it has acknowledged is on the disk."""
-        child, self._child = self._child, None
+        child = self._child
         if child is None:
             return
         if child.stdin:
@@ -127,6 +135,7 @@ class ChromaServer:
         except subprocess.TimeoutExpired:
             child.kill()
             await asyncio.to_thread(child.wait)
+        self._child = None  # not before: who has no time left kills it
 
     def kill(self) -> None:
         """For a parent that has no time left."""
@@ -155,10 +164,7 @@ class ChromaServer:
 
     def _raise_fence(self) -> None:
         """Whole or not at all: the children of others read it while it changes. Raises LeaseLost where it is higher."""
-        try:
-            raised = int(self._fence.read_text(encoding="ascii"))
-        except (FileNotFoundError, ValueError):
-            raised = 0
+        raised = fence_of(self.folder)
         if raised > self._token:
             raise LeaseLost(f"another process keeps its memory in {self.folder}, under {raised}, was {self._token}")
         new = self._fence.with_name(f"{self._fence.name}.{os.getpid()}")

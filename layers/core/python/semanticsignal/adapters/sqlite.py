@@ -68,6 +68,7 @@ MAIL_ADDED = {
 WAITS, SENT, DROPPED, GONE = "waits", "sent", "dropped", "gone"
 DECODED = 4096
 PATIENCE_S = 5
+MOST_TOKENS = 2**53
 
 
 class _File:
@@ -178,15 +179,15 @@ class SqliteLedger(_File):
             self._db.execute("PRAGMA wal_checkpoint(FULL)")
             self._db.execute("PRAGMA synchronous=FULL")
 
-    def claim(self, wanted: Lease, over: Lease | None, beside: Iterable[Path] = ()) -> Lease:
+    def claim(self, wanted: Lease, over: Lease | None, beside: Iterable[Path] = (), least: int = 0) -> Lease:
         """Takes it, and the files beside it with their fences, as long as `over` is what stands: who renewed it since
-        keeps it. Raises AlreadyRunning."""
+        keeps it. `least`: the fence of what is no SQLite file. Raises AlreadyRunning."""
         with self._writing_all(beside) as files:
             if _lease(self._db) != over:
                 raise AlreadyRunning(f"another semsig took this home, or lives after all, was {self._path.parent}")
             # Only the names above are joined.
             raised = [self._db.execute(f"SELECT token FROM {of}fence").fetchone()[0] for of in files]  # noqa: S608
-            taken = replace(wanted, token=max(raised) + 1)
+            taken = replace(wanted, token=max(*map(_token, raised), least) + 1)
             for of in files:
                 self._db.execute(f"UPDATE {of}fence SET token = ?", (taken.token,))  # noqa: S608
             self._db.execute(
@@ -215,13 +216,15 @@ class SqliteLedger(_File):
     @contextmanager
     def _writing_all(self, beside: Iterable[Path]) -> Iterator[list[str]]:
         """One transaction over this file and those, whoever may write there; under what name each is known in it."""
-        files = [""]
+        files, taken = [""], self._path
         try:
             try:
                 for number, path in enumerate(beside):
+                    taken = path
                     self._db.execute(f"ATTACH DATABASE ? AS beside{number}", (str(path),))
                     files.append(f"beside{number}.")
                     self._db.executescript(FENCE_SCHEMA.format(of=files[-1]))
+                taken = self._path
                 self._db.execute("BEGIN IMMEDIATE")
                 yield files
                 self._db.execute("COMMIT")
@@ -231,7 +234,7 @@ class SqliteLedger(_File):
                 for of in files[1:]:
                     self._db.execute(f"DETACH DATABASE {of.rstrip('.')}")
         except sqlite3.Error as wrong:
-            raise LedgerUnavailable(f"cannot take the {self._what} {self._path}, was {wrong}") from wrong
+            raise LedgerUnavailable(f"cannot take {taken}, was {wrong}") from wrong
 
     async def portfolio(self) -> Portfolio:
         with self._reading():
@@ -518,9 +521,26 @@ def lease_of(path: Path) -> tuple[Lease | None, str | None]:
         raise LedgerUnavailable(f"cannot read the ledger {path}, was {wrong}") from wrong
 
 
+def is_sound(path: Path) -> bool:
+    """Whether it is a database at all."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S)) as db:
+            db.execute("SELECT name FROM sqlite_master").fetchall()
+    except sqlite3.DatabaseError as wrong:
+        return isinstance(wrong, sqlite3.OperationalError)  # locked, or not to be opened now: that is another matter
+    return True
+
+
+def _token(told: object) -> int:
+    """Raises sqlite3.DatabaseError for what nobody ever counted up to."""
+    if not isinstance(told, int) or not 0 <= told < MOST_TOKENS:
+        raise sqlite3.DatabaseError(f"it says no more who may write there, but {told!r}")
+    return told
+
+
 def _lease(db: sqlite3.Connection) -> Lease | None:
     row = db.execute("SELECT token, pid, since, lock, renews_s, port, beats FROM lease").fetchone()
-    return Lease(row[0], row[1], datetime.fromisoformat(row[2]), *row[3:]) if row else None
+    return Lease(_token(row[0]), row[1], datetime.fromisoformat(row[2]), *row[3:]) if row else None
 
 
 def _decoded(db: sqlite3.Connection, seq: int) -> Entry:

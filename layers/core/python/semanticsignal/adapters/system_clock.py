@@ -24,6 +24,8 @@ class SystemClock:
 
 # A clock that is further off makes bars that have closed look open, and bars that have not look closed.
 MOST_AHEAD_S = 2.0
+# No zone and no drift explains more: whoever tells so is not believed, and nothing is known of the time.
+MOST_BELIEVED_S = 86_400.0
 
 
 class CheckedClock:
@@ -58,7 +60,10 @@ class CheckedClock:
         return wall + self._offset
 
     def judged(self, ahead_s: float) -> None:
-        """By venues, how far this clock is ahead of theirs."""
+        """By venues, how far this clock is ahead of theirs. What cannot be believed leaves it unsure."""
+        if not abs(ahead_s) <= MOST_BELIEVED_S:
+            self.is_unsure = True
+            return
         machine_s = ahead_s + self.ahead_s
         self._offset = timedelta(seconds=-machine_s if abs(machine_s) > MOST_AHEAD_S else 0.0)
         self.is_unsure = False

@@ -48,6 +48,15 @@ class Keeper:
         words = self._room.server.log
         await self._give_up(f"Chroma does not start or does not answer, {words} says more")
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the home is, whose memory is kept."""
+        try:
+            self._room.server.permitted()
+        except LeaseLost:
+            return False
+        return True
+
     async def _mended(self) -> None:
         room = self._room
         if not room.server.is_up:
@@ -117,8 +126,9 @@ async def kept(room: wiring.HomeMemory | None, said: Callable[[str], None]) -> A
 async def _reported(keeper: Keeper, said: Callable[[str], None]) -> None:
     try:
         await keeper.keep()
-    except LeaseLost:
-        return  # the memory of this home is somebody else's to keep
+    except LeaseLost as wrong:
+        if keeper.is_ours:  # else the memory of this home is somebody else's to keep
+            said(f"{wrong}: decisions are made without memory")
     except Exception as wrong:
         said(f"a defect: {wrong!r}")
 

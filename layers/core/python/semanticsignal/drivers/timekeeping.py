@@ -11,11 +11,11 @@ JUDGED_EACH_S, AGAIN_S = 600.0, 10.0
 
 
 async def judged(clock: "wiring.CheckedClock", ask: Ask) -> bool:
-    """Whether the venues had an answer."""
+    """Whether the venues had an answer that can be believed."""
     ahead_s = await ask()
     if ahead_s is not None:
         clock.judged(ahead_s)
-    return ahead_s is not None
+    return ahead_s is not None and not clock.is_unsure
 
 
 class Timekeeper:
@@ -45,7 +45,9 @@ class Timekeeper:
     def _said_now(self) -> None:
         ahead_s = self._clock.ahead_s
         if self._clock.is_unsure and not self._is_answered:
-            self._said("this machine's clock jumped, and no two venues tell which time it is: the old one goes on")
+            self._said(
+                "nobody who can be believed tells which time it is, at the start or after a jump: this machine's clock goes on"
+            )
         elif ahead_s:
             way = "ahead of" if ahead_s > 0 else "behind"
             self._said(f"this machine's clock is {abs(ahead_s):.0f} s {way} the venues'; theirs counts: set it")

@@ -30,6 +30,7 @@ from ..ports import (
 from ..settings import DISCORD
 from ..settings import secret as environment_secret
 from . import identity as identity
+from .homes import CHROMA as CHROMA
 from .homes import LEDGER as LEDGER
 from .homes import LOCK as LOCK
 from .homes import MAIL
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
     from ..adapters.unsaid import Unsaid as Unsaid
     from ..adapters.websocket import WebSocketNotifier as WebSocketNotifier
 
-ARCHIVE, CHROMA = "archive", "chroma"
+ARCHIVE = "archive"
 # A replay looks back one cycle only; the tape is its archive.
 REPLAY_KEEPS = 64
 PAGE = 2000

@@ -1,6 +1,7 @@
 """A home is held by one process at a time: by a lock while it lives, and by a lease in the ledger, which can be taken
 from one that was stopped: from then on that one can write nothing."""
 
+import logging
 import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -15,7 +16,9 @@ from .models import PURSE
 if TYPE_CHECKING:
     from ..adapters.sqlite import SqliteLedger
 
-LEDGER, LOCK, MAIL = "ledger.db", "lock", "mail.db"
+LEDGER, LOCK, MAIL, CHROMA = "ledger.db", "lock", "mail.db", "chroma"
+
+log = logging.getLogger("semsig")
 
 
 class Home(NamedTuple):
@@ -95,6 +98,7 @@ def _taken(path: Path, settings: Settings, standing: Lease | None, wish: Wish, *
     """The holder keeps the file locked that its lease names: whoever gets that lock knows that it is gone. Who takes
     over from one that stands still cannot have its lock, and makes one of its own; what changed since, the claim
     finds."""
+    from ..adapters.chroma_server import fence_of
     from ..adapters.sqlite import SqliteLedger
     from ..adapters.system_clock import SystemClock
 
@@ -114,13 +118,30 @@ def _taken(path: Path, settings: Settings, standing: Lease | None, wish: Wish, *
         ledger = SqliteLedger(path / LEDGER, settings.paper.start_quote, is_durable=is_durable)
         undone.callback(ledger.close)
         wanted = Lease(0, os.getpid(), SystemClock().now(), name, wish.renews_s, wish.port)
-        lease = ledger.claim(wanted, standing, [file for file in (path / MAIL, path / PURSE) if file.is_file()])
+        _sound(path)
+        beside = [file for file in (path / MAIL, path / PURSE) if file.is_file()]
+        lease = ledger.claim(wanted, standing, beside, fence_of(path / CHROMA))
         undone.pop_all()
     for left in path.glob(f"{LOCK}.*"):
         if left.name != name:
             with suppress(OSError):  # Windows, while a stopped process has it open
                 left.unlink()
     return Home(path, ledger, lock, lease)
+
+
+def _sound(path: Path) -> None:
+    """Mail that cannot be read is set aside, for it holds up no trade. Money that models have cost is not forgotten:
+    raises BadInput."""
+    from ..adapters.sqlite import is_sound
+
+    mail, purse = path / MAIL, path / PURSE
+    if purse.is_file() and not is_sound(purse):
+        said = f"what models have cost cannot be read, was {purse}: it is no database"
+        raise BadInput(f"{said}; put a copy back, or move it away, and the budget of this day and month begins anew")
+    if mail.is_file() and not is_sound(mail):
+        number = 1 + sum(1 for _ in path.glob(f"{MAIL}.broken-*"))
+        mail.rename(path / f"{MAIL}.broken-{number}")
+        log.warning("%s is no database and was set aside: what waited in it for Discord is not sent", mail)
 
 
 def _refused(path: Path, standing: Lease | None) -> AlreadyRunning:
