@@ -1228,12 +1228,12 @@ export interface components {
             id: string;
         };
         /**
-         * EstimateView
+         * Estimate
          * @description One figure: `low` and `high` are its 90 % interval by `method`. `n` of `of` it rests on, of which so many as
          *     `effective` are independent at least (None: not reckoned). Without a `value` `why` says so, without an interval
          *     too. `needed`: how many would tell it from nothing, if it stays as it is.
          */
-        EstimateView: {
+        Estimate: {
             /** Effective */
             effective: number | null;
             /** High */
@@ -1681,7 +1681,7 @@ export interface components {
             /** Bars Per Year */
             bars_per_year: number;
             /** Figures */
-            figures: components["schemas"]["EstimateView"][];
+            figures: components["schemas"]["Estimate"][];
             /** Said */
             said: string;
             statistics: components["schemas"]["StatisticsView"];

@@ -2,7 +2,7 @@ import type { TemplateResult } from "lit";
 import { describe, expect, test, vi } from "vitest";
 import { barOf } from "../src/figures";
 import { zones } from "../src/charts/zones";
-import type { CalibrationView, CostsView, EstimateView } from "../src/shapes";
+import type { CalibrationView, CostsView, Estimate } from "../src/shapes";
 import { position, statistics, trade } from "./views";
 
 vi.stubGlobal("matchMedia", () => ({ matches: false }));
@@ -19,7 +19,7 @@ function words(part: unknown): string {
   return strings.map((string, index) => string + (index < values.length ? words(values[index]) : "")).join("").replaceAll("\u00a0", " ");
 }
 
-const estimate = (change: Partial<EstimateView>): EstimateView => ({
+const estimate = (change: Partial<Estimate>): Estimate => ({
   name: "mean_r", value: 0.1, low: -0.2, high: 0.4, of: "trades", n: 26, effective: 26, needed: null, method: "", why: null, ...change,
 });
 

@@ -1,6 +1,6 @@
 /** What a past answers beyond its facts: money, health, chance, hindsight and the graph of all of it. */
 import type {
-  BrainEdge, BrainNode, BrainView, CalibrationView, CostView, CostsView, CurveView, DecisionView, EstimateView, EventView, FillView, HindsightView,
+  BrainEdge, BrainNode, BrainView, CalibrationView, CostView, CostsView, CurveView, DecisionView, Estimate, EventView, FillView, HindsightView,
   IntervalsView, PostMortemView, RecallView, VitalsView,
 } from "../src/shapes";
 import { NOW, SYMBOLS, iso, pick, type History } from "./history";
@@ -78,7 +78,7 @@ export function vitals({ decisions, ledger, experiences }: History): VitalsView 
 export function intervals(history: History): IntervalsView {
   const statistics = history.statistics();
   const n = history.trades.length;
-  const one = (name: EstimateView["name"], value: number, low: number, high: number, more: Partial<EstimateView> = {}): EstimateView =>
+  const one = (name: Estimate["name"], value: number, low: number, high: number, more: Partial<Estimate> = {}): Estimate =>
     ({ name, value, low, high, of: "trades", n, effective: n * 0.7, needed: null, method: "bootstrap of trades that do not overlap", why: null, ...more });
   const marks = { of: "marks", n: history.equity.length, effective: null } as const;
   return {

@@ -22,7 +22,7 @@ from semanticsignal.domain.policy import Paper, Settings
 from semanticsignal.domain.trading import EquityPoint, Portfolio
 from semanticsignal.drivers.figures import Figures, kept
 from semanticsignal.drivers.replay import Plan, closes, walk
-from semanticsignal.logic.reflect import statistics
+from semanticsignal.logic.evaluate import statistics
 from semanticsignal.logic.show.views import StatisticsView
 
 

@@ -29,7 +29,7 @@ from semanticsignal.domain.learning import Reflection, Statistics, Threshold
 from semanticsignal.domain.ledger import Closing, Entry, Learned
 from semanticsignal.domain.market import Timeframe
 from semanticsignal.domain.trading import ExitReason, Fill, Trade
-from semanticsignal.logic.reflect.record import record
+from semanticsignal.logic.evaluate.record import record
 from semanticsignal.ports import Facts, Sockets
 from semanticsignal.stages.reflect import reflect
 

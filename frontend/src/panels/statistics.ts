@@ -1,12 +1,12 @@
 /** The statistics, each with how sure it is, what it rests on and what counts as good. */
 import { html, nothing, type TemplateResult } from "lit";
 import { NONE, duration, fixed, money, multiple, number, quoteOf, ratio } from "../format";
-import type { EstimateView, IntervalsView } from "../shapes";
+import type { Estimate, IntervalsView } from "../shapes";
 import { signed, panel } from "./parts";
 import { LoadedPanel } from "./loaded";
 import "../styles/numbers.css";
 
-type Name = EstimateView["name"];
+type Name = Estimate["name"];
 
 interface Meaning {
   readonly title: string;
@@ -88,7 +88,7 @@ function sum(name: string, value: unknown, title = ""): TemplateResult {
   return html`<div class="field" title=${title || nothing}><dt>${name}</dt><dd>${value}</dd></div>`;
 }
 
-function estimate(one: EstimateView, currency: string, barsPerYear: number): TemplateResult {
+function estimate(one: Estimate, currency: string, barsPerYear: number): TemplateResult {
   const { title, means, good, nothing: none, show } = MEANINGS[one.name];
   const { value, low, high } = one;
   const spread = low !== null && high !== null && value !== null ? place(low, value, high, none) : null;
@@ -106,14 +106,14 @@ function estimate(one: EstimateView, currency: string, barsPerYear: number): Tem
 }
 
 /** What a figure rests on, in words. */
-export function rests({ of, n, effective }: EstimateView): string {
+export function rests({ of, n, effective }: Estimate): string {
   const many = `n = ${fixed(n, 0)} ${of === "trades" ? (n === 1 ? "closed trade" : "closed trades") : "marks of equity"}`;
   if (effective === null || n - effective < 0.5) return many;
   return `${many}, at least ${fixed(Math.floor(effective), 0)} independent`;
 }
 
 /** How long until a Sharpe ratio like this would be told from 0. */
-export function longer({ n, needed }: EstimateView, barsPerYear: number): string {
+export function longer({ n, needed }: Estimate, barsPerYear: number): string {
   if (needed === null) return "";
   if (needed <= n) return " The record is long enough to tell it from 0.";
   const days = ((needed - n) / barsPerYear) * 365;

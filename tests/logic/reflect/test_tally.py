@@ -15,7 +15,8 @@ from semanticsignal.domain.learning import Conditions, Experience, Statistics, T
 from semanticsignal.domain.market import MarketKind, Timeframe
 from semanticsignal.domain.trading import ExitReason, Side, Trade
 from semanticsignal.logic.decide import reply
-from semanticsignal.logic.reflect import lesson, record, tally
+from semanticsignal.logic.evaluate import record
+from semanticsignal.logic.reflect import lesson, tally
 from semanticsignal.logic.reflect.patterns import patterns
 
 BARE = Experience(

@@ -17,17 +17,17 @@ from ..domain.market import Timeframe
 from ..domain.odds import independent
 from ..domain.policy import Paper
 from ..domain.trading import EquityPoint, Trade
-from ..logic.evaluate import benchmark, calibration
+from ..logic.evaluate import benchmark, calibration, record, statistics
 from ..logic.evaluate.forecasts import Forecasts
+from ..logic.evaluate.luck import of_trades, verdict
+from ..logic.evaluate.marks import Marks, of_marks
 from ..logic.evaluate.recalibration import Resolved
-from ..logic.reflect import record, statistics
 from ..logic.show.costs import AccountView, Bill, CostsView
-from ..logic.show.intervals import ActedView, CurveView, HeldView, HoldPointView, IntervalsView, verdict
+from ..logic.show.intervals import ActedView, CurveView, HeldView, HoldPointView, IntervalsView
 from ..logic.show.memories import Memories
 from ..logic.show.views import BinView, CalibrationView, RefusedView, StatisticsView, refused
 from ..ports import Ledger
 from .alike import Alike
-from .intervals import Marks, of_marks, of_trades
 
 G = TypeVar("G")
 T = TypeVar("T")
@@ -195,15 +195,9 @@ class Figures:
     async def calibration(self) -> tuple[CalibrationView, ...]:
         """Forecasts over one bar and over 24 hours, resolved by the closes that later decisions saw."""
         await self.refresh()
-        bar = self._timeframe.span
-
-        def work(made: Forecasts) -> tuple[CalibrationView, ...]:
-            return (
-                _calibration("next bar", made.resolved(bar, lambda forecast: forecast.p_up), bar),
-                _calibration("24 h", made.resolved(DAY, lambda forecast: forecast.p_up_24h), DAY),
-            )
-
-        return await self._once("calibration", lambda: self._forecasts, work)
+        return await self._once(
+            "calibration", lambda: self._forecasts, lambda made: calibrations(made, self._timeframe)
+        )
 
     async def _once(self, name: str, given: Callable[[], G], work: Callable[[G], T]) -> T:
         """What was reckoned of the same entries before; else now, beside the loop, of what is given before it goes on
@@ -230,6 +224,14 @@ def kept(equity: Sequence[float], most: int) -> list[int]:
         some = range(begin, min(begin + step, older))
         rows.update((max(some, key=equity.__getitem__), min(some, key=equity.__getitem__)))
     return sorted(rows)
+
+
+def calibrations(made: Forecasts, timeframe: Timeframe) -> tuple[CalibrationView, ...]:
+    bar = timeframe.span
+    return (
+        _calibration("next bar", made.resolved(bar, lambda forecast: forecast.p_up), bar),
+        _calibration("24 h", made.resolved(DAY, lambda forecast: forecast.p_up_24h), DAY),
+    )
 
 
 def _calibration(horizon: str, made: list[Resolved], ahead: timedelta) -> CalibrationView:

@@ -20,8 +20,7 @@ from ..domain.errors import BadInput, ModelUnavailable, SemanticSignalError
 from ..domain.events import CandleClosed, MinutePassed
 from ..domain.market import Candles, FundingRate, Symbol, epoch_ms, exact, instant
 from ..domain.policy import Settings
-from ..logic.evaluate import baselines
-from ..logic.reflect import statistics
+from ..logic.evaluate import baselines, statistics
 from ..ports import LanguageModel, Ledger
 from ..stages import STAGES
 from .costs import restored

@@ -7,7 +7,7 @@ from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .report import Report
+from ..logic.show.report import Report
 from .report_words import Section, sections
 
 if TYPE_CHECKING:
@@ -180,13 +180,12 @@ def _distribution(returns: Sequence[float], theme: Theme) -> "Figure":
 def _calibration(report: Report, theme: Theme) -> "Figure":
     figure, (axes,) = _blank(height=4.5)
     axes.plot([0, 1], [0, 1], color=theme.ink, linewidth=0.8, linestyle=":", label="as said, so happened")
-    seen = [p for one in report.calibration for b in one.bins for p in (b.stated, *b.rose_interval)]
+    seen = [p for one in report.calibration for b in one.bins for p in (b.stated, b.low, b.high)]
     low, high = max(0.0, min(seen) - SPARE), min(1.0, max(seen) + SPARE)
     for one, marker, color in zip(report.calibration, "os", theme.lines, strict=False):
         if one.bins:
-            shares = [b.rose / b.forecasts for b in one.bins]
-            errors = [[share - b.rose_interval[0] for share, b in zip(shares, one.bins, strict=True)],
-                      [b.rose_interval[1] - share for share, b in zip(shares, one.bins, strict=True)]]  # fmt: skip
+            shares = [b.happened for b in one.bins]
+            errors = [[b.happened - b.low for b in one.bins], [b.high - b.happened for b in one.bins]]
             stated = [b.stated for b in one.bins]
             axes.errorbar(stated, shares, yerr=errors, marker=marker, capsize=3, linewidth=1, color=color,
                           label=f"{one.horizon}, n = {one.forecasts}, 90 % intervals")  # fmt: skip

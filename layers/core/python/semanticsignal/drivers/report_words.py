@@ -1,12 +1,14 @@
 """A report as tables of words, for terminal and page alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from ..domain.luck import Estimate, Name
+from ..logic.show.report import Group, Report
+from ..logic.show.views import BinView, CalibrationView
 from .costs import HEAD as COSTS_HEAD
 from .costs import sections as costs_of
-from .report import Group, Interval, Report
 
 Row = tuple[str, ...]
 
@@ -19,21 +21,36 @@ class Section(NamedTuple):
     rows: Sequence[Sequence[Row]]
 
 
+CALIBRATION_HEAD = ("forecasts", "n", "independent", "rose", "Brier", "skill", "skill, 90 %")
+FIGURES_HEAD = ("90 % intervals", "value", "from", "to", "n", "independent")
+GROUP_HEAD = ("", "n", "won", "won, 90 %", "≈ net", "mean R", "mean R, 90 %")
+BINS_HEAD = ("horizon, stated", "in the mean", "n", "independent", "rose", "rose, 90 %")
+# An amount of the quote currency, as exact as a glance wants it.
+AMOUNT = "amount"
+# Figure → what it is called, how it is written.
+FIGURES: dict[Name, tuple[str, str]] = {
+    "mean_r": ("mean R", "+.2f"),
+    "win_rate": ("win rate", ".1%"),
+    "profit_factor": ("profit factor", ".2f"),
+    "expectancy": ("mean net of a trade", AMOUNT),
+    "sharpe": ("Sharpe, annualized", ".2f"),
+    "against_hold": ("against buy and hold", "+.2%"),
+    "max_drawdown": ("largest drawdown", ".2%"),
+}
+
+
 def sections(report: Report) -> tuple[Section, ...]:
     return (
         Section("Result", ("", "value"), _result(report)),
+        Section("How sure it is", FIGURES_HEAD, [list(_figures(report.figures))]),
         Section("Trades by what they share", GROUP_HEAD, _groups(report.groups)),
         Section("Months", ("month", "begin", "end", "net", "return"), [[
             (month.month, f"{month.begin_quote:f}", f"{month.end_quote:f}", f"{month.net_quote:+f}",
              f"{month.return_ratio:+.2%}") for month in report.months
         ]]),
-        Section("Calibration", ("forecasts of a rise", "n", "rose", "Brier", "skill", "log loss"), [[
-            (one.horizon, str(one.forecasts), _share(one.up_ratio), _number(one.brier, 4),
-             _number(one.brier_skill, 3, "+"), _number(one.log_loss, 4)) for one in report.calibration
-        ]]),
-        Section("Stated against what happened", ("horizon, stated", "n", "rose", "90 % interval"), [
-            [(f"{one.horizon}, {b.stated:.0%}", str(b.forecasts), f"{b.rose / b.forecasts:.0%}",
-              _interval(b.rose_interval, ".0%")) for b in one.bins] for one in report.calibration if one.bins
+        Section("Calibration", CALIBRATION_HEAD, [[_calibration(one) for one in report.calibration]]),
+        Section("Stated against what happened", BINS_HEAD, [
+            [_bin(one.horizon, b) for b in one.bins] for one in report.calibration if one.bins
         ]),
         Section("Decisions", ("action", "n"), [list(_counted(report.actions))]),
         Section("Refusals", ("guard", "n"), [list(_counted(report.refusals))]),
@@ -41,7 +58,29 @@ def sections(report: Report) -> tuple[Section, ...]:
     )  # fmt: skip
 
 
-GROUP_HEAD = ("", "n", "won", "share, 90 %", "net", "mean return", "90 % interval", "mean R")
+def _figures(figures: Sequence[Estimate]) -> Iterable[Row]:
+    known = {one.name: one for one in figures}
+    for name, (title, form) in FIGURES.items():
+        one = known[name]
+        yield (
+            title, _number(one.value, form), _number(one.low, form, "none"), _number(one.high, form, "none"),
+            f"{one.n} {one.of}", "" if one.effective is None else f"{int(one.effective)}",
+        )  # fmt: skip
+
+
+def _calibration(one: CalibrationView) -> Row:
+    return (
+        one.horizon, str(one.forecasts), f"{int(one.effective)}", _number(one.up_ratio, ".1%"),
+        _number(one.brier, ".4f"), _number(one.brier_skill, "+.3f"), _between(one.skill_low, one.skill_high, "+.3f"),
+    )  # fmt: skip
+
+
+def _bin(horizon: str, one: BinView) -> Row:
+    stated = f"{one.lowest:.1%}" if one.lowest == one.highest else f"{one.lowest:.1%} to {one.highest:.1%}"
+    return (
+        f"{horizon}, {stated}", f"{one.stated:.1%}", str(one.forecasts), f"{int(one.effective)}",
+        f"{one.happened:.1%}", _between(one.low, one.high, ".0%"),
+    )  # fmt: skip
 
 
 def _result(report: Report) -> list[list[Row]]:
@@ -56,11 +95,8 @@ def _result(report: Report) -> list[list[Row]]:
         [("closed trades, gross", f"{money.closed_gross_quote:+f}"), ("their fees", f"{-money.closed_fees_quote:+f}"),
          ("their funding", f"{-money.closed_funding_quote:+f}"), ("their net", f"{money.closed_net_quote:+f}"),
          ("of what was open at either end", f"{money.rest_quote:+f}")],
-        [("largest drawdown", _share(report.max_drawdown_ratio, 2)),
-         ("Sharpe, annualized", _number(report.sharpe_annualized, 2)),
-         ("Sortino, annualized", _number(report.sortino_annualized, 2)),
-         ("in the market", _share(report.exposure_ratio)), ("profit factor", _number(report.profit_factor, 2)),
-         ("mean net of a trade", "undefined" if report.expectancy_quote is None else _signed(report.expectancy_quote))],
+        [("in the market", _number(report.exposure_ratio, ".0%")),
+         ("Sortino, annualized", _number(report.sortino_annualized, ".2f"))],
     ]  # fmt: skip
 
 
@@ -68,11 +104,10 @@ def _groups(groups: Sequence[Group]) -> list[list[Row]]:
     parts: dict[str, list[Row]] = {}
     for one in groups:
         name = one.name if one.by == "all" else f"{one.by}: {one.name}"
+        won, mean = one.figure("win_rate"), one.figure("mean_r")
         parts.setdefault(one.by, []).append((
-            name, str(one.trades), str(one.wins), _interval(one.win_interval, ".0%"), _signed(one.net_quote),
-            f"{one.mean_return_ratio:+.2%}",
-            "too few" if one.mean_interval is None else _interval(one.mean_interval, "+.2%"),
-            _number(one.mean_r, 2, "+"),
+            name, str(one.trades), str(one.wins), _between(won.low, won.high, ".0%"), _amount(one.net_quote),
+            _number(mean.value, "+.2f"), _between(mean.low, mean.high, "+.2f"),
         ))  # fmt: skip
     return list(parts.values())
 
@@ -81,17 +116,16 @@ def _counted(counts: dict[str, int]) -> list[Row]:
     return [(name, str(many)) for name, many in counts.items()]
 
 
-def _interval(both: Interval, form: str) -> str:
-    return f"{both[0]:{form}} to {both[1]:{form}}"
+def _between(low: float | None, high: float | None, form: str) -> str:
+    return "none" if low is None or high is None else f"{low:{form}} to {high:{form}}"
 
 
-def _signed(amount: Decimal) -> str:
-    return f"{amount:+f}"
+def _number(value: float | None, form: str, without: str = "undefined") -> str:
+    if value is None:
+        return without
+    return _amount(Decimal(repr(value))) if form == AMOUNT else f"{value:{form}}"
 
 
-def _share(ratio: float | None, digits: int = 0) -> str:
-    return "undefined" if ratio is None else f"{ratio:.{digits}%}"
-
-
-def _number(value: float | None, digits: int, sign: str = "") -> str:
-    return "undefined" if value is None else f"{value:{sign}.{digits}f}"
+def _amount(amount: Decimal) -> str:
+    """Two digits after the point, or four that say something."""
+    return f"{amount:+.{max(2, 3 - amount.adjusted() if amount else 2)}f}"

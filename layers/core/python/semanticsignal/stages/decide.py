@@ -32,7 +32,7 @@ from ..logic.decide.prompt import prompt, prompt_sha256
 from ..logic.decide.reply import signal
 from ..logic.evaluate.forecasts import Forecasts
 from ..logic.evaluate.recalibration import calibration
-from ..logic.reflect.record import record
+from ..logic.evaluate.record import record
 from ..ports import Facts, Sockets
 from .recall import remembering
 from .watch import settled

@@ -22,6 +22,7 @@ from ..domain.ledger import Amendment, Closing, Entry, Expiry, Opening
 from ..domain.market import EPOCH, Symbol
 from ..domain.messages import Message
 from ..domain.trading import EquityPoint, Trade
+from ..logic.evaluate import luck
 from ..logic.notify import alarms, daily, messages
 from ..logic.notify.daily import Day
 from ..logic.notify.messages import Known
@@ -187,6 +188,8 @@ async def _day(after: EquityPoint, on: Sockets) -> Day:
     lived = await _lived(kinds, since, until, on)
     decisions = tuple(entry.subject for entry in lived if isinstance(entry.subject, Decision))
     closings = await _lived(("PositionClosed",), EPOCH, until, on)
+    trades = tuple(entry.subject.trade for entry in closings if isinstance(entry.subject, Closing))
+    figures = await asyncio.to_thread(luck.of_trades, trades)
     return Day(
         since=since,
         until=until,
@@ -194,7 +197,9 @@ async def _day(after: EquityPoint, on: Sockets) -> Day:
         start_quote=(await on.ledger.portfolio()).account.start_quote,
         before=before[0].subject if before and isinstance(before[0].subject, EquityPoint) else None,
         after=after,
-        trades=tuple(entry.subject.trade for entry in closings if isinstance(entry.subject, Closing)),
+        trades=trades,
+        figures=figures,
+        said=luck.verdict(figures)[1],
         decisions=decisions,
         refused=tuple(found for entry in lived for found in _refused(entry)),
     )

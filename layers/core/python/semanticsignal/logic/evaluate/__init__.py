@@ -1,1 +1,1 @@
-"""Is it skill? Baselines and calibration."""
+"""Is it skill? Figures, how sure they are, baselines and calibration."""

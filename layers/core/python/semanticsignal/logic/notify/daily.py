@@ -1,29 +1,26 @@
 """A day that has passed → its figures, luck beside them, and a digest of what was refused."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from math import sqrt
-from statistics import fmean, stdev
 
 from ...domain.decision import Action, Decision
+from ...domain.luck import Estimate
 from ...domain.messages import Message, Row, Tone, Topic
 from ...domain.money import exactly
-from ...domain.odds import TAIL, beta_quantile, student_quantile
 from ...domain.trading import EquityPoint, Trade
 from .messages import DAY_S, Known
 from .words import money, ratio, refused
 
-# Below that an interval says more of its formula than of the trades.
-FEW = 5
 KINDS = 20
 SURE = "at 90 % sure:"
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """`trades`: all that closed until its end, oldest first. `refused`: guard and reason, in order."""
+    """`trades`: all that closed until its end, oldest first; `figures`: theirs, and `said`: whether luck could explain
+    them. `refused`: guard and reason, in order."""
 
     since: datetime
     until: datetime
@@ -32,6 +29,8 @@ class Day:
     before: EquityPoint | None
     after: EquityPoint
     trades: tuple[Trade, ...]
+    figures: tuple[Estimate, ...]
+    said: str
     decisions: tuple[Decision, ...]
     refused: tuple[tuple[str, str], ...]
 
@@ -62,7 +61,7 @@ def performance(day: Day, known: Known) -> Message:
         f"trades closed: {len(today)}",
         about=known.about,
         worth_s=DAY_S,
-        text=_luck(day),
+        text=day.said,
         rows=tuple(rows),
     )
 
@@ -101,35 +100,21 @@ def _all(day: Day) -> Iterable[Row]:
         return
     fees = sum((trade.fees_quote + trade.funding_quote for trade in trades), Decimal(0))
     yield Row("Their fees and funding", money(fees, day.quote))
-    if len(trades) < FEW:
-        return
-    wins, count = sum(trade.is_win for trade in trades), len(trades)
-    low, high = (beta_quantile(share, wins + 0.5, count - wins + 0.5) for share in (TAIL, 1 - TAIL))
-    yield Row("Share won", f"{ratio(wins / count, places=0)}\n{SURE} {ratio(low, places=0)} to {ratio(high, places=0)}")
-    mean, low, high = _mean(trades)
-    yield Row(
-        "Mean of a trade",
-        f"{_plain(mean, day.quote)}, {SURE} {_plain(low, day.quote)} to {_plain(high, day.quote)}",
-        is_wide=True,
-    )
+    known = {one.name: one for one in day.figures}
+    yield Row("Share won", _estimate(known["win_rate"], _share))
+    yield Row("Mean of a trade", _estimate(known["expectancy"], lambda value: _plain(value, day.quote)), is_wide=True)
 
 
-def _luck(day: Day) -> str:
-    if not day.trades:
-        return "No trade has closed yet."
-    if len(day.trades) < FEW:
-        return f"Trades closed so far: {len(day.trades)}. So few say nothing: any result may be luck."
-    _, low, high = _mean(day.trades)
-    if low <= 0 <= high:
-        return "The mean of a trade may as well be zero: so far the result cannot be told from luck."
-    return f"The mean of a trade is {'above' if low > 0 else 'below'} zero at 90 % confidence, of these trades alone."
+def _estimate(one: Estimate, written: Callable[[float], str]) -> str:
+    if one.value is None:
+        return f"undefined: {one.why}"
+    if one.low is None or one.high is None:
+        return f"{written(one.value)}, without an interval: {one.why}"
+    return f"{written(one.value)}, {SURE} {written(one.low)} to {written(one.high)}"
 
 
-def _mean(trades: tuple[Trade, ...]) -> tuple[float, float, float]:
-    results = [float(trade.realized_pnl_quote) for trade in trades]
-    mean = fmean(results)
-    half = student_quantile(len(results) - 1) * stdev(results) / sqrt(len(results))
-    return mean, mean - half, mean + half
+def _share(value: float) -> str:
+    return ratio(value, places=1)
 
 
 def _open(day: Day) -> str:

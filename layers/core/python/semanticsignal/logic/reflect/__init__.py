@@ -1,1 +1,1 @@
-"""From trades to lessons, rules and statistics."""
+"""From trades to lessons and rules."""

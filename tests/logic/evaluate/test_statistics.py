@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from semanticsignal.domain.market import MarketKind, Symbol
 from semanticsignal.domain.trading import ExitReason, Side, Trade
-from semanticsignal.logic.reflect import record, statistics
+from semanticsignal.logic.evaluate import record, statistics
 
 AT = datetime(2025, 6, 25, tzinfo=UTC)
 TRADE = Trade(

@@ -2,11 +2,12 @@
 
 import pytest
 
-from semanticsignal.logic.show.intervals import EstimateView, verdict
+from semanticsignal.domain.luck import Estimate
+from semanticsignal.logic.evaluate.luck import verdict
 
 
-def mean_r(low: float | None, high: float | None, n: int = 80, why: str | None = None) -> EstimateView:
-    return EstimateView("mean_r", 0.1, low, high, "trades", n, float(n), None, "", why)
+def mean_r(low: float | None, high: float | None, n: int = 80, why: str | None = None) -> Estimate:
+    return Estimate("mean_r", 0.1, low, high, "trades", n, float(n), None, "", why)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ def mean_r(low: float | None, high: float | None, n: int = 80, why: str | None =
         (mean_r(None, None, n=0), "nothing", "No trade has closed yet"),
     ],
 )
-def test_the_mean_result_says_whether_it_is_luck(figure: EstimateView, judged: str, said: str) -> None:
+def test_the_mean_result_says_whether_it_is_luck(figure: Estimate, judged: str, said: str) -> None:
     found = verdict([figure])
 
     assert found[0] == judged
@@ -28,6 +29,6 @@ def test_the_mean_result_says_whether_it_is_luck(figure: EstimateView, judged: s
 
 
 def test_without_stops_the_result_in_money_says_it() -> None:
-    in_money = EstimateView("expectancy", 2.0, 0.5, 4.0, "trades", 80, 80.0, None, "", None)
+    in_money = Estimate("expectancy", 2.0, 0.5, 4.0, "trades", 80, 80.0, None, "", None)
 
     assert verdict([mean_r(None, None, n=0), in_money])[0] == "edge"
