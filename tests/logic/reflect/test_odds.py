@@ -1,5 +1,6 @@
 """Intervals against sums of exact fractions, printed tables, and what they are for."""
 
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import comb, isclose
 
@@ -105,3 +106,10 @@ def test_the_spread_is_the_variance_and_never_below_nothing() -> None:
     assert odds.spread(Tally()) == 0.0
     assert odds.spread(Tally(3, 0, 0.3, 0.3 * 0.1 - 1e-18)) >= 0.0
     assert isclose(odds.spread(of(*[0.1] * 7)), 0.0, abs_tol=1e-12)
+
+
+@pytest.mark.parametrize("pairs", [1, 3, 7])
+def test_eight_bars_of_any_number_of_pairs_are_eight_independent_ones_and_not_a_hair_fewer(pairs: int) -> None:
+    begin, bar = datetime(2026, 7, 1, tzinfo=UTC), timedelta(hours=4)
+
+    assert odds.independent([(begin + n * bar, begin + (n + 1) * bar) for n in range(8) for _ in range(pairs)]) == 8

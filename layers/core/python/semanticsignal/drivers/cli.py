@@ -670,6 +670,9 @@ def report(
     Example: semsig report --since 2026-01-01
 
     Example: semsig report --home ~/semsig --html report.html --json report.json"""
+    from shutil import get_terminal_size
+    from textwrap import fill
+
     from . import report as looks
     from .report_words import sections
 
@@ -686,8 +689,11 @@ def report(
     if out is not None:
         _write(out, json.dumps(plain(told), indent=2) + "\n")
     typer.echo("First, how much of it may be luck:")
+    width = get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED
     for line in told.luck:
-        typer.echo(f"  - {line}")
+        whole = line.replace(" %", "\N{NO-BREAK SPACE}%")  # no line begins with the sign of the line before
+        told_so = fill(whole, width, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
+        typer.echo(told_so.replace("\N{NO-BREAK SPACE}", " "))
     for section in sections(told):
         if any(section.rows):
             typer.echo(f"\n{section.title}")

@@ -36,7 +36,7 @@ Plot = Callable[[Theme], "Figure"]
 # A curve needs no more points than a page has columns.
 DRAWN = 2000
 # Around what was stated and what came of it, as a probability.
-SPARE = 0.05
+SPARE = 0.02
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2a37; --back: #ffffff; --line: #c9d1db; --quiet: #526072; }
 @media (prefers-color-scheme: dark) {
@@ -50,7 +50,11 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 img { width: 100%; max-width: 60rem; min-width: 36rem; }
-@media (max-width: 40rem) { .two td, .two th { white-space: normal; overflow-wrap: anywhere; padding: .2rem .3rem; } }
+@media (max-width: 40rem) {
+  table { font-size: .8rem; }
+  th, td { padding: .2rem .25rem; }
+  td:first-child, .two td, .two th { white-space: normal; overflow-wrap: anywhere; min-width: 4.5rem; }
+}
 p.quiet, footer { color: var(--quiet); }
 """
 
@@ -180,8 +184,9 @@ def _distribution(returns: Sequence[float], theme: Theme) -> "Figure":
 def _calibration(report: Report, theme: Theme) -> "Figure":
     figure, (axes,) = _blank(height=4.5)
     axes.plot([0, 1], [0, 1], color=theme.ink, linewidth=0.8, linestyle=":", label="as said, so happened")
-    seen = [p for one in report.calibration for b in one.bins for p in (b.stated, b.low, b.high)]
-    low, high = max(0.0, min(seen) - SPARE), min(1.0, max(seen) + SPARE)
+    bins = [b for one in report.calibration for b in one.bins]
+    axes.set_xlim(*_around([b.stated for b in bins]))
+    axes.set_ylim(*_around([end for b in bins for end in (b.low, b.high)]))
     for one, marker, color in zip(report.calibration, "os", theme.lines, strict=False):
         if one.bins:
             shares = [b.happened for b in one.bins]
@@ -189,9 +194,11 @@ def _calibration(report: Report, theme: Theme) -> "Figure":
             stated = [b.stated for b in one.bins]
             axes.errorbar(stated, shares, yerr=errors, marker=marker, capsize=3, linewidth=1, color=color,
                           label=f"{one.horizon}, n = {one.forecasts}, 90 % intervals")  # fmt: skip
-    axes.set_xlim(low, high)
-    axes.set_ylim(low, high)
     axes.set_xlabel("stated probability of a rise")
     axes.set_ylabel("share that rose")
     axes.legend(frameon=False)
     return figure
+
+
+def _around(shares: Sequence[float]) -> tuple[float, float]:
+    return max(0.0, min(shares) - SPARE), min(1.0, max(shares) + SPARE)

@@ -21,10 +21,10 @@ class Section(NamedTuple):
     rows: Sequence[Sequence[Row]]
 
 
-CALIBRATION_HEAD = ("forecasts", "n", "independent", "rose", "Brier", "skill", "skill, 90 %")
-FIGURES_HEAD = ("90 % intervals", "value", "from", "to", "n", "independent")
+CALIBRATION_HEAD = ("forecasts", "skill", "skill, 90 %", "n", "independent", "rose", "Brier")
+FIGURES_HEAD = ("", "value", "from", "to", "n", "independent")
 GROUP_HEAD = ("", "n", "won", "won, 90 %", "≈ net", "mean R", "mean R, 90 %")
-BINS_HEAD = ("horizon, stated", "in the mean", "n", "independent", "rose", "rose, 90 %")
+BINS_HEAD = ("horizon, stated", "rose", "rose, 90 %", "n", "independent", "in the mean")
 # An amount of the quote currency, as exact as a glance wants it.
 AMOUNT = "amount"
 # Figure → what it is called, how it is written.
@@ -42,7 +42,7 @@ FIGURES: dict[Name, tuple[str, str]] = {
 def sections(report: Report) -> tuple[Section, ...]:
     return (
         Section("Result", ("", "value"), _result(report)),
-        Section("How sure it is", FIGURES_HEAD, [list(_figures(report.figures))]),
+        Section("How sure it is: 90 % intervals", FIGURES_HEAD, [list(_figures(report.figures))]),
         Section("Trades by what they share", GROUP_HEAD, _groups(report.groups)),
         Section("Months", ("month", "begin", "end", "net", "return"), [[
             (month.month, f"{month.begin_quote:f}", f"{month.end_quote:f}", f"{month.net_quote:+f}",
@@ -64,22 +64,22 @@ def _figures(figures: Sequence[Estimate]) -> Iterable[Row]:
         one = known[name]
         yield (
             title, _number(one.value, form), _number(one.low, form, "none"), _number(one.high, form, "none"),
-            f"{one.n} {one.of}", "" if one.effective is None else f"{int(one.effective)}",
+            f"{one.n} {one.of}", "" if one.effective is None else str(int(one.effective)),
         )  # fmt: skip
 
 
 def _calibration(one: CalibrationView) -> Row:
     return (
-        one.horizon, str(one.forecasts), f"{int(one.effective)}", _number(one.up_ratio, ".1%"),
-        _number(one.brier, ".4f"), _number(one.brier_skill, "+.3f"), _between(one.skill_low, one.skill_high, "+.3f"),
+        one.horizon, _number(one.brier_skill, "+.3f"), _between(one.skill_low, one.skill_high, "+.3f"),
+        str(one.forecasts), str(int(one.effective)), _number(one.up_ratio, ".1%"), _number(one.brier, ".4f"),
     )  # fmt: skip
 
 
 def _bin(horizon: str, one: BinView) -> Row:
     stated = f"{one.lowest:.1%}" if one.lowest == one.highest else f"{one.lowest:.1%} to {one.highest:.1%}"
     return (
-        f"{horizon}, {stated}", f"{one.stated:.1%}", str(one.forecasts), f"{int(one.effective)}",
-        f"{one.happened:.1%}", _between(one.low, one.high, ".0%"),
+        f"{horizon}, {stated}", f"{one.happened:.1%}", _between(one.low, one.high, ".0%"), str(one.forecasts),
+        str(int(one.effective)), f"{one.stated:.1%}",
     )  # fmt: skip
 
 
