@@ -45,9 +45,8 @@ class Timekeeper:
     def _said_now(self) -> None:
         ahead_s = self._clock.ahead_s
         if self._clock.is_unsure and not self._is_answered:
-            self._said(
-                "nobody who can be believed tells which time it is, at the start or after a jump: this machine's clock goes on"
-            )
+            said = "nobody who can be believed tells which time it is, at the start or after a jump"
+            self._said(f"{said}: this machine's clock goes on")
         elif ahead_s:
             way = "ahead of" if ahead_s > 0 else "behind"
             self._said(f"this machine's clock is {abs(ahead_s):.0f} s {way} the venues'; theirs counts: set it")
