@@ -7,7 +7,8 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
-from semanticsignal.settings import DISCORD, DISCORD_IN, PLACES
+from semanticsignal.domain.secrets import DISCORD
+from semanticsignal.settings import DISCORD_IN, PLACES
 
 from .deployment import waive
 

@@ -15,21 +15,23 @@ import pytest
 from world import BTC, H4, MONDAY, CycleModel, says, settings
 
 from semanticsignal import wiring
+from semanticsignal.adapters.discreet import Discreet
 from semanticsignal.adapters.system_clock import SetClock
-from semanticsignal.adapters.unsaid import NAMES, Discreet, Unsaid
 from semanticsignal.domain.decision import Prompt
 from semanticsignal.domain.errors import MarketUnavailable
 from semanticsignal.domain.events import CandleClosed
 from semanticsignal.domain.market import Timeframe
+from semanticsignal.domain.secrets import HIDDEN
 from semanticsignal.drivers import diary, terminal
 from semanticsignal.drivers.diary import Damped
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.lines import OneLine
 from semanticsignal.drivers.vitals import measured
+from semanticsignal.logic.show.unsaid import Unsaid
 
 log = logging.getLogger("semsig")
 ROOT = Path(__file__).parents[2]
-PLANTED = {name: f"planted-{number}-{name.lower()}-s3cret" for number, name in enumerate(NAMES)} | {
+PLANTED = {name: f"planted-{number}-{name.lower()}-s3cret" for number, name in enumerate(HIDDEN)} | {
     "BLOCKRUN_WALLET_KEY": "0x" + "5eed" * 16,
     "DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/planted-hook-token_s3cret",
 }
@@ -166,7 +168,7 @@ def test_the_same_trouble_is_told_once_a_minute_with_how_often_it_was_not() -> N
 def test_every_secret_that_there_is_is_known_here() -> None:
     named = [line.partition("=")[0] for line in (ROOT / ".env.example").read_text().splitlines() if line[:1].isupper()]
 
-    assert set(named) - {"MAIN_CHANNEL_ID"} == set(NAMES)
+    assert set(named) - {"MAIN_CHANNEL_ID"} == set(HIDDEN)
 
 
 @pytest.mark.usefixtures("planted")
@@ -194,8 +196,8 @@ def test_no_secret_is_in_the_file_on_the_terminal_or_in_a_stack(tmp_path: Path) 
     everything = {"file": file.read_text(), "terminal": shown.getvalue(), "screen": "\n".join(tail.lines)}
     leaks = {where: word for where, text in everything.items() for word in TELLING if word in text.lower()}
     assert leaks == {}
-    assert all(f"{name} says [{name}] and [{name}]" in everything["file"] for name in NAMES)
-    assert len(lines(file)) == 3 * len(NAMES) + 3
+    assert all(f"{name} says [{name}] and [{name}]" in everything["file"] for name in HIDDEN)
+    assert len(lines(file)) == 3 * len(HIDDEN) + 3
 
 
 @pytest.mark.usefixtures("planted")

@@ -25,6 +25,7 @@ from semanticsignal.adapters.system_clock import SystemClock
 from semanticsignal.domain.errors import InvalidSymbol, Unavailable
 from semanticsignal.domain.market import Symbol, epoch_ms
 from semanticsignal.domain.policy import Model, Settings
+from semanticsignal.domain.secrets import SECRETS
 from semanticsignal.drivers import doctor, doctor_keys, web
 from semanticsignal.drivers.doctor import Answer, Offline
 from semanticsignal.drivers.findings import Finding, State, reason
@@ -290,7 +291,7 @@ def test_keys_are_told_by_name_and_place_and_one_that_cannot_be_is_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in doctor_keys.FORMS:
+    for name in SECRETS:
         monkeypatch.delenv(name, raising=False)
     assert [found.said for found in doctor_keys.examined()] == ["set: none, and none is needed"]
 

@@ -1,6 +1,7 @@
 """The function `notify`: facts into the mail, the mail to Discord, within a call's time and at no trade's cost."""
 
 import asyncio
+import io
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,15 +16,17 @@ from aws_here import Context, threaded
 from discord_server import HOOK, Answer, Discord, limited
 from world import BTC, H4, MONDAY, CycleModel, bars, cycle, live, path, says, told, world
 
+from semanticsignal import wiring
 from semanticsignal.adapters.dynamodb import DynamoMail
 from semanticsignal.adapters.ssm import NamedParameters
 from semanticsignal.domain.errors import InvalidSetting, LedgerUnavailable, Unavailable
+from semanticsignal.domain.secrets import DISCORD
+from semanticsignal.drivers.aws_lambda import serve
 from semanticsignal.drivers.aws_notify import Notify
 from semanticsignal.drivers.aws_notify import serve as serve_notify
 from semanticsignal.ports import Sockets
-from semanticsignal.settings import DISCORD
 from tests.functions.aws import IDENTITY, account, client, mail_table
-from tests.functions.lambdas import Event, envelope
+from tests.functions.lambdas import Event, envelope, recorded
 
 NAMES = count()
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -192,6 +195,58 @@ def test_without_a_secret_nothing_is_read_written_or_sent_and_it_is_said_once(cl
     ]
     items = client("dynamodb", cloud.aws).scan(TableName=cloud.table)["Items"]
     assert items == [] and cloud.there.asked == []
+
+
+class Parrot:
+    """Says the key back to every question, once it was shown it."""
+
+    def __init__(self, shown: Callable[[], str]) -> None:
+        self._shown = shown
+
+    def __getattr__(self, question: str) -> Any:
+        async def refuses(*_: Any, **__: Any) -> Any:
+            key = self._shown()
+            logging.getLogger("semsig").warning("%s: %r", question, key)
+            raise LedgerUnavailable(f"401 to {question}: who is {key}?") from ValueError(key)
+
+        return refuses
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("decide", "OPENROUTER_API_KEY"), ("collect", "COINGECKO_API_KEY"), ("notify", "DISCORD_WEBHOOK_URL"),
+    ],
+)  # fmt: skip
+def test_no_secret_is_in_the_log_of_a_function_from_the_moment_it_was_read(
+    name: str, secret: str, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SEMSIG_SECRETS", cloud.path)
+    token = f"planted-{name}-s3cret-0123456789"
+    where = f"discord/{secret}" if secret in DISCORD else secret
+    cloud.keep(**{where: f"https://discord.com/api/webhooks/1/{token}" if secret in DISCORD else token})
+    read = wiring.parameters(cloud.path)
+    parrot: Any = Parrot(lambda: token if secret in DISCORD else read(secret))
+    function = serve_notify() if name == "notify" else serve(name)
+    function.on = replace(cloud.on, ledger=parrot, archive=parrot, market=parrot)
+    if isinstance(function, Notify):
+        function.mail = cloud.container().mail
+    event = cloud.events("PositionOpened")[0] if name == "notify" else recorded(name)
+    (stream,) = function.log.handlers
+    assert isinstance(stream, logging.StreamHandler)
+    before = stream.setStream(words := io.StringIO())
+    caplog.set_level(logging.INFO)
+
+    try:
+        with pytest.raises(LedgerUnavailable) as raised:
+            function(event, Call())
+    finally:
+        stream.setStream(before)  # type: ignore[arg-type]
+        function.runner.close()
+
+    cause = raised.value.__cause__
+    for said in (words.getvalue(), caplog.text, str(raised.value), str(cause)):
+        assert token not in said and f"[{secret}]" in said
 
 
 class Heard(logging.Handler):

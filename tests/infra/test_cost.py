@@ -16,8 +16,8 @@ from infra.deployment import ROOT
 from infra.schedules import BY_SCHEDULE
 from semanticsignal.codec import SUBJECTS
 from semanticsignal.domain.events import Fact
+from semanticsignal.domain.secrets import DISCORD, SECRETS
 from semanticsignal.drivers.container import NAMESPACE
-from semanticsignal.settings import DISCORD, SECRETS
 
 DRIVERS = ROOT / "layers/core/python/semanticsignal/drivers"
 STAGES = DRIVERS.with_name("stages")

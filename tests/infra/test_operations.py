@@ -23,10 +23,11 @@ from infra.deployment import ROOT
 from infra.memory import IMAGE
 from infra.recipes import VENUES
 from semanticsignal.domain.market import Symbol
+from semanticsignal.domain.secrets import DISCORD
 from semanticsignal.drivers.aws_lambda import FORCED
 from semanticsignal.drivers.aws_memory import ASKS
 from semanticsignal.drivers.cli import cli
-from semanticsignal.settings import DISCORD, DISCORD_IN, KEYS, load
+from semanticsignal.settings import DISCORD_IN, KEYS, load
 from semanticsignal.wiring import models
 
 PAGES = ("deploy", "operations", "troubleshooting", "discord")

@@ -167,11 +167,6 @@ ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 SECTION = re.compile(r"\s*\[([\w.]+)\]\s*(?:#.*)?$")
 ASSIGNMENT = re.compile(r"\s*([\w.]+)\s*=")
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
-# Every secret there is; .env.example says where one gets it.
-SECRETS = (
-    "GOOGLE_STUDIO_API_KEY", "GOOGLE_STUDIO_PAID_API_KEY", "OPENROUTER_API_KEY", "BLOCKRUN_WALLET_KEY", "MODEL_API_KEY",
-    "CRYPTOCOMPARE_API_KEY", "COINGECKO_API_KEY", "DISCORD_WEBHOOK_URL", "BOT_TOKEN_DISCORD", "MAIN_CHANNEL_ID",
-)  # fmt: skip
 # How alike a name is to the one that was meant.
 LIKENESS = 0.75
 # Said with commas, as a JSON list, or as none, by a flag or a variable.
@@ -196,9 +191,8 @@ KEYED = {
     "openrouter": "OPENROUTER_API_KEY",
     "blockrun": "BLOCKRUN_WALLET_KEY",
 }
-# Secrets of Discord: its webhook; or a bot's token, and the channel that it writes into.
-DISCORD_IN = "discord"  # below the path of the others, which are read all at once by who has no use for these
-DISCORD = ("DISCORD_WEBHOOK_URL", "BOT_TOKEN_DISCORD", "MAIN_CHANNEL_ID")
+# Those of Discord lie below the path of the others, which are read all at once by who has no use for these.
+DISCORD_IN = "discord"
 RESERVED = {"SEMSIG_CONFIG", "SEMSIG_DATA", *PLACES.values()}
 
 

@@ -1,6 +1,6 @@
 """Secrets in the parameter store of Systems Manager."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -8,14 +8,20 @@ from ..domain.errors import Unavailable
 
 KEPT_S = 300
 CONNECT_S, READ_S = 2.0, 5.0
+Noted = Callable[[Mapping[str, str]], object]
+
+
+def _unheard(_read: Mapping[str, str]) -> None:
+    """Nobody keeps them out of a log."""
 
 
 class ParameterStore:
     """Read once and kept for a while: everything under `path` (`/semanticsignal/dev/`), decrypted. A new value is seen
-    after five minutes at the latest. Raises Unavailable; no message ever holds a value."""
+    after five minutes at the latest. `noted` hears of all that is read, before anybody else does. Raises Unavailable;
+    no message ever holds a value."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, noted: Noted = _unheard) -> None:
+        self._path, self._noted = path, noted
 
     def secret(self, name: str) -> str:
         """Empty where none is kept under that name."""
@@ -27,6 +33,7 @@ class ParameterStore:
             raise Unavailable(
                 f"the secrets under {self._path} cannot be read: {type(wrong.__cause__).__name__}"
             ) from wrong
+        self._noted(found)
         return str(found.get(name, ""))
 
     @cached_property
@@ -38,11 +45,11 @@ class ParameterStore:
 
 
 class NamedParameters:
-    """A few below `path`, for who may read no other: those that are kept, decrypted, as they are now. Raises
-    Unavailable; no message ever holds a value."""
+    """A few below `path`, for who may read no other: those that are kept, decrypted, as they are now. `noted` hears of
+    all that is read, before anybody else does. Raises Unavailable; no message ever holds a value."""
 
-    def __init__(self, path: str, names: tuple[str, ...]) -> None:
-        self._path, self._names = path, names
+    def __init__(self, path: str, names: tuple[str, ...], noted: Noted = _unheard) -> None:
+        self._path, self._names, self._noted = path, names, noted
 
     def read(self) -> Mapping[str, str]:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -52,7 +59,9 @@ class NamedParameters:
             found = self._client.get_parameters(Names=asked, WithDecryption=True)["Parameters"]
         except (BotoCoreError, ClientError) as wrong:
             raise Unavailable(f"the secrets under {self._path} cannot be read: {type(wrong).__name__}") from wrong
-        return {each["Name"].rpartition("/")[2]: each["Value"] for each in found}
+        read = {each["Name"].rpartition("/")[2]: each["Value"] for each in found}
+        self._noted(read)
+        return read
 
     @cached_property
     def _client(self) -> Any:

@@ -20,7 +20,7 @@ from ..domain.market import Timeframe
 from ..logic.decide import judge
 from ..ports import Facts, Sockets
 from ..stages import STAGES, Stage
-from .container import Container
+from .container import Container, hides
 
 Publish = Callable[[Facts], Awaitable[None]]
 ENVELOPE_VERSION = "0"
@@ -72,7 +72,7 @@ class Function(Container):
                 self._heard(_written(record))
             except Exception as wrong:
                 # The stream's own retries and dead letters follow; a record that is no entry has not been said yet.
-                self.log.error("the batch begins again here: %s", wrong)
+                self.log.error("the batch begins again here: %s", hides(str(wrong)))
                 return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
         return {"batchItemFailures": []}
 

@@ -12,8 +12,8 @@ from .. import wiring
 from ..domain.errors import NobodyHome, Postponed, Unavailable
 from ..domain.events import Fact
 from ..domain.messages import Post
+from ..domain.secrets import DISCORD
 from ..ports import Clock, Courier, Facts, Sockets
-from ..settings import DISCORD
 from ..stages import STAGES
 from .aws_lambda import Function
 from .post_office import PostOffice

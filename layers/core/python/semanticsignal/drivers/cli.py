@@ -21,10 +21,13 @@ from ..domain.errors import AlreadyRunning, BadInput, SemanticSignalError, Unava
 from ..domain.learning import PassageKind, Which
 from ..domain.market import Symbol, Timeframe
 from ..domain.policy import Provider, Settings
+from ..domain.secrets import SECRETS
 from ..domain.trading import Side
-from ..settings import SECRETS, Sourced, config_file, in_words, lines_of, load, passed_over, rows, secret_origin
+from ..logic.show.unsaid import Unsaid
+from ..settings import Sourced, config_file, in_words, lines_of, load, passed_over, rows, secret, secret_origin
 from . import completions
 from .diary import Damped, unsaid
+from .discretion import discreet
 from .lines import OneLine, one_line
 from .places import check_file
 from .usage import Command, UsageError
@@ -71,12 +74,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not every terminal has every letter
             stream.reconfigure(errors="replace")
-    with _plainly():
+    hides = Unsaid(secret)
+    with discreet(hides), unsaid(hides), _in_one_line():
         sys.exit(cli(sys.argv[1:] or ["--help"], prog_name="semsig", standalone_mode=False) or 0)
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def _in_one_line() -> Iterator[None]:
     """A mistake of the user exits with 2, a failure or an interruption with 1, each in one line."""
     try:
         yield
@@ -110,9 +114,6 @@ def _path(wrong: Any) -> str:
 
 
 def _fail(reason: str, code: int, *, is_screen: bool = False) -> None:
-    from .. import wiring
-
-    reason = wiring.unsaid()(reason)
     lines = reason.splitlines() if is_screen else [one_line(reason)]
     shown = "\n".join("".join(c for c in line if c.isprintable()) for line in lines)
     sys.stderr.write(f"semsig: {shown}\n")
@@ -180,10 +181,9 @@ def run(
     A live market needs an exchange that can be read from here: semsig doctor says which can.
 
     Example: semsig run --market simulated --speed 720 --symbols BTC/USDC,ETH/USDC"""
-    from .. import wiring
     from .farewell import Farewell
 
-    with Farewell().listening() as bye, unsaid(wiring.unsaid()):  # what comes next is loaded for a while
+    with Farewell().listening() as bye:  # what comes next is loaded for a while
         from . import deciders, host, worlds
 
         sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
@@ -493,10 +493,7 @@ def replay(
         _fail(STANDS.format(home) if home else nothing, INTERRUPTED)
     _print_report(report)
     if out is not None:
-        from .export import whole
-
-        with whole(out) as partial:
-            partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        _write(out, json.dumps(report, indent=2) + "\n")
 
 
 def _listed(symbols: str | None) -> list[str] | None:
@@ -712,7 +709,7 @@ def _write(file: Path, text: str) -> None:
     from .export import whole
 
     with whole(file) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(Unsaid(secret).known(text), encoding="utf-8")
     typer.echo(f"written: {file}", err=True)
 
 

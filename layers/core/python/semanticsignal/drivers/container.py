@@ -1,4 +1,5 @@
-"""What every function has once a container: an event loop, a log, and metrics that go out whatever happens."""
+"""What every function has once a container: an event loop, a log without secrets, and metrics that go out whatever
+happens."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,7 +7,10 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .. import wiring
 from ..settings import places
+from .diary import unsaid
+from .discretion import hushed
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -24,16 +28,18 @@ class Container:
     @contextmanager
     def reported(self) -> Iterator[None]:
         """One event: what it raises is logged and raised; Lambda itself counts it. Figures cost by their number, so
-        only those are told that an alarm reads."""
-        try:
-            yield
-        except Exception as wrong:
-            self.log.error("%s: %s", type(wrong).__name__, wrong)
-            raise
-        finally:
-            if self.metrics.metric_set:
-                self.metrics.flush_metrics()
-            self.log.remove_keys(["cycle_id"])
+        only those are told that an alarm reads. No secret that was read by then is in a line, nor in what is raised,
+        which Lambda prints too."""
+        with hushed(hides), unsaid(hides):
+            try:
+                yield
+            except Exception as wrong:
+                self.log.error("%s: %s", type(wrong).__name__, wrong)
+                raise
+            finally:
+                if self.metrics.metric_set:
+                    self.metrics.flush_metrics()
+                self.log.remove_keys(["cycle_id"])
 
     @cached_property
     def runner(self) -> asyncio.Runner:
@@ -51,3 +57,8 @@ class Container:
         from aws_lambda_powertools.metrics import EphemeralMetrics
 
         return EphemeralMetrics(namespace=places().told["metrics"] or NAMESPACE, service=self.name)
+
+
+def hides(text: str) -> str:
+    """Secrets are read late and may change: each text is looked at for those that are known by now."""
+    return wiring.unsaid_here()(text)

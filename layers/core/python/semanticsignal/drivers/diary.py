@@ -12,10 +12,7 @@ from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from queue import Full, Queue
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ..wiring import Unsaid
+from typing import Any
 
 FOLDER, NAME = "logs", "semsig.log"
 # Five files of 5 MB; more lines than wait at once are not written.
@@ -93,8 +90,8 @@ class _Waiting(QueueHandler):
 
 
 @contextmanager
-def unsaid(hides: "Unsaid") -> Iterator[None]:
-    """While it lasts no record of any logger holds a secret, in its words or in its stack."""
+def unsaid(hides: Callable[[str], str]) -> Iterator[None]:
+    """While it lasts no record of any logger holds what `hides` leaves out, in its words or in its stack."""
     made, plain = logging.getLogRecordFactory(), logging.Formatter()
 
     def record(*values: Any, **more: Any) -> logging.LogRecord:

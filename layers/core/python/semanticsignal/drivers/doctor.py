@@ -20,7 +20,7 @@ from ..domain.market import Symbol
 from ..domain.policy import Settings
 from ..domain.untrusted import line
 from ..ports import Clock
-from ..settings import passed_over, secret
+from ..settings import passed_over
 from . import doctor_aws, doctor_discord, doctor_keys, doctor_models, web
 from .findings import Finding, State, ms_since, reason, short
 from .places import nearest, unwritable
@@ -31,7 +31,6 @@ ARTICLES = 100
 LEAST_FREE_MB, MB = 500, 1_000_000
 # As pyproject.toml says.
 LEAST_PYTHON, MOST_PYTHON = (3, 11), (3, 13)
-LEAST_SECRET = 8
 KNOWN = "set exchange and collect.fallbacks to venues that ccxt knows"
 # A clock that is further off makes bars that have closed look open.
 MOST_SKEW_MS = 2_000
@@ -107,11 +106,13 @@ async def examined(settings: Settings, clock: Clock, limit_s: float = LIMIT_S, m
         doctor_aws.examined(settings, limit_s) if more.aws else _nothing(),
     )
     (venues, models, sources), (discord, memory, unused, aws) = await asked, await more_asked
-    return _masked([
+    found = [
         *_market(venues, settings.pairs), *map(_venue, venues), *models, *unused, _home(settings), _port(settings),
         _disk(settings), *memory, _dashboard(), *sources, *discord, *doctor_keys.examined(), *_dotenv(), *aws,
         _system(),
-    ])  # fmt: skip
+    ]  # fmt: skip
+    hides = wiring.unsaid().known  # a server may have answered with the key that it was shown
+    return [one._replace(said=hides(one.said), mend=hides(one.mend)) for one in found]
 
 
 async def _nothing() -> list[Finding]:
@@ -123,21 +124,6 @@ def _dotenv() -> list[Finding]:
         return [Finding("secrets", State.WARNING, said, "that line of .env") for said in passed_over()]
     except InvalidSetting as wrong:
         return [Finding("secrets", State.WARNING, str(wrong), "a .env that can be read")]
-
-
-def _masked(found: list[Finding]) -> list[Finding]:
-    """A server may have answered with the key that it was shown."""
-    for name in doctor_keys.FORMS:
-        try:
-            key = secret(name).strip()
-        except InvalidSetting:
-            continue
-        if len(key) >= LEAST_SECRET:
-            found = [
-                one._replace(said=one.said.replace(key, f"[{name}]"), mend=one.mend.replace(key, f"[{name}]"))
-                for one in found
-            ]
-    return found
 
 
 # --- Venues ---

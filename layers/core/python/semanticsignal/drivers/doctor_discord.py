@@ -3,12 +3,13 @@
 from .. import wiring
 from ..domain.errors import InvalidSetting
 from ..domain.policy import Settings
+from ..domain.secrets import DISCORD
 from ..domain.untrusted import line
-from ..settings import DISCORD, secret
+from ..settings import secret
 from .findings import Finding, State
 from .heard import Heard, ask, fields
 
-LONGEST, LEAST = 60, 8
+LONGEST = 60
 MEND = "a webhook of the channel, its address as DISCORD_WEBHOOK_URL in .env; trading goes on without"
 
 
@@ -21,18 +22,16 @@ async def examined(settings: Settings, limit_s: float, base_url: str | None = No
     except InvalidSetting as wrong:
         return [Finding("discord", State.MISSING, str(wrong), MEND)]  # a run refuses it too
     if webhook:
-        return [_found(await ask(webhook, {}, limit_s), "webhook", webhook)]
+        return [_found(await ask(webhook, {}, limit_s), "webhook")]
     url = f"{base_url or wiring.discord_url()}/channels/{channel}"
-    return [_found(await ask(url, {"authorization": f"Bot {token}"}, limit_s), "channel", token)]
+    return [_found(await ask(url, {"authorization": f"Bot {token}"}, limit_s), "channel")]
 
 
-def _found(heard: Heard, what: str, key: str) -> Finding:
-    """An answer holds the token of a webhook; only its name is told, and not where that repeats the key."""
+def _found(heard: Heard, what: str) -> Finding:
+    """An answer holds the token of a webhook; only its name is told, without a key that it repeats."""
     if heard.wrong:
         return Finding("discord", State.WARNING, heard.wrong, "the network; messages wait, and trading goes on")
-    name = line(str(fields(heard.body).get("name") or ""), LONGEST)
+    name = line(wiring.unsaid()(str(fields(heard.body).get("name") or "")), LONGEST)
     if not heard.is_well or not name:
         return Finding("discord", State.WARNING, f"the {what} answers with status {heard.status}", MEND)
-    secrets = [part for part in key.split("/") if len(part) >= LEAST]
-    said = "a name that repeats its key" if any(part in name for part in secrets) else name
-    return Finding("discord", State.OK, f"{what} {said}", latency_ms=heard.latency_ms)
+    return Finding("discord", State.OK, f"{what} {name}", latency_ms=heard.latency_ms)

@@ -112,14 +112,15 @@ async def export(settings: Settings, what: What, to: Path, *, is_forced: bool, p
     """How many rows were written, whoever holds the home meanwhile. Raises BadInput, LedgerUnavailable."""
     check(to, is_forced=is_forced)
     kinds, _, rows_of = TABLES[what]
-    names, many = columns(what), 0
+    names, many, hides = columns(what), 0, wiring.unsaid().known
     with closing(wiring.read_ledger(Path(settings.home), settings)) as ledger:
         last = await ledger.last_seq()
         with whole(to) as partial:
             with WRITERS[to.suffix.lower()](partial, names) as write:
                 after = 0
                 while page := await ledger.entries(kinds=kinds, after=after, before=last + 1, limit=PAGE):
-                    rows = [[_cell(getattr(row, name)) for name in names] for entry in page for row in rows_of(entry)]
+                    found = [row for entry in page for row in rows_of(entry)]
+                    rows = [[_cell(getattr(row, name), hides) for name in names] for row in found]
                     write(rows)
                     many, after = many + len(rows), page[-1].seq
                     progress(str(what), after, last)
@@ -140,12 +141,13 @@ def whole(to: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, hides: Callable[[str], str]) -> Any:
+    """Words may be those of a server that said its key back."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     if isinstance(value, tuple):
-        return "; ".join(f"{one.guard}: {one.reason}" if isinstance(one, views.RefusalView) else one for one in value)
-    return value
+        value = "; ".join(f"{one.guard}: {one.reason}" if isinstance(one, views.RefusalView) else one for one in value)
+    return hides(value) if isinstance(value, str) else value
 
 
 def _text(value: Any) -> Any:

@@ -11,6 +11,8 @@ from ..domain.learning import Experience, Hindsight, PostMortem, SemanticRule
 from ..domain.ledger import MEMORABLE
 from ..domain.market import MarketKind, Symbol, Timeframe
 from ..domain.policy import Settings
+from ..domain.secrets import DISCORD
+from ..logic.show.unsaid import Unsaid
 from ..logic.show.vitals import CircuitView
 from ..ports import (
     Archive,
@@ -27,7 +29,6 @@ from ..ports import (
     Purse,
     Sockets,
 )
-from ..settings import DISCORD
 from ..settings import secret as environment_secret
 from . import identity as identity
 from .homes import CHROMA as CHROMA
@@ -75,10 +76,11 @@ if TYPE_CHECKING:
     from ..adapters.tape_files import CandleFile as CandleFile
     from ..adapters.tape_files import DayFiles, Recordings
     from ..adapters.tape_files import Unseen as Unseen
-    from ..adapters.unsaid import Unsaid as Unsaid
     from ..adapters.websocket import WebSocketNotifier as WebSocketNotifier
 
 ARCHIVE = "archive"
+# Secrets of the parameter store that this process has read, by name.
+_READ: dict[str, str] = {}
 # A replay looks back one cycle only; the tape is its archive.
 REPLAY_KEEPS = 64
 PAGE = 2000
@@ -275,7 +277,7 @@ def discord_parameters() -> "NamedParameters":
     from ..adapters.ssm import NamedParameters
     from ..settings import DISCORD_IN, places
 
-    return NamedParameters(f"{places().secrets}/{DISCORD_IN}", DISCORD)
+    return NamedParameters(f"{places().secrets}/{DISCORD_IN}", DISCORD, _READ.update)
 
 
 def bus() -> "EventBridge":
@@ -290,7 +292,7 @@ def parameters(path: str) -> Callable[[str], str]:
     """Secrets by name from the parameter store; empty where none is kept."""
     from ..adapters.ssm import ParameterStore
 
-    return ParameterStore(path).secret
+    return ParameterStore(path, _READ.update).secret
 
 
 def past_archive(archive: Archive) -> Archive:
@@ -354,11 +356,14 @@ def ranked(settings: Settings, clock: Callable[[], datetime]) -> tuple[tuple[str
     return tuple(found)
 
 
-def unsaid() -> "Unsaid":
+def unsaid() -> Unsaid:
     """Text without any secret of this machine, as they are now."""
-    from ..adapters.unsaid import Unsaid
-
     return Unsaid(environment_secret)
+
+
+def unsaid_here() -> Unsaid:
+    """Text without any secret that this function has read so far; a server may have said it back."""
+    return Unsaid(lambda name: _READ.get(name, ""))
 
 
 def system_clock() -> "SystemClock":

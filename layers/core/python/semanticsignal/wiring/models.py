@@ -66,12 +66,12 @@ def model(  # noqa: PLR0913, what is around it is chosen one by one
         from ..adapters.analyst import RulesAnalyst
 
         return within(RulesAnalyst())
+    from ..adapters.discreet import Discreet
     from ..adapters.fallback import Fallback
     from ..adapters.folder import FolderArchive
     from ..adapters.inmemory import InMemoryPurse
     from ..adapters.recorded import Recorded
     from ..adapters.system_clock import SystemClock
-    from ..adapters.unsaid import Discreet
 
     told: dict[str, str] = {}
 

@@ -1,18 +1,13 @@
 """What no line may hold: every secret of this machine, and what looks like one."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
-from ..domain.decision import Prompt, Reply
-from ..domain.errors import InvalidSetting
-from ..ports import LanguageModel
+from ...domain.errors import InvalidSetting
+from ...domain.secrets import HIDDEN
 
-NAMES = (
-    "GOOGLE_STUDIO_API_KEY", "GOOGLE_STUDIO_PAID_API_KEY", "OPENROUTER_API_KEY", "BLOCKRUN_WALLET_KEY", "MODEL_API_KEY",
-    "COINGECKO_API_KEY", "CRYPTOCOMPARE_API_KEY", "DISCORD_WEBHOOK_URL", "BOT_TOKEN_DISCORD",
-)  # fmt: skip
 # Shorter is a word of everybody's.
 SHORTEST = 6
 LOOKS = (
@@ -20,7 +15,10 @@ LOOKS = (
     (re.compile(r"\bAIza[\w-]{30,}"), "[a key]"),
     (re.compile(r"\bsk-[\w-]{20,}"), "[a key]"),
     (re.compile(r"(\b(?:bearer|bot) )[\w.~+/=-]{16,}", re.IGNORECASE), r"\1[a key]"),
-    (re.compile(r"([?&](?:api_?key|key|token|signature)=)[^&\s\"']+", re.IGNORECASE), r"\1[a key]"),
+    (
+        re.compile(r"([?&](?:api_?key|key|(?:x-amz-security-)?token|(?:x-amz-)?signature)=)[^&\s\"']+", re.IGNORECASE),
+        r"\1[a key]",
+    ),
 )
 
 
@@ -29,7 +27,7 @@ class Unsaid:
 
     def __init__(self, told: Callable[[str], str]) -> None:
         found: dict[str, str] = {}
-        for name in NAMES:
+        for name in HIDDEN:
             try:
                 value = told(name).strip()
             except InvalidSetting:
@@ -53,21 +51,7 @@ class Unsaid:
 
 def _forms(value: str) -> set[str]:
     """As it is written, as an address or a text in quotes writes it, and its telling part alone."""
-    forms = {value, quote(value, safe=""), repr(value)[1:-1], value.removeprefix("0x")}
+    forms = {value, quote(value, safe=""), repr(value)[1:-1], json.dumps(value)[1:-1], value.removeprefix("0x")}
     if value.startswith("http"):
         forms.add(urlsplit(value).path.rpartition("/")[2])
     return {form for form in forms if len(form) >= SHORTEST}
-
-
-class Discreet:
-    """A model whose answers repeat no secret that it was asked with: what is kept of them is shown. `told`: by name."""
-
-    def __init__(self, model: LanguageModel, told: Mapping[str, str]) -> None:
-        self._model, self._told = model, told
-
-    async def complete(self, prompt: Prompt) -> Reply:
-        reply = await self._model.complete(prompt)
-        return replace(reply, text=Unsaid(lambda name: self._told.get(name, "")).known(reply.text))
-
-    async def close(self) -> None:
-        await self._model.close()
