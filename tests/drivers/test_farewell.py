@@ -19,8 +19,9 @@ from semanticsignal import wiring
 from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.codec import dumps
 from semanticsignal.domain.events import Fact
+from semanticsignal.drivers import farewell, record, start
 from semanticsignal.drivers import host as hosts
-from semanticsignal.drivers import start
+from semanticsignal.drivers import replay as replays
 from semanticsignal.drivers.farewell import Farewell
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.loop import Loop
@@ -173,15 +174,55 @@ def test_a_signal_while_it_is_loaded_or_made_ends_it_with_0_in_one_line(
     assert signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL)
 
 
-async def test_who_does_not_end_is_left_and_what_must_be_tidied_is() -> None:
+@pytest.mark.parametrize("number", farewell.SIGNALS)
+def test_a_recording_that_is_told_to_stop_ends_with_0_before_it_began_and_after(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("record", "tapes", "--market", "simulated", "--symbols", "BTC/USDC", "--timeframes", "4h")
+    checked, minute = record.check, record.Recorder.minute
+
+    def told_first(*take: Any) -> None:
+        os.kill(os.getpid(), number)
+        checked(*take)
+
+    async def told_then(self: Any, at: datetime) -> None:
+        await minute(self, at)
+        os.kill(os.getpid(), number)
+
+    with monkeypatch.context() as early:
+        early.setattr(record, "check", told_first)
+        first = here(*line, folder=tmp_path)
+    monkeypatch.setattr(record.Recorder, "minute", told_then)
+    then = here(*line, folder=tmp_path)
+
+    assert (first.returncode, first.stdout, first.stderr) == (0, "", "")
+    assert then.returncode == 0 and then.stdout.startswith("recorded to tapes: ")
+    assert "Traceback" not in then.stderr
+
+
+def test_a_replay_that_is_told_to_stop_is_broken_off_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def replayed(*_: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(replays, "replay", replayed)
+    without, with_home = (here("replay", ".", *more, folder=tmp_path) for more in ((), ("--home", "h")))
+
+    assert (without.returncode, with_home.returncode) == (1, 1)
+    assert without.stderr.startswith("semsig: interrupted; nothing of it is kept: with --home DIR")
+    assert with_home.stderr.startswith("semsig: interrupted; what was done stands in h")
+
+
+@pytest.mark.parametrize("code", [farewell.DONE, farewell.INTERRUPTED])
+async def test_who_does_not_end_is_left_and_what_must_be_tidied_is(code: int) -> None:
     left, tidied = threading.Event(), threading.Event()
     codes: list[int] = []
 
-    def leave(code: int) -> None:
-        codes.append(code)
+    def leave(left_with: int) -> None:
+        codes.append(left_with)
         left.set()
 
-    bye = Farewell(leave, tidied.set, within_s=0.05)
+    bye = Farewell(code, leave, tidied.set, within_s=0.05)
     bye.tidies.append(lambda: 1 / 0)
     with bye.listening():
         bye.stops(lambda: None)
@@ -189,10 +230,12 @@ async def test_who_does_not_end_is_left_and_what_must_be_tidied_is() -> None:
 
         assert await asyncio.to_thread(left.wait, 30)
 
-    assert codes == [0] and tidied.is_set()
+    assert codes == [code] and tidied.is_set()
 
 
-@pytest.mark.parametrize(("command", "code"), [("run", 0), ("doctor", 1)])
+@pytest.mark.parametrize(
+    ("command", "code"), [("run", 0), ("record", 0), ("record --only-backfill", 1), ("replay", 1), ("doctor", 1)]
+)
 def test_a_signal_while_all_else_is_loaded_is_no_traceback_and_one_at_the_very_end_changes_nothing(
     command: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,18 +245,18 @@ def test_a_signal_while_all_else_is_loaded_is_no_traceback_and_one_at_the_very_e
                 os.kill(os.getpid(), signal.SIGINT)
             raise AttributeError(name)
 
-    monkeypatch.setattr(sys, "argv", ["semsig", command])
+    monkeypatch.setattr(sys, "argv", ["semsig", *command.split()])
     monkeypatch.setitem(sys.modules, "semanticsignal.drivers.cli", Loading())  # type: ignore[arg-type]
-    before = {number: signal.getsignal(number) for number in start.SIGNALS}
+    before = {number: signal.getsignal(number) for number in farewell.SIGNALS}
     try:
         with pytest.raises(SystemExit) as ended:
             start.main()
-        if command == "run":
-            for number in start.SIGNALS:
+        if code == farewell.DONE:
+            for number in farewell.SIGNALS:
                 os.kill(os.getpid(), number)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
     assert ended.value.code == code
-    assert capsys.readouterr().err == ("" if command == "run" else "semsig: interrupted\n")
+    assert capsys.readouterr().err == ("" if code == farewell.DONE else "semsig: interrupted\n")

@@ -6,12 +6,12 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -31,6 +31,9 @@ from .discretion import discreet
 from .lines import OneLine, one_line
 from .places import check_file
 from .usage import Command, UsageError
+
+if TYPE_CHECKING:
+    from .farewell import Farewell
 
 EXITS = "Exit code: 0 done, also when told to stop; 1 failed; 2 wrong use. What went wrong is one line on stderr."
 
@@ -57,13 +60,14 @@ Port = Annotated[
 ]
 
 
+# Begin and end of a time, first as they are called everywhere, then as they once were.
+FROM, TO = ("--from", "--since"), ("--to", "--until")
 # Fewer bars are there before anybody looks.
 WORTH_A_BAR = 1_000
 # Columns, more than a table has.
 UNBOUNDED = 10_000
 # Without a terminal, of a long past, and of a replay.
 SAID_EACH_S, REPLAYED_EACH_S = 15.0, 10.0
-INTERRUPTED = 1
 STANDS = "interrupted; what was done stands in {}, and the same command goes on from there"
 
 
@@ -92,7 +96,7 @@ def _in_one_line() -> Iterator[None]:
         said = in_words(wrong.format_message().rstrip("."))
         _fail(f"{said}{_given(wrong)}; `{_path(wrong)} --help` says what there is", 2)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted", INTERRUPTED)
+        _fail("interrupted", 1)
     except OSError as wrong:
         _fail(f"{wrong.strerror or wrong}, was {wrong.filename or 'no file'}", 1)
 
@@ -469,6 +473,7 @@ def replay(
     of a pair resolve fills. With --home it goes on where it was interrupted.
 
     Example: semsig replay candles/ --symbol BTC/USDT --timeframe 4h --from 2023-01-01 --to 2024-01-01"""
+    from .farewell import INTERRUPTED, Farewell
     from .replay import Plan, replay
 
     flags: dict[str, Any] = {"symbols": _listed(symbol), "timeframe": timeframe}
@@ -485,10 +490,11 @@ def replay(
         raise BadInput(f"--from must lie before --to, was {start.isoformat()} and {end.isoformat()}")
     if out is not None:
         check_file("--json", out)
+    plan = Plan(settings, start, end, recorded)
     try:
-        with _bar() as progress:
-            report = asyncio.run(replay(folder, Plan(settings, start, end, recorded), home, progress))
-    except KeyboardInterrupt:
+        with Farewell(INTERRUPTED).listening() as bye, _bar() as progress:
+            report = asyncio.run(_until_told(replay(folder, plan, home, progress), bye))
+    except asyncio.CancelledError:
         nothing = "interrupted; nothing of it is kept: with --home DIR the same command goes on from where it was"
         _fail(STANDS.format(home) if home else nothing, INTERRUPTED)
     _print_report(report)
@@ -496,8 +502,22 @@ def replay(
         _write(out, json.dumps(report, indent=2) + "\n")
 
 
+async def _until_told(work: Coroutine[Any, Any, Any], bye: "Farewell") -> Any:
+    """Canceled when it is told to stop."""
+    task = asyncio.current_task()
+    assert task
+    bye.stops(task.cancel)
+    return await work
+
+
 def _listed(symbols: str | None) -> list[str] | None:
     return None if symbols is None else [part.strip() for part in symbols.split(",") if part.strip()]
+
+
+def _at(names: Sequence[str], text: str | None) -> datetime | None:
+    """Complained of by the name that was written."""
+    written = [name for name in names if any(word.partition("=")[0] == name for word in sys.argv)]
+    return None if text is None else _instant((written or names)[0], text)
 
 
 def _instant(option: str, text: str) -> datetime:
@@ -657,14 +677,14 @@ def report(
     ] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Also as JSON, for machines.", metavar="FILE")] = None,
     since: Annotated[
-        str | None, typer.Option("--since", help="From then on, UTC; else from the beginning.", metavar="D")
+        str | None, typer.Option(*FROM, help="From then on, UTC; else from the beginning.", metavar="D")
     ] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Up to then, UTC; else up to now.", metavar="D")] = None,
+    until: Annotated[str | None, typer.Option(*TO, help="Up to then, UTC; else up to now.", metavar="D")] = None,
 ) -> None:
     """What a home came to, also while a run holds it: first how much of it may be luck, then result, drawdown, trades
     by pair, side, regime, exit and month, calibration, refusals and costs. Money is exact; intervals are of 90 %.
 
-    Example: semsig report --since 2026-01-01
+    Example: semsig report --from 2026-01-01
 
     Example: semsig report --home ~/semsig --html report.html --json report.json"""
     from shutil import get_terminal_size
@@ -674,9 +694,10 @@ def report(
     from .report_words import sections
 
     _check_files(page, out)
-    between = looks.Between(
-        None if since is None else _instant("--since", since), None if until is None else _instant("--until", until)
-    )
+    begin, end = _at(FROM, since), _at(TO, until)
+    if begin and end and begin >= end:
+        raise BadInput(f"--from must lie before --to, was {begin.isoformat()} and {end.isoformat()}")
+    between = looks.Between(begin, end)
     with _waiting("reading the ledger"):
         told = asyncio.run(looks.read(load({"home": home}).settings, between))
     if page is not None:
@@ -784,7 +805,7 @@ def record(
     folder: Annotated[str, typer.Argument(help="Folder of tapes.", metavar="DIR")] = "tapes",
     symbols: Symbols = None,
     since: Annotated[
-        str | None, typer.Option("--since", help="First bar, UTC; else as many as an analysis reads.", metavar="D")
+        str | None, typer.Option(*FROM[::-1], help="First bar, UTC; else as many as an analysis reads.", metavar="D")
     ] = None,
     timeframes: Annotated[
         str | None,
@@ -818,16 +839,19 @@ def record(
         raise BadInput(f"tapes are recorded to a folder, was {folder!r}")
     sourced = load({"symbols": _listed(symbols)})
     settings = _pairs(sourced, market, symbols)
-    from . import record as tapes
+    from .farewell import DONE, INTERRUPTED, Farewell
 
-    begin = None if since is None else _instant("--since", since)
-    take = tapes.Take(Path(folder), settings, _timeframes(timeframes, settings), begin, only_backfill, min_free)
-    tapes.check(take, market)
-    _logged()
-    if market == "live":
-        _reach(settings)
-    with _bars() as progress:
-        written = asyncio.run(tapes.record(take, market, progress))
+    with Farewell(INTERRUPTED if only_backfill else DONE).listening() as bye:  # what comes next is loaded for a while
+        from . import record as tapes
+
+        begin = _at(FROM[::-1], since)
+        take = tapes.Take(Path(folder), settings, _timeframes(timeframes, settings), begin, only_backfill, min_free)
+        tapes.check(take, market)
+        _logged()
+        if market == "live":
+            _reach(settings)
+        with _bars() as progress:
+            written = asyncio.run(tapes.record(take, market, bye, progress))
     typer.echo(f"recorded to {folder}: {written}")
     if written.missing:
         raise Unavailable(f"still missing: {', '.join(written.missing)}; the same command goes on from here")

@@ -1,39 +1,38 @@
-"""The end of a run that is told to stop: within five seconds, whatever is under way, and from its first moment on."""
+"""The end of what lasts and is told to stop: within five seconds, whatever is under way, from its first moment on.
 
-import asyncio
+Loaded before all else: what takes long to load is loaded where it is used."""
+
 import atexit
-import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
-
-log = logging.getLogger("semsig")
+from typing import Any, NoReturn
 
 # What is not over by then is left, as if the process were killed: what was acknowledged stands. The rest of five
 # seconds is for the terminal and the children.
 ENDS_WITHIN_S, TIDIES_WITHIN_S = 4.3, 0.4
 # What tells it to stop; Windows knows no terminal that hangs up.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
-DONE = 0
+DONE, INTERRUPTED = 0, 1
 
 
 class Farewell:
-    """`heard`: the signals so far. `tidies`: what is to be done even by a process that is left in the middle; the last
-    of it is what was registered for its exit, the terminal among it."""
+    """`code`: what it ends with. `heard`: the signals so far. `tidies`: what is to be done even by a process that is
+    left in the middle; the last of it is what was registered for its exit, the terminal among it."""
 
     def __init__(
         self,
+        code: int = DONE,
         leave: Callable[[int], Any] = os._exit,
         tidy: Callable[[], object] = atexit._run_exitfuncs,  # noqa: SLF001 - nobody else will ask for them
         within_s: float = ENDS_WITHIN_S,
     ) -> None:
         self.heard: list[int] = []
         self.tidies: list[Callable[[], object]] = [tidy]
-        self._leave, self._within_s = leave, within_s
+        self._code, self._leave, self._within_s = code, leave, within_s
         self._stop: Callable[[], object] | None = None
         self._limit: threading.Timer | None = None
 
@@ -42,19 +41,22 @@ class Farewell:
         return signal.SIGINT in self.heard
 
     @contextmanager
-    def listening(self) -> Iterator["Farewell"]:
-        """While it lasts a signal stops what `stops` says; before there is anything to stop it ends the process."""
+    def listening(self, *, is_last: bool = False) -> Iterator["Farewell"]:
+        """While it lasts a signal stops what `stops` says; before there is anything to stop it ends the process.
+        `is_last`: all is done then, and what comes after would only spoil the exit code."""
         before = {number: signal.signal(number, self._hear) for number in _heeded()}
         try:
             yield self
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if is_last else handler)
             if self._limit:
                 self._limit.cancel()
 
     def stops(self, stop: Callable[[], object]) -> None:
         """From now on that is how; told once more where it was told already. Called on the event loop."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         self._stop = lambda: loop.call_soon_threadsafe(stop)
         if self.heard:
@@ -72,31 +74,30 @@ class Farewell:
         self.heard.append(number)
         self.begin()
         if self._stop is None:
-            sys.exit(DONE)
+            self._end()
         with suppress(RuntimeError):  # the loop is closed: it is over
             self._stop()
+
+    def _end(self) -> NoReturn:
+        if self._code != DONE:
+            sys.stderr.write("semsig: interrupted\n")
+        sys.exit(self._code)
 
     def _out_of_time(self) -> None:
         tidying = threading.Thread(target=self._tidied, daemon=True)
         tidying.start()
         tidying.join(TIDIES_WITHIN_S)
-        self._leave(DONE)
+        self._leave(self._code)
 
     def _tidied(self) -> None:
         for tidy in self.tidies[::-1]:
             with suppress(Exception):
                 tidy()
-        log.warning("stopped in the middle of something that did not end; what was written stands")
+        import logging
 
-
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """Of the loop that runs."""
-    loop = asyncio.get_running_loop()
-    for number in _heeded():
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        logging.getLogger("semsig").warning(
+            "stopped in the middle of something that did not end; what was written stands"
+        )
 
 
 def _heeded() -> list[signal.Signals]:

@@ -35,7 +35,7 @@ from ..ports import NOBODY, MarketData, Sockets, Sources
 from ..stages.context import context
 from ..stages.news import news
 from . import worlds
-from .farewell import stop_on_signals
+from .farewell import Farewell
 from .places import nearest, unwritable
 
 log = logging.getLogger("semsig")
@@ -398,8 +398,8 @@ class Recorder:
         return self._settings.pairs
 
 
-async def record(take: Take, market: str, progress: Progress = _unseen) -> Written:
-    """Until SIGINT or SIGTERM, or with `only_backfill` until the past is there.
+async def record(take: Take, market: str, bye: Farewell, progress: Progress = _unseen) -> Written:
+    """Until it is told to stop, or with `only_backfill` until the past is there.
 
     Raises BadInput, AlreadyRunning, Offline, RecordingStopped, ArchiveUnavailable."""
     clock = wiring.system_clock()
@@ -412,7 +412,7 @@ async def record(take: Take, market: str, progress: Progress = _unseen) -> Writt
         if venue.is_simulated:
             _keep_seed(take)
         recorder = Recorder(take, reel, wiring.recording(settings, reel, venue, clock), progress)
-        stop_on_signals(recorder.stop)
+        bye.stops(recorder.stop.set)
         await recorder.run()
         if recorder.stop.is_set() and take.only_backfill:
             raise RecordingStopped(f"interrupted after {recorder.written}; the same command goes on from here")

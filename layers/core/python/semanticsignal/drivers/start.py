@@ -1,29 +1,19 @@
 """`semsig` from its first moment to its last: a signal while all else is loaded, or while it ends, is no traceback."""
 
-import signal
 import sys
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from .farewell import DONE, INTERRUPTED, Farewell
+
+# These last until they are told to stop, and hear for themselves as soon as they are loaded; the past alone has an end.
+LASTING, ENDING = ("run", "record"), "--only-backfill"
 
 
 def main() -> None:
-    is_run = sys.argv[1:2] == ["run"]
-
-    def leave(_number: int, _frame: object) -> None:
-        if not is_run:
-            sys.stderr.write("semsig: interrupted\n")
-        sys.exit(0 if is_run else 1)
-
-    before = signal.signal(signal.SIGINT, leave)
-    if is_run:  # nothing was begun yet; when something is, it hears for itself
-        signal.signal(signal.SIGTERM, leave)
-    try:
+    is_lasting = sys.argv[1:2] in [[one] for one in LASTING] and ENDING not in sys.argv
+    with Farewell(DONE if is_lasting else INTERRUPTED).listening(is_last=is_lasting):
         from .cli import main as command
 
-        if not is_run:
-            signal.signal(signal.SIGINT, before)
+        if is_lasting:
+            command()
+    if not is_lasting:
         command()
-    finally:
-        if is_run:  # all is done; what comes now would only spoil the exit code
-            for number in SIGNALS:
-                signal.signal(number, signal.SIG_IGN)
