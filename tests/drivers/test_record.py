@@ -782,6 +782,7 @@ def test_a_second_one_on_the_folder_is_refused_and_a_signal_ends_the_first(tmp_p
         (("tapes", "--timeframes", ","), "--timeframes are of 1m, 5m"),
         (("tapes", "--since", "2999-01-01"), "--since lies in the past, was 2999-01-01"),
         (("tapes", "--since", "soon"), "--since is a date or an instant"),
+        (("tapes", "--from", "soon"), "--from is a date or an instant"),
         (("tapes", "--since", "0001-01-01"), "--since is 2009-01-03 or later"),
         (("tapes", "--since", "2009-01-02T23:59"), "--since is 2009-01-03 or later"),
         (("",), "tapes are recorded to a folder, was ''"),

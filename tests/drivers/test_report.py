@@ -93,7 +93,7 @@ def test_a_report_says_first_what_cannot_be_concluded(home: Path, tmp_path: Path
 
 
 def test_money_of_a_report_adds_up_to_the_last_digit(home: Path, tmp_path: Path) -> None:
-    done = here("report", "--home", home, "--json", "told.json", "--until", "2026-08-09", folder=tmp_path)
+    done = here("report", "--home", home, "--json", "told.json", "--to", "2026-08-09", folder=tmp_path)
 
     assert done.returncode == 0, done.stderr
     money = {name: Decimal(text) for name, text in json.loads((tmp_path / "told.json").read_text())["money"].items()}
@@ -106,7 +106,7 @@ def test_money_of_a_report_adds_up_to_the_last_digit(home: Path, tmp_path: Path)
 
 
 def test_a_report_of_a_time_begins_with_the_equity_of_before(home: Path, tmp_path: Path) -> None:
-    done = here("report", "--home", home, "--json", "told.json", "--since", "2026-07-25", folder=tmp_path)
+    done = here("report", "--home", home, "--json", "told.json", "--from", "2026-07-25", folder=tmp_path)
 
     told = json.loads((tmp_path / "told.json").read_text())
     assert done.returncode == 0

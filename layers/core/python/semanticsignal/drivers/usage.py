@@ -26,6 +26,8 @@ EXAMPLE = re.compile(r"(Example[^:]*|Without a network): (.+)", re.DOTALL)
 # A word with what is quoted in it.
 PARTS = re.compile(r"(?:\"[^\"]*\"|\S)+")
 INDENT = 4
+# What somebody may have meant whom another command taught.
+ALSO = {"--since": "--from", "--until": "--to", "--symbol": "--symbols", "--symbols": "--symbol"}
 # These read nothing.
 BARE = ("help", "completion")
 
@@ -52,7 +54,13 @@ class Command(TyperCommand):
         super().format_epilog(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        try:
+            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        except UsageError as wrong:
+            meant = ALSO.get(getattr(wrong, "option_name", ""))
+            if meant and any(meant in option.opts for option in self.params):
+                raise UsageError(f"{wrong.message}, did you mean {meant}?", ctx=ctx) from None
+            raise
         seen: set[str] = set()
         for option in given:
             if option.param_type_name == "option" and not getattr(option, "is_flag", False):
