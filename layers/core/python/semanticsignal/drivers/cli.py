@@ -29,7 +29,7 @@ from . import completions
 from .diary import Damped, unsaid
 from .discretion import discreet
 from .lines import OneLine, one_line
-from .places import check_file
+from .writable import check_file
 from .usage import Command, UsageError
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from ..ports import Clock
 from ..settings import passed_over
 from . import doctor_aws, doctor_discord, doctor_keys, doctor_models, web
 from .findings import Finding, State, ms_since, reason, short
-from .places import nearest, unwritable
+from .writable import nearest, unwritable
 
 # Everybody is asked at once, and nobody is waited for longer: the whole takes some seconds more at most.
 LIMIT_S, CLOSING_S = 9.0, 2.0

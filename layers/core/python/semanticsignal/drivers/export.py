@@ -20,7 +20,7 @@ from ..domain.ledger import Closing, Entry, Learned
 from ..domain.policy import Settings
 from ..domain.trading import EquityPoint
 from ..logic.show import views
-from .places import unwritable
+from .writable import unwritable
 
 PAGE = 500
 # What a spreadsheet takes for a formula, in their wide forms too.

@@ -18,7 +18,7 @@ Work = Callable[[], Awaitable[None]]
 Turn = Callable[[Stage, Any, Sockets], Awaitable[Facts]]
 
 
-def plainly(stage: Stage, fact: Any, on: Sockets) -> Awaitable[Facts]:
+def unwatched(stage: Stage, fact: Any, on: Sockets) -> Awaitable[Facts]:
     return stage.run(fact, on)
 
 
@@ -36,7 +36,7 @@ class Loop:
         outbox: Outbox,
         stages: tuple[Stage, ...] = STAGES,
         aside: Callable[[Work], None] | None = None,
-        turn: Turn = plainly,
+        turn: Turn = unwatched,
     ) -> None:
         self._on, self._outbox, self._aside, self._turn = on, outbox, aside, turn
         self._running, self._broken = 0, 0

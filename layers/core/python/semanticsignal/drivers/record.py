@@ -36,7 +36,7 @@ from ..stages.context import context
 from ..stages.news import news
 from . import worlds
 from .farewell import Farewell
-from .places import nearest, unwritable
+from .writable import nearest, unwritable
 
 log = logging.getLogger("semsig")
 
