@@ -22,10 +22,10 @@ PATIENCE_S = 120.0
 
 
 def surroundings(variables: dict[str, str]) -> dict[str, str]:
-    """The environment without anybody's settings and without whom they tell, with these."""
-    heard = ("SEMSIG_", "DISCORD_WEBHOOK_URL", "BOT_TOKEN_DISCORD")
+    """The environment without anybody's settings, without whom they tell and without a display, with these."""
+    heard = ("SEMSIG_", "DISCORD_WEBHOOK_URL", "BOT_TOKEN_DISCORD", "DISPLAY", "WAYLAND_DISPLAY")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(heard)}
-    return clean | {"NO_COLOR": "1", "COLUMNS": "200"} | variables
+    return clean | {"NO_COLOR": "1", "COLUMNS": "200", "SSH_CONNECTION": "a test"} | variables
 
 
 def semsig(

@@ -624,16 +624,16 @@ def test_keys_help_analyse_and_ask_before_they_leave_a_position(
     recorded: Path, invested: dict[str, str], tmp_path: Path
 ) -> None:
     with Keyboard(tmp_path / "home", "--market", recorded, "--speed", "14400", **invested) as at:
-        at.press("h", "a: analyze now")
-        at.press("A", f"analysis of {BTC}")
+        at.press("h", "a: analyze the chosen pair now")
+        at.press("\x1b[BA", f"analysis of {BTC}")
         until(
             lambda: any(d["is_forced"] for d in at.instance.get("/api/decisions")["decisions"]), "the analysis is made"
         )
         os.write(at.ours, b"x")
         until(lambda: at.instance.get("/api/position")["positions"], "a position is open")
-        at.press("q", "Quit? y/n")
+        at.press("q", "Quit? y or q")
         at.press("n", "going on")
-        at.press("q", "Quit? y/n")
+        at.press("q", "Quit? y or q")
         os.write(at.ours, b"y")
 
         assert at.instance.process.wait(10) == 0
@@ -655,7 +655,7 @@ def test_two_keys_at_once_are_both_heard(recorded: Path, tmp_path: Path) -> None
     with Keyboard(tmp_path / "home", "--market", recorded, "--speed", "1", **nothing) as at:
         os.write(at.ours, b"hh")
 
-        until(lambda: at.instance.said().count("a: analyze now") == 2, "both are heard", 5)
+        until(lambda: at.instance.said().count("a: analyze the chosen pair now") == 2, "both are heard", 5)
 
 
 def test_q_never_asks_who_said_yes(recorded: Path, invested: dict[str, str], tmp_path: Path) -> None:

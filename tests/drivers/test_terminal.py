@@ -15,16 +15,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
-from drivers.at_terminal import HELD
+from drivers.at_terminal import HELD, Room
 from drivers.instance import SEMSIG, free_port, surroundings
 from rich.cells import cell_len
 
+from semanticsignal.drivers import actions
+from semanticsignal.drivers.cli import _Lines
+from semanticsignal.drivers.keys import Keys
 from semanticsignal.drivers.screen import Screen, drawn, price, span
-from semanticsignal.drivers.terminal import Keys
 from semanticsignal.logic.show import views
+from semanticsignal.settings import has_display
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PATIENCE_S = 60.0
@@ -129,6 +132,51 @@ def test_a_key_that_comes_in_parts_is_one_key_and_esc_alone_is_one_too() -> None
     assert (keys.heard(b"\x1b"), keys.heard(b"["), keys.heard(b"A")) == ([], [], ["up"])
     assert (keys.heard(b"a\x1b[1;"), keys.late(), keys.heard(b"h")) == (["a"], [], ["h"])
     assert (keys.heard(b"\x1b"), keys.is_waiting, keys.late(), keys.is_waiting) == ([], True, ["esc"], False)
+
+
+async def pressed(*keys: str, words: str = "", browse: actions.Browse | None = None) -> Room:
+    """A room after these keys, beside a log."""
+    room: Any = Room({words})
+    acts = actions.Actions(room, "http://127.0.0.1:8000", _Lines("http://127.0.0.1:8000"), yes=False, browse=browse)
+    for key in keys:
+        await acts.press(key)
+    return room  # type: ignore[no-any-return]
+
+
+async def test_keys_beside_a_log_do_what_they_do_on_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    opened: list[str] = []
+
+    room = await pressed("a", "down", "a", "d", "h", "q", browse=opened.append)
+
+    said = capsys.readouterr().out.splitlines()
+    assert said[:4] == [
+        "analysis of BTC/USDC started", "ETH/USDC is chosen", "analysis of ETH/USDC started",
+        "the dashboard is at http://127.0.0.1:8000",
+    ]  # fmt: skip
+    assert "d: open the dashboard" in said[4] and len(said) == 5
+    assert opened == ["http://127.0.0.1:8000"] and room.stop.is_set()
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_left"), [("qx", False), ("qn", False), ("qny", False), ("qxy", True), ("qq", True)]
+)
+async def test_beside_a_log_too_a_position_is_left_only_by_a_second_word(keys: str, is_left: bool) -> None:
+    room = await pressed(*keys, words="held")
+
+    assert room.stop.is_set() == is_left
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "is_seen"),
+    [
+        ("linux", {}, False), ("linux", {"DISPLAY": ":0"}, True), ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ("darwin", {}, True), ("darwin", {"SSH_CONNECTION": "1.2.3.4 5 6"}, False), ("win32", {}, True),
+    ],
+)  # fmt: skip
+def test_a_browser_is_opened_only_where_its_window_would_be_seen(
+    platform: str, variables: dict[str, str], is_seen: bool
+) -> None:
+    assert has_display(variables, platform) == is_seen
 
 
 def _sit_down() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -219,6 +220,14 @@ class Places:
         if not self.told.get(part):
             raise InvalidSetting(f"{PLACES[part]} is not set: the template tells it to the functions that need it")
         return self.told[part]
+
+
+def has_display(environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> bool:
+    """Whether a window could be seen by whoever started this."""
+    variables = os.environ if environ is None else environ
+    if platform in ("darwin", "win32"):
+        return "SSH_CONNECTION" not in variables
+    return bool(variables.get("DISPLAY") or variables.get("WAYLAND_DISPLAY"))
 
 
 def places(environ: Mapping[str, str] | None = None) -> Places:

@@ -29,8 +29,8 @@ from . import completions
 from .diary import Damped, unsaid
 from .discretion import discreet
 from .lines import OneLine, one_line
-from .writable import check_file
 from .usage import Command, UsageError
+from .writable import check_file
 
 if TYPE_CHECKING:
     from .farewell import Farewell
@@ -179,8 +179,9 @@ def run(
 ) -> None:
     """Everything in one process: market, decisions, paper money, dashboard.
 
-    On a terminal a living screen: a analyses the chosen pair, arrows or tab choose, h helps, d names the dashboard, q
-    quits (and asks first while a position is open). Without a terminal, on a dumb one and with --plain: a log.
+    On a terminal a living screen: a analyses the chosen pair, arrows or tab choose, h helps, d opens the dashboard, q
+    quits (and asks first while a position is open). On a dumb terminal and with --plain the same keys beside a log;
+    without a terminal a log.
 
     A live market needs an exchange that can be read from here: semsig doctor says which can.
 
@@ -257,22 +258,28 @@ def _pairs(sourced: Sourced, market: str, symbols: str | None) -> Settings:
 
 async def _run(turning: Callable[[Any], Any], market: str, *, yes: bool, is_plain: bool) -> None:
     from . import keys, terminal
+    from .actions import Actions
+    from .browser import browser
 
+    browse = browser()
     listening: list[asyncio.Task[None]] = []
+
+    async def on_lines(room: Any, address: str) -> None:
+        await keys.listen(Actions(room, address, _Lines(address), yes=yes, browse=browse).press)
 
     async def on_screen(room: Any, address: str) -> None:
         try:
-            await terminal.show(room, address, yes=yes)
+            await terminal.show(room, address, yes=yes, browse=browse)
         except Exception as wrong:
             # what trades goes on; only the picture of it does not
             logging.getLogger("semsig").error("the screen broke, so from here on there are lines: %r", wrong)
-            await keys.listen(_Keys(room, address, yes=yes))
+            await on_lines(room, address)
 
     def ready(room: Any, address: str) -> None:
         label = "SIMULATED market" if room.on.market.is_simulated else market
         typer.echo(f"Semantic Signal {__version__}: {address}  ({label}, paper money only; a analyze, h help, q quit)")
         is_shown = not is_plain and terminal.is_possible()
-        hearing = on_screen(room, address) if is_shown else keys.listen(_Keys(room, address, yes=yes))
+        hearing = on_screen(room, address) if is_shown else on_lines(room, address)
         listening.append(asyncio.create_task(hearing))
 
     try:
@@ -283,36 +290,22 @@ async def _run(turning: Callable[[Any], Any], market: str, *, yes: bool, is_plai
         await asyncio.gather(*listening, return_exceptions=True)
 
 
-class _Keys:
-    """What the keys of the terminal do where there is no screen."""
+class _Lines:
+    """The face of the keys where there is no screen."""
 
-    def __init__(self, room: Any, address: str, *, yes: bool) -> None:
-        self._room, self._address, self._yes = room, address, yes
-        self._asking = False
+    def __init__(self, address: str) -> None:
+        self._address = address
 
-    async def __call__(self, key: str) -> None:
-        if self._asking:
-            self._asking = False
-            if key in ("y", "q"):
-                self._room.stop.set()
-            else:
-                typer.echo("going on")
-        elif key == "a":
-            for symbol in self._room.settings.pairs:
-                queued = await self._room.request_analysis(symbol)
-                typer.echo(f"analysis of {symbol} {'queued behind the one that runs' if queued.waits else 'started'}")
-        elif key == "h":
-            typer.echo(f"a: analyze now · h: this help · q: quit · dashboard: {self._address}")
-        elif key == "q":
-            await self._quit()
+    def say(self, text: str, for_s: float) -> None:
+        del for_s  # a line stands
+        typer.echo(text)
 
-    async def _quit(self) -> None:
-        portfolio = await self._room.on.ledger.portfolio()
-        if portfolio.positions and not self._yes:
-            self._asking = True
-            typer.echo(f"{len(portfolio.positions)} open in the ledger, and so they stay. Quit? y/n")
-        else:
-            self._room.stop.set()
+    def chose(self, pair: str) -> None:
+        typer.echo(f"{pair} is chosen")
+
+    def help(self) -> None:
+        keys = "a: analyze the chosen pair now · arrows or tab: choose · h: this help · d: open the dashboard · q: quit"
+        typer.echo(f"{keys} · dashboard: {self._address}")
 
 
 @cli.command(cls=Command, epilog=EXITS, short_help="Force an analysis now.")

@@ -27,7 +27,7 @@ KEYS = (("a", "analyse"), ("↑↓", "pair"), ("h", "help"), ("d", "dashboard"),
 HELP = (
     ("a", "analyse the chosen pair now, outside its candle"),
     ("↑ ↓ tab", "choose a pair"),
-    ("d", "say where the dashboard is"),
+    ("d", "open the dashboard, or say where it is"),
     ("h", "show or hide this help"),
     ("q", "quit; asks first while a position is open: y or q, n or Esc"),
     ("Ctrl-L", "draw the screen anew"),

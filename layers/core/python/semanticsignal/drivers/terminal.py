@@ -5,7 +5,6 @@ import asyncio
 import atexit
 import logging
 import os
-import re
 import select
 import signal
 import sys
@@ -24,7 +23,9 @@ from rich.text import Text
 from ..domain.decision import Decision
 from ..domain.ledger import Closing
 from ..logic.show import views
+from .actions import Actions, Browse
 from .diary import Damped
+from .keys import LATE_S, Keys
 from .lines import OneLine
 from .screen import ASCII, Screen, drawn
 
@@ -34,30 +35,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("semsig")
 
 REDRAWN_EACH_S = 0.5
-# What was said stands so long, and so long a second q counts.
-SAID_S, QUIT_S = 8.0, 10.0
 # While history is lived through nobody tells of decisions: they are looked up so often.
 LOOKED_UP_EACH_S = 2.0
-# The rest of a key that came in parts is waited for so long.
-LATE_S = 0.25
 # Others may write to a terminal too: now and then all of it is drawn anew.
 ANEW_EACH_S = 30.0
 # A terminal that takes nothing is left after so long.
 FAREWELL_S = 0.3
 KEPT, LEFT_BEHIND = 200, 10
-# To the question whether to quit.
-ANSWERS = ("y", "q", "n", "esc")
 # The other screen, no cursor, pasted text marked as such, no wrapping; and back.
 ENTER = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?7l\x1b[2J"
 LEAVE = b"\x1b[?2026l\x1b[?7h\x1b[?2004l\x1b[0m\x1b[?25h\x1b[?1049l"
-ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O[@-~]|[^\[O]|$)|\x1b[\[O]")
-# All of it so far, and no end of it yet.
-BEGUN = re.compile(r"\x1b(?:\[[0-9;?]{0,16}[ -/]{0,4}|O)?")
-NAMES = {
-    "\x1b[A": "up", "\x1bOA": "up", "\x1b[B": "down", "\x1bOB": "down", "\x1b[C": "down", "\x1bOC": "down",
-    "\x1b[D": "up", "\x1bOD": "up", "\x1b[Z": "up", "\t": "down", "\x0c": "anew",
-}  # fmt: skip
-PASTED, PASTED_END = "\x1b[200~", "\x1b[201~"
 
 
 def is_possible() -> bool:
@@ -65,43 +52,6 @@ def is_possible() -> bool:
     if sys.platform == "win32" or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
     return not Console().is_dumb_terminal
-
-
-class Keys:
-    """Bytes of a terminal → names of keys. Of a paste nothing is a key, and of an unknown sequence nothing either. What
-    a slow line brings in parts waits for its rest."""
-
-    def __init__(self) -> None:
-        self._is_pasting = False
-        self._begun = ""
-
-    def late(self) -> list[str]:
-        """Of what was begun no more came: Esc by itself is a key."""
-        begun, self._begun = self._begun, ""
-        return ["esc"] if begun == "\x1b" else []
-
-    @property
-    def is_waiting(self) -> bool:
-        return bool(self._begun)
-
-    def heard(self, content: bytes) -> list[str]:
-        text, found = self._begun + content.decode(errors="ignore"), []
-        self._begun = ""
-        while text:
-            if self._is_pasting:
-                _, end, text = text.partition(PASTED_END)
-                self._is_pasting = not end
-            elif BEGUN.fullmatch(text):
-                self._begun, text = text, ""
-            elif text.startswith(PASTED):
-                self._is_pasting, text = True, text.removeprefix(PASTED)
-            elif escape := ESCAPE.match(text):
-                found.append(NAMES.get(escape[0], ""))
-                text = text[escape.end() :]
-            else:
-                found.append(NAMES.get(text[0], text[0].lower()))
-                text = text[1:]
-        return [key for key in found if key]
 
 
 class Tty:
@@ -263,15 +213,15 @@ class _Said:
 
 
 class View:
-    """What is known of the room, and what keys do there."""
+    """What is known of the room, and a face for the keys."""
 
-    def __init__(self, room: "Host", address: str, *, yes: bool) -> None:
-        self._room, self._address, self._yes = room, address, yes
+    def __init__(self, room: "Host", address: str, *, yes: bool, browse: Browse | None = None) -> None:
+        self._room, self._address = room, address
+        self.actions = Actions(room, address, self, yes=yes, browse=browse)
         self._prices: dict[str, Decimal] = {}
         self._decided: dict[str, views.DecisionView] = {}
         self._last_trade: views.TradeView | None = None
         self._look_up_at_s: float | None = 0.0
-        self._pair, self._quit_until_s = 0, 0.0
         self._said, self.is_helping = _Said(), False
         self._told = room.notifier.join()
 
@@ -286,14 +236,10 @@ class View:
         now = views.minute(health.now, portfolio, prices)
         return Screen(
             health, self._address, now.positions, now.equity_quote, portfolio.account.start_quote,
-            portfolio.peak_equity_quote, portfolio.closed_trades, tuple(self._decided.values()), self._chosen(),
+            portfolio.peak_equity_quote, portfolio.closed_trades, tuple(self._decided.values()), self.actions.chosen,
             self._last_trade, self._said.text if time.monotonic() < self._said.until_s else "", log_lines,
             self.is_helping,
         )  # fmt: skip
-
-    def _chosen(self) -> str:
-        pairs = self._room.settings.symbols
-        return pairs[self._pair % len(pairs)]
 
     async def _hear(self, *, is_history: bool) -> None:
         """What was told since; and at first, and in history, what stands in the ledger."""
@@ -328,55 +274,22 @@ class View:
                     self._decided[str(pair)] = views.decision(made)
         self._decided = {pair: self._decided[pair] for pair in self._room.settings.symbols if pair in self._decided}
 
-    async def press(self, key: str) -> None:
-        if time.monotonic() < self._quit_until_s:
-            self._answered(key)
-            if key in ANSWERS:
-                return
-        match key:
-            case "up" | "down":
-                self._pair += 1 if key == "down" else -1
-            case "a":
-                await self._analyse()
-            case "h" | "?":
-                self.is_helping = not self.is_helping
-            case "d":
-                self._say(f"the dashboard is at {self._address}")
-            case "q":
-                await self._quit()
-
-    async def _analyse(self) -> None:
-        chosen = self._room.settings.pairs[self._pair % len(self._room.settings.pairs)]
-        queued = await self._room.request_analysis(chosen)
-        self._say(f"analysis of {chosen} {'queued behind the one that runs' if queued.waits else 'started'}")
-
-    async def _quit(self) -> None:
-        many = len((await self._room.on.ledger.portfolio()).positions)
-        if not many or self._yes:
-            self._room.stop.set()
-            return
-        self._quit_until_s = time.monotonic() + QUIT_S
-        stays = "position is open and stays" if many == 1 else "positions are open and stay"
-        self._say(f"{many} {stays} so until the next start. Quit? y or q within {QUIT_S:g} s, n or Esc stays", QUIT_S)
-
-    def _answered(self, key: str) -> None:
-        """Whatever else is pressed is done, and the question stands."""
-        if key in ("y", "q"):
-            self._room.stop.set()
-        elif key in ANSWERS:
-            self._quit_until_s = 0.0
-            self._say("going on")
-
-    def _say(self, text: str, for_s: float = SAID_S) -> None:
+    def say(self, text: str, for_s: float) -> None:
         self._said = _Said(text, time.monotonic() + for_s)
 
+    def chose(self, pair: str) -> None:
+        """It is marked."""
 
-async def show(room: "Host", address: str, *, yes: bool) -> None:
+    def help(self) -> None:
+        self.is_helping = not self.is_helping
+
+
+async def show(room: "Host", address: str, *, yes: bool, browse: Browse | None = None) -> None:
     """Until the room stops or this is canceled; the terminal is left as it was, whatever happens."""
     tty = Tty()
     atexit.register(tty.close)
     with _kept(tty) as tail:
-        view = View(room, address, yes=yes)
+        view = View(room, address, yes=yes, browse=browse)
         try:
             await _Shown(tty, view, tail, room.stop).turn()
         finally:
@@ -432,7 +345,7 @@ class _Shown:
         if key == "anew":
             self._anew()
         else:
-            await self._view.press(key)
+            await self._view.actions.press(key)
 
     def _anew(self) -> None:
         self._tty.anew()
