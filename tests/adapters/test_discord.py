@@ -259,10 +259,77 @@ async def test_nobody_is_asked_before_the_time_that_a_limit_names(room: Room) ->
     assert room.clock.now() == MONDAY + timedelta(seconds=5)
 
 
+async def test_a_number_that_no_clock_can_hold_is_a_limit_like_any_other(room: Room) -> None:
+    room.there.next = [Answer(429, b'{"retry_after": 1' + b"0" * 400 + b"}"), Answer(429, {"retry_after": True})]
+
+    await room.told("one")
+
+    assert room.there.titles == ["one"] and room.clock.now() - MONDAY <= timedelta(minutes=3)
+
+
+@pytest.mark.parametrize("says", [0, -1, 0.001])
+async def test_who_is_refused_again_and_again_asks_less_and_less_often(says: float, room: Room) -> None:
+    room.there.next = [Answer(429, {"retry_after": says})] * 12
+
+    await room.told("one", "two", worth_s=86_400.0)
+
+    doubled = sum(min(2**n, 300) for n in range(12))
+    assert room.there.asked == ["POST"] * 14 and room.clock.now() == MONDAY + timedelta(seconds=doubled)
+
+    room.there.next = [Answer(200, {"id": "1"}), *[Answer(429, {"retry_after": says})] * 4]
+    room.clock.set(then := room.clock.now() + 169 * HOUR)
+    await room.told("three")
+    assert room.there.asked[15:] == ["DELETE"] * 6 and room.clock.now() == then + timedelta(seconds=1 + 2 + 4 + 8)
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+async def test_who_wants_to_be_left_alone_for_ever_is_asked_again_in_a_quarter_of_an_hour_and_that_is_said(
+    is_refused: bool, room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[str] = []
+    room.office.said = said.append
+    for_ever = {"x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "1e9"}
+    room.there.next = [limited(1e9) if is_refused else Answer(200, {"id": "1"}, for_ever, takes=True)]
+
+    await room.told("one", "two")
+
+    assert room.there.titles == ["one", "two"] and room.clock.now() == MONDAY + HOUR / 4
+    why = "Discord wants no messages for 15 minutes; they wait, and trading goes on"
+    assert said == [why, ""] and caplog.text.count(why) == 1
+
+
+async def test_a_defect_of_the_office_is_said_and_it_goes_on(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(SqliteMail):
+        left = 3
+
+        async def expired(self, *, at: datetime, limit: int) -> Any:
+            self.left -= 1
+            if self.left >= 0:
+                raise RuntimeError(f"a defect near {room.url}{HOOK}")
+            return await super().expired(at=at, limit=limit)
+
+    said: list[str] = []
+    room.mail.close()
+    room.office._mail = room.box._mail = room.mail = Broken(room.folder / "mail.db")
+    room.office.said = said.append
+    async with room.office.open():
+        async with asyncio.timeout(5):
+            while not said or said[-1]:
+                await asyncio.sleep(0)
+        await room.box.take(message("one"))
+        async with asyncio.timeout(5):
+            while not room.there.titles:
+                await asyncio.sleep(0)
+    room.mail = SqliteMail(room.folder / "mail.db")
+
+    why = "a defect in the post office, was RuntimeError; it is tried again in 60 s"
+    assert said == [why] * 3 + [""] and caplog.text.count("Traceback") == 1
+
+
 async def test_what_comes_too_late_to_be_worth_it_is_dropped_and_counted(
     room: Room, caplog: pytest.LogCaptureFixture
 ) -> None:
-    room.there.next = [limited(4000.0)]
+    room.there.next = [limited(4000.0)] * 5  # each is believed for a quarter of an hour
 
     await room.told("late", worth_s=3600.0)
     await room.told("in time")

@@ -217,6 +217,13 @@ async def test_a_turn_ends_when_it_is_given_back_or_its_time_is_over(shared: Dyn
     assert await shared.begin("third", at=MONDAY + 5 * MINUTE, until=MONDAY + HOUR)
 
 
+async def test_nobody_is_left_alone_for_longer_than_an_hour_whatever_was_written(shared: DynamoMail) -> None:
+    assert await shared.begin("one", at=MONDAY, until=MONDAY + MINUTE)
+    await shared.end("one", free_at=MONDAY + 24 * HOUR)
+
+    assert await shared.begin("next", at=MONDAY + MINUTE, until=MONDAY + HOUR)
+
+
 async def test_what_a_dead_put_left_too_many_of_the_next_one_drops(shared: DynamoMail) -> None:
     for n in range(MOST):
         await shared.put(parts(str(n)), at=MONDAY)

@@ -126,6 +126,20 @@ def test_what_discord_would_not_take_now_is_sent_by_the_schedule_and_nobody_asks
     assert cloud.there.asked == ["POST"] * 3 and len(set(cloud.there.titles)) == 2
 
 
+@pytest.mark.parametrize("body", [b'{"retry_after": 1' + b"0" * 400 + b"}", {"retry_after": 1e9}])
+def test_a_limit_without_end_is_an_end_of_this_call_and_of_none_after_a_quarter_of_an_hour(
+    body: Any, cloud: Cloud
+) -> None:
+    [opened] = cloud.events("PositionOpened")
+    cloud.there.next = [Answer(429, body)]
+
+    assert cloud.container()(opened, Call()) == {"facts": []} and cloud.there.titles == []
+
+    cloud.later(15 * MINUTE)
+    cloud.container()(ROUND, Call())
+    assert len(cloud.there.titles) == 1
+
+
 def test_a_function_waits_for_moments_and_leaves_the_rest_to_the_schedule(cloud: Cloud) -> None:
     [opened] = cloud.events("PositionOpened")
     began = cloud.on.clock.now()

@@ -21,7 +21,7 @@ import httpx
 from .. import __version__
 from ..domain.errors import InvalidPost, InvalidSetting, MessengerUnavailable, NobodyHome, Postponed, Unanswered
 from ..domain.hosts import LOOPBACK
-from ..domain.messages import Post
+from ..domain.messages import BELIEVED_S, Post
 from ..logic.notify.discord import CHART
 
 URL = "https://discord.com/api/v10"
@@ -31,8 +31,8 @@ WEBHOOK = re.compile(
 LOCAL = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\]):\d+/[\w/.-]{1,300}")
 AGENT = f"DiscordBot (https://github.com/semantic-signal, {__version__})"
 MOST_BYTES = 200_000
-# Where a limit is met and nobody says for how long; and the longest that anybody is believed.
-DEFAULT_WAIT_S, MOST_WAIT_S = 60.0, 86_400.0
+# Where a limit is met and nobody says for how long.
+DEFAULT_WAIT_S = 60.0
 UNKNOWN_MESSAGE = 10008
 NONCE = 25
 # Discord says that it holds a nonce for a few minutes.
@@ -189,9 +189,9 @@ def _wait_s(told: Any, headers: httpx.Headers) -> float:
 def _seconds(told: Any) -> float | None:
     try:
         seconds = float(told)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # a number may have as many digits as it likes
         return None
-    return min(max(seconds, 0.0), MOST_WAIT_S) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), BELIEVED_S) if math.isfinite(seconds) else None
 
 
 def _fields(said: Any) -> dict[str, Any]:

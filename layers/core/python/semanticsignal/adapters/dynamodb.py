@@ -26,6 +26,8 @@ ENTRIES, HEAD, NAME, PURSE = "ledger", "head", "id#", "purse#"
 # Of the other table: posts by id, the number of the last one (`head`), whose turn it is to send them.
 POSTS, TURN = "posts", "turn"
 WAITS, SENT, DROPPED, GONE = "waits", "sent", "dropped", "gone"
+# No call runs longer, and nobody leaves Discord alone for longer: a turn until later was written by mistake.
+LONGEST_TURN = timedelta(hours=1, minutes=5)
 STILL_WAITS = "attribute_exists(waits)"
 DIGITS, INSTANT_DIGITS = 15, 18
 LAST = 10**DIGITS - 1
@@ -401,8 +403,9 @@ class DynamoMail(_Table):
     async def begin(self, who: str, *, at: datetime, until: datetime) -> bool:
         return await asyncio.to_thread(
             self._updated, _key(TURN, TURN), "SET who = :who, until_us = :until",
-            "attribute_not_exists(pk) OR until_us <= :at",
-            {":who": {"S": who}, ":until": {"N": str(epoch_us(until))}, ":at": {"N": str(epoch_us(at))}},
+            "attribute_not_exists(pk) OR until_us <= :at OR until_us > :most",
+            {":who": {"S": who}, ":until": {"N": str(epoch_us(until))}, ":at": {"N": str(epoch_us(at))},
+             ":most": {"N": str(epoch_us(at + LONGEST_TURN))}},
         )  # fmt: skip
 
     async def end(self, who: str, *, free_at: datetime) -> None:

@@ -9,6 +9,8 @@ from typing import Literal
 Level = Literal["off", "silent", "normal", "always"]
 # Of posts in a mail: of more the oldest are dropped.
 MOST_WAITING = 200
+# So long a messenger is believed that wants to be left alone; then it is asked again, whatever it said.
+BELIEVED_S = 900.0
 
 
 class Topic(StrEnum):

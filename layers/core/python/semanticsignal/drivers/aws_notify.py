@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import wiring
 from ..domain.errors import NobodyHome, Postponed, Unavailable
 from ..domain.events import Fact
-from ..domain.messages import Post
+from ..domain.messages import BELIEVED_S, Post
 from ..domain.secrets import DISCORD
 from ..ports import Clock, Courier, Facts, Sockets
 from ..stages import STAGES
@@ -48,7 +48,7 @@ class Errand:
         try:
             return await self._courier.post(post, payload, picture)
         except Postponed as wait:
-            self.free_at = self._clock.now() + timedelta(seconds=wait.wait_s)
+            self.free_at = self._clock.now() + timedelta(seconds=min(wait.wait_s, BELIEVED_S))
             raise
         except NobodyHome:
             self.free_at = self._clock.now() + NOBODY_HOME
@@ -86,6 +86,8 @@ class Notify(Function):
             await self._emptied(courier, on)
         except Unavailable as wrong:
             self.log.warning("what is in the mail stays there for now: %s", wrong)
+        except Exception as defect:  # the fact is in the mail: told again, it would add nothing
+            self.log.exception("what is in the mail stays there for now, was a defect: %s", type(defect).__name__)
         return facts
 
     async def _round(self, on: Sockets) -> None:

@@ -17,10 +17,11 @@ from ..domain.errors import (
     SemanticSignalError,
     Unanswered,
 )
-from ..domain.messages import URGENT, Post, Posted, Topic, Waiting
+from ..domain.messages import BELIEVED_S, URGENT, Post, Posted, Topic, Waiting
 from ..domain.policy import Discord, Settings
 from ..logic.notify.discord import payload, rings
 from ..ports import Archive, Clock, Courier, Mail, Messenger
+from . import diary
 
 log = logging.getLogger("semsig")
 
@@ -29,6 +30,8 @@ FIRST_S, MOST_S = 1.0, 300.0
 TRIES = 5
 # Nothing waits: what has expired is looked for as often.
 IDLE_S = 600.0
+# After a defect; and from when on a wait is worth a word.
+DEFECT_S, LONG_S = 60.0, 300.0
 PATIENCE_S = 2.0
 WELL = datetime.min.replace(tzinfo=UTC)
 
@@ -37,7 +40,8 @@ class PostOffice:
     """`woken` wakes `run`. One post is under way at a time: of each topic in order, urgent ones before all others. A
     post that Discord alone does not take holds up its own topic for a while, and is then given up; while Discord takes
     nothing, all wait, each as long as it is worth. When nobody is home there it says so once, also to `said`, and asks
-    no more; a new start asks again. `clock`: of this machine, for Discord knows no other. `leaves`: whether it goes
+    no more; a new start asks again. It also says to `said` when it waits for long and when it met a defect, and with
+    an empty word that this is over. `clock`: of this machine, for Discord knows no other. `leaves`: whether it goes
     home instead of resting for so many seconds; what waits stays. `shut`: in words, how long nobody is asked who is
     gone."""
 
@@ -59,6 +63,9 @@ class PostOffice:
         # Until then nothing is sent, nothing is taken back, nothing of a topic is sent.
         self._sends_at = self._takes_back_at = WELL
         self._topic_at: dict[Topic, datetime] = {}
+        self._send_refusals, self._take_back_refusals = Refusals(), Refusals()
+        self._is_troubled = False
+        self._defects: set[tuple[str, int | None]] = set()
         # Whether the last answer never came; and what was sent, where the mail could not be told.
         self._is_doubted = False
         self._stays: dict[str, int] = {}
@@ -86,11 +93,17 @@ class PostOffice:
             self._mail.close()
 
     async def run(self) -> None:
-        """Until canceled, or until nobody is home."""
+        """Until canceled, or until nobody is home. A defect is said, and after a pause it goes on."""
         while True:
-            await self.emptied()
+            try:
+                await self.emptied()
+            except Exception as defect:
+                self._broke(defect)
+                await self._rested(DEFECT_S)
+                continue
             if self.is_closed:
                 return
+            self._well()
             with suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_S):
                     await self._wake.wait()
@@ -201,6 +214,8 @@ class PostOffice:
         del self._unnoted[post.id]
         self._topic_at.pop(post.topic, None)
         self._again_s = FIRST_S
+        self._send_refusals.end()
+        self._well()
         self.delivered += 1
 
     async def _not_taken(self, one: Waiting, wrong: MessengerUnavailable) -> None:
@@ -223,7 +238,7 @@ class PostOffice:
         try:
             await self._courier.take_back(one.name)
         except Postponed as wait:
-            self._takes_back_at = self._clock.now() + timedelta(seconds=wait.wait_s)
+            self._takes_back_at = self._clock.now() + timedelta(seconds=self._take_back_refusals.wait_s(wait))
             return
         except InvalidPost as wrong:
             log.warning("a message stays there: %s", wrong)
@@ -237,6 +252,7 @@ class PostOffice:
                 return
             log.warning("a message stays there: %s", wrong)
         self._stays.pop(one.id, None)
+        self._take_back_refusals.end()
         await self._mail.gone(one.id)
 
     async def _seen_well(self) -> None:
@@ -252,7 +268,12 @@ class PostOffice:
             log.warning("%s; nothing more is sent there %s, and trading goes on", gone, self.shut)
             self.said(str(gone))
         except Postponed as wait:
-            self._sends_at = self._clock.now() + timedelta(seconds=wait.wait_s)
+            wait_s = self._send_refusals.wait_s(wait)
+            if wait_s > LONG_S:
+                self._trouble(
+                    f"Discord wants no messages for {wait_s / 60:.0f} minutes; they wait, and trading goes on"
+                )
+            self._sends_at = self._clock.now() + timedelta(seconds=wait_s)
 
     def _later(self, why: str) -> None:
         """All wait, longer and longer."""
@@ -260,6 +281,28 @@ class PostOffice:
             log.warning("%s; it is tried again", why)
         self._sends_at = self._clock.now() + timedelta(seconds=self._again_s)
         self._again_s = min(2 * self._again_s, MOST_S)
+
+    def _broke(self, defect: Exception) -> None:
+        """Its own words may hold the address, which is the secret: `said` hides it, and so does the diary."""
+        at = defect.__traceback__
+        while at and at.tb_next:
+            at = at.tb_next
+        place = (type(defect).__name__, at.tb_lineno if at else None)
+        if place not in self._defects:
+            self._defects.add(place)
+            diary.stacks.error("a defect in the post office", exc_info=defect)
+        self._trouble(f"a defect in the post office, was {place[0]}; it is tried again in {DEFECT_S:.0f} s")
+
+    def _trouble(self, why: str) -> None:
+        if not self._is_troubled:
+            log.warning("%s", why)
+        self._is_troubled = True
+        self.said(why)
+
+    def _well(self) -> None:
+        if self._is_troubled:
+            self._is_troubled = False
+            self.said("")
 
     async def _picture(self, post: Post) -> bytes | None:
         try:
@@ -277,6 +320,20 @@ class PostOffice:
         if self._lost:
             log.warning("%d messages to Discord came too late to be worth sending, and were dropped", self._lost)
             self._lost = 0
+
+
+class Refusals:
+    """In a row: each is waited for as long as it says, and longer than a little, and the next one longer still."""
+
+    def __init__(self) -> None:
+        self._least_s = FIRST_S
+
+    def wait_s(self, refused: Postponed) -> float:
+        least_s, self._least_s = self._least_s, min(2 * self._least_s, MOST_S)
+        return min(max(refused.wait_s, least_s), BELIEVED_S)
+
+    def end(self) -> None:
+        self._least_s = FIRST_S
 
 
 def opened(
