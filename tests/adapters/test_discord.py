@@ -326,6 +326,18 @@ async def test_a_defect_of_the_office_is_said_and_it_goes_on(room: Room, caplog:
     assert said == [why] * 3 + [""] and caplog.text.count("Traceback") == 1
 
 
+async def test_mail_that_cannot_be_read_is_given_up_and_all_other_mail_is_sent(room: Room) -> None:
+    for name in ("no embeds", "of tomorrow", "two"):
+        await room.box.take(message(name, chart="chart/one"))
+    await room.archive.put("chart/one", b"picture")
+    room.mail._db.execute("UPDATE posts SET body = '[]' WHERE id = 'no embeds#1'")
+    room.mail._db.execute("UPDATE posts SET topic = 'tomorrow' WHERE id = 'of tomorrow#1'")
+
+    await room.office.emptied()
+
+    assert room.there.titles == ["two"] and room.office.dropped == 2
+
+
 async def test_what_comes_too_late_to_be_worth_it_is_dropped_and_counted(
     room: Room, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -169,6 +169,63 @@ class TestMail:
         assert await mail.expired(at=MONDAY + 10_000 * HOUR, limit=9) == ()
 
 
+DAMAGES = {
+    "topic": "of a newer version", "body": None, "worth_s": 1e30, "level": "loud", "put_us": 10**18,
+    "body as bytes": b"\xff\xfe", "body in no JSON": "{not json", "body with half a letter": '"\\ud800"',
+    "body with no number": "[NaN]",
+}  # fmt: skip
+
+
+def damaged(mail: Any, id: str, name: str, value: Any) -> None:
+    """One value of a post that waits."""
+    name = name.partition(" ")[0]
+    if isinstance(mail, SqliteMail):
+        value = value.decode("latin-1") if name == "id" else value
+        how = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
+        mail._db.execute(f"UPDATE posts SET {name} = {how} WHERE id = ?", (value, id))
+        return
+    name, value = ("waits", f"{1:020d}#{value}") if name == "topic" else (name, value)
+    typed = {"N": str(value)} if isinstance(value, int | float) else {"B" if isinstance(value, bytes) else "S": value}
+    mail._client.update_item(
+        TableName=mail._table, Key={"pk": {"S": "posts"}, "sk": {"S": id}},
+        UpdateExpression="REMOVE #n" if value is None else "SET #n = :v", ExpressionAttributeNames={"#n": name},
+        **({} if value is None else {"ExpressionAttributeValues": {":v": typed}}),
+    )  # fmt: skip
+
+
+class TestDamage:
+    @pytest.fixture(params=["sqlite", "moto"])
+    def mail(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+        is_file = request.param == "sqlite"
+        opened: Any = SqliteMail(tmp_path / "mail.db", 99) if is_file else in_the_cloud(request.getfixturevalue("moto"))
+        opened._most = 99
+        yield opened
+        opened.close()
+
+    @pytest.mark.parametrize("name", DAMAGES)
+    async def test_a_post_that_cannot_be_read_is_given_up_by_name_and_stops_no_other(
+        self, mail: Any, name: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for each in ("sick", "next"):
+            await mail.put(parts(each), at=MONDAY)
+        damaged(mail, "sick#1", name, DAMAGES[name])
+
+        assert await mail.put(parts("exit", topic=Topic.EXIT), at=MONDAY) == 0
+        assert [one.post.id for one in await mail.waiting()] == ["next#1", "exit#1"]
+        assert mail.unreadable == 1 and caplog.text.count("cannot be read and is given up: 'sick#1'") == 1
+
+        assert await sent(mail) == ["next", "exit"] and await mail.put(parts("sick"), at=MONDAY) == 0
+        assert await mail.waiting() == () and mail.unreadable == 1
+
+    async def test_what_has_lost_its_name_there_is_not_asked_for(self, mail: Any) -> None:
+        for each in ("sick", "next"):
+            await mail.put(parts(each), at=MONDAY)
+        await sent(mail, HOUR)
+        damaged(mail, "sick#1", "name" if isinstance(mail, SqliteMail) else "post_name", None)
+
+        assert await mail.expired(at=MONDAY + HOUR, limit=1) == (Posted("next#1", "there next#1"),)
+
+
 # --- Many at once, as functions are -----------------------------------------------------------------------------------
 
 
@@ -217,7 +274,8 @@ async def test_a_turn_ends_when_it_is_given_back_or_its_time_is_over(shared: Dyn
     assert await shared.begin("third", at=MONDAY + 5 * MINUTE, until=MONDAY + HOUR)
 
 
-async def test_nobody_is_left_alone_for_longer_than_an_hour_whatever_was_written(shared: DynamoMail) -> None:
+async def test_nobody_is_left_alone_for_longer_than_an_hour_whatever_was_written(moto: str) -> None:
+    shared = in_the_cloud(moto)
     assert await shared.begin("one", at=MONDAY, until=MONDAY + MINUTE)
     await shared.end("one", free_at=MONDAY + 24 * HOUR)
 

@@ -272,8 +272,14 @@ class Mail(Protocol):
         many."""
         ...
 
+    @property
+    def unreadable(self) -> int:
+        """How many it gave up, since it was opened, because they cannot be read."""
+        ...
+
     async def waiting(self) -> tuple[Waiting, ...]:
-        """Of each topic the one that has waited longest; the oldest of them first."""
+        """Of each topic the one that has waited longest; the oldest of them first. One that cannot be read is given up,
+        logged with its id, and the next one stands for it."""
         ...
 
     async def begun(self, id: str, *, at: datetime) -> None:

@@ -1,6 +1,7 @@
 """Ledger and purse in one DynamoDB table, mail in another: one transaction a write, every read consistent."""
 
 import asyncio
+import logging
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -11,13 +12,14 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..codec import FACTS, SUBJECTS, dumps, loads
-from ..domain.errors import BadInput, LedgerConflict, LedgerUnavailable
+from ..domain.errors import BadInput, InvalidPost, LedgerConflict, LedgerUnavailable
 from ..domain.ledger import Entry
-from ..domain.market import EPOCH, Symbol, epoch_us
-from ..domain.messages import MOST_WAITING, URGENT, Post, Posted, Topic, Waiting
+from ..domain.market import Symbol, epoch_us
+from ..domain.messages import MOST_WAITING, URGENT, Post, Posted, Waiting
 from ..domain.trading import Portfolio
 from ..logic.decide import purse
 from ..logic.execute.position import empty
+from ..logic.notify import kept
 
 Item = dict[str, dict[str, Any]]
 
@@ -25,7 +27,8 @@ Item = dict[str, dict[str, Any]]
 ENTRIES, HEAD, NAME, PURSE = "ledger", "head", "id#", "purse#"
 # Of the other table: posts by id, the number of the last one (`head`), whose turn it is to send them.
 POSTS, TURN = "posts", "turn"
-WAITS, SENT, DROPPED, GONE = "waits", "sent", "dropped", "gone"
+WAITS, SENT, DROPPED, GONE, UNREADABLE = "waits", "sent", "dropped", "gone", "unreadable"
+log = logging.getLogger("semsig")
 # No call runs longer, and nobody leaves Discord alone for longer: a turn until later was written by mistake.
 LONGEST_TURN = timedelta(hours=1, minutes=5)
 STILL_WAITS = "attribute_exists(waits)"
@@ -354,6 +357,7 @@ class DynamoMail(_Table):
     def __init__(self, table: str, most: int = MOST_WAITING, *, endpoint_url: str | None = None) -> None:
         super().__init__(table, endpoint_url)
         self._most = most
+        self.unreadable = 0
 
     async def put(self, posts: Iterable[Post], *, at: datetime) -> int:
         """All parts of a message in one transaction, or none where its first one stands. Whoever dies before those that
@@ -367,12 +371,21 @@ class DynamoMail(_Table):
         return sum([await self._turned(one["sk"]["S"], DROPPED, STILL_WAITS) for one in too_many])
 
     async def waiting(self) -> tuple[Waiting, ...]:
-        first: dict[Topic, str] = {}
+        of_topic: dict[str, list[str]] = {}
         for one in await self._listed("waiting", "waits", _place(LAST)):
-            first.setdefault(_topic(one), one["sk"]["S"])
-        found = [await self._got(POSTS, id) for id in first.values()]
-        # else it was sent or dropped between the two looks
-        return tuple(_waiting(item) for item in found if item and "waits" in item)
+            of_topic.setdefault(_topic(one), []).append(one["sk"]["S"])
+        found = []
+        for ids in of_topic.values():
+            for id in ids:
+                item = await self._got(POSTS, id)
+                if item is None or "waits" not in item:
+                    break  # it was sent or dropped between the two looks
+                try:
+                    found.append((item["waits"]["S"], _waiting(item)))
+                    break
+                except InvalidPost as wrong:
+                    await self._given_up(id, wrong)
+        return tuple(one for _, one in sorted(found, key=lambda placed: placed[0]))
 
     async def begun(self, id: str, *, at: datetime) -> None:
         await self._noted(id, "SET begun_us = :at", {":at": {"N": str(epoch_us(at))}})
@@ -393,12 +406,29 @@ class DynamoMail(_Table):
         await self._turned(id, DROPPED)
 
     async def expired(self, *, at: datetime, limit: int) -> tuple[Posted, ...]:
-        due = await self._listed("expiring", "expires", f"{epoch_us(at):0{INSTANT_DIGITS}d}#~", limit=limit)
-        found = [await self._got(POSTS, one["sk"]["S"]) for one in due]
-        return tuple(Posted(item["sk"]["S"], item["post_name"]["S"]) for item in found if item and "expires" in item)
+        while True:
+            due = await self._listed("expiring", "expires", f"{epoch_us(at):0{INSTANT_DIGITS}d}#~", limit=limit)
+            before, found = self.unreadable, []
+            for one in due:
+                item = await self._got(POSTS, id := one["sk"]["S"])
+                if item and "expires" in item:
+                    try:
+                        found.append(kept.posted(id, _said(item, "post_name")))
+                    except InvalidPost as wrong:
+                        await self._given_up(id, wrong)
+            if self.unreadable == before:
+                return tuple(found)
 
     async def gone(self, id: str) -> None:
         await self._turned(id, GONE)
+
+    async def _given_up(self, id: str, wrong: InvalidPost) -> None:
+        """It is marked, and else stays as it is."""
+        key, values = _key(POSTS, id), {":state": {"S": UNREADABLE}}
+        update, held = "SET #state = :state REMOVE waits, expires", "attribute_exists(pk)"
+        await asyncio.to_thread(self._updated, key, update, held, values, **{"#state": "state"})
+        self.unreadable += 1
+        log.warning("a message cannot be read and is given up: %r: %s", id, wrong)
 
     async def begin(self, who: str, *, at: datetime, until: datetime) -> bool:
         return await asyncio.to_thread(
@@ -537,19 +567,30 @@ def _put(post: Post, seq: int, at: datetime) -> Item:
 
 
 def _waiting(item: Item) -> Waiting:
-    told = {name: item[name]["S"] for name in ("body", "level", "chart") if name in item}
-    post = Post(id=item["sk"]["S"], worth_s=float(item["worth_s"]["N"]), topic=_topic(item), **told)
-    begun = item.get("begun_us")
-    tries = int(item["tries"]["N"]) if "tries" in item else 0
-    return Waiting(post, _instant(item["put_us"]), _instant(begun) if begun else None, tries)
+    """Raises InvalidPost."""
+    if _said(item, "place") is None:
+        raise InvalidPost("it has no place")
+    texts = {name: _said(item, name) for name in ("body", "level", "chart")}
+    numbers = {name: _number(item, name) for name in ("worth_s", "put_us", "begun_us", "tries")}
+    numbers["tries"] = 0 if numbers["tries"] is None else numbers["tries"]
+    told = {"id": item["sk"]["S"], "topic": _topic(item), **texts, **numbers}
+    return kept.waiting(*(told[name] for name in kept.FIELDS))
 
 
-def _topic(item: Item) -> Topic:
-    return Topic(item["waits"]["S"].partition("#")[2])
+def _topic(item: Item) -> str:
+    """Maybe none of this version."""
+    return str(item["waits"]["S"].partition("#")[2])
 
 
-def _instant(value: dict[str, Any]) -> datetime:
-    return EPOCH + timedelta(microseconds=int(value["N"]))
+def _said(item: Item, name: str) -> str | None:
+    text: str | None = item.get(name, {}).get("S")
+    return text
+
+
+def _number(item: Item, name: str) -> float | int | None:
+    """DynamoDB's numbers are numbers, though not always ours."""
+    told: str | None = item.get(name, {}).get("N")
+    return None if told is None else int(told) if told.lstrip("-").isdecimal() else float(told)
 
 
 def _packed(content: bytes) -> dict[str, Any]:

@@ -135,6 +135,8 @@ class InMemoryPurse:
 class InMemoryMail:
     """Gone with the process."""
 
+    unreadable = 0
+
     def __init__(self, most: int = MOST_WAITING) -> None:
         self._most = most
         # What was sent or dropped leaves its id. What waits stands oldest first.

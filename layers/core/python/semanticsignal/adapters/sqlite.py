@@ -1,27 +1,29 @@
 """Ledger and outbox in one SQLite file, purse and mail in others: one transaction a write, durable at its return."""
 
 import asyncio
+import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from ..codec import FACTS, SUBJECTS, dumps, loads
-from ..domain.errors import AlreadyRunning, BadInput, LeaseLost, LedgerConflict, LedgerUnavailable
+from ..domain.errors import AlreadyRunning, BadInput, InvalidPost, LeaseLost, LedgerConflict, LedgerUnavailable
 from ..domain.lease import Lease
 from ..domain.ledger import Entry
-from ..domain.market import EPOCH, Symbol, epoch_us
-from ..domain.messages import MOST_WAITING, URGENT, Post, Posted, Topic, Waiting
+from ..domain.market import Symbol, epoch_us
+from ..domain.messages import MOST_WAITING, URGENT, Post, Posted, Waiting
 from ..domain.trading import Portfolio
 from ..logic.decide import purse
 from ..logic.execute.position import empty
+from ..logic.notify import kept
 
 # Of SCHEMA and what is in its tables: 0 is from before they were counted, and the same.
 EDITION = 1
@@ -65,10 +67,14 @@ CREATE INDEX IF NOT EXISTS posts_by_state ON posts (state, seq);
 MAIL_ADDED = {
     "topic": "TEXT NOT NULL DEFAULT 'decision'", "begun_us": "INTEGER", "tries": "INTEGER NOT NULL DEFAULT 0",
 }  # fmt: skip
-WAITS, SENT, DROPPED, GONE = "waits", "sent", "dropped", "gone"
+WAITS, SENT, DROPPED, GONE, UNREADABLE = "waits", "sent", "dropped", "gone", "unreadable"
 DECODED = 4096
 PATIENCE_S = 5
 MOST_TOKENS = 2**53
+
+
+log = logging.getLogger("semsig")
+Read = TypeVar("Read")
 
 
 class _File:
@@ -418,9 +424,12 @@ class SqliteMail(_File):
     def __init__(self, path: Path, most: int = MOST_WAITING, token: int = 0) -> None:
         super().__init__(path, token)
         self._most = most
+        self.unreadable = 0
         with self._opening():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connect(path)
+            # other bytes make one text unreadable, and no others
+            self._db.text_factory = lambda content: content.decode(errors="surrogateescape")
             self._db.executescript(MAIL_SCHEMA)
             known = {name for _, name, *_ in self._db.execute("PRAGMA table_info(posts)")}
             for name, kind in MAIL_ADDED.items():
@@ -451,22 +460,17 @@ class SqliteMail(_File):
 
     async def waiting(self) -> tuple[Waiting, ...]:
         """Raises LeaseLost: what somebody else will send is not sent twice."""
-        with self._reading():
-            self._check_fence()
-            rows = self._db.execute(
-                "SELECT id, body, level, worth_s, chart, topic, put_us, begun_us, tries FROM posts WHERE seq IN "
-                "(SELECT MIN(seq) FROM posts WHERE state = ? GROUP BY topic) ORDER BY seq",
-                (WAITS,),
-            ).fetchall()
-        return tuple(
-            Waiting(
-                Post(id, body, level, worth_s, chart, Topic(topic)),
-                _instant(put_us),
-                None if begun_us is None else _instant(begun_us),
-                tries,
-            )
-            for id, body, level, worth_s, chart, topic, put_us, begun_us, tries in rows
-        )
+        while True:
+            with self._reading():
+                self._check_fence()
+                rows = self._db.execute(
+                    f"SELECT seq, {', '.join(kept.FIELDS)} FROM posts WHERE seq IN "  # noqa: S608 - names of our own
+                    "(SELECT MIN(seq) FROM posts WHERE state = ? GROUP BY topic) ORDER BY seq",
+                    (WAITS,),
+                ).fetchall()
+            found = self._readable(rows, kept.waiting)
+            if len(found) == len(rows):
+                return tuple(found)
 
     async def begun(self, id: str, *, at: datetime) -> None:
         with self._writing():
@@ -485,15 +489,31 @@ class SqliteMail(_File):
         self._turn_to(DROPPED, id)
 
     async def expired(self, *, at: datetime, limit: int) -> tuple[Posted, ...]:
-        with self._reading():
-            rows = self._db.execute(
-                "SELECT id, name FROM posts WHERE state = ? AND until_us <= ? ORDER BY seq LIMIT ?",
-                (SENT, epoch_us(at), limit),
-            ).fetchall()
-        return tuple(Posted(*row) for row in rows)
+        while True:
+            with self._reading():
+                rows = self._db.execute(
+                    "SELECT seq, id, name FROM posts WHERE state = ? AND until_us <= ? ORDER BY seq LIMIT ?",
+                    (SENT, epoch_us(at), limit),
+                ).fetchall()
+            found = self._readable(rows, kept.posted)
+            if len(found) == len(rows):
+                return tuple(found)
 
     async def gone(self, id: str) -> None:
         self._turn_to(GONE, id)
+
+    def _readable(self, rows: Iterable[tuple[Any, ...]], read: Callable[..., Read]) -> list[Read]:
+        """The others are marked, by their place alone, and stay as they are."""
+        found = []
+        for seq, *told in rows:
+            try:
+                found.append(read(*told))
+            except InvalidPost as wrong:
+                with self._writing():
+                    self._db.execute("UPDATE posts SET state = ? WHERE seq = ?", (UNREADABLE, seq))
+                self.unreadable += 1
+                log.warning("a message cannot be read and is given up: %r: %s", told[0], wrong)
+        return found
 
     def _turn_to(self, state: str, id: str, name: str | None = None, until_us: int | None = None) -> None:
         with self._writing():
@@ -501,10 +521,6 @@ class SqliteMail(_File):
                 "UPDATE posts SET state = ?, body = NULL, name = ?, until_us = ? WHERE id = ?",
                 (state, name, until_us, id),
             )
-
-
-def _instant(us: int) -> datetime:
-    return EPOCH + timedelta(microseconds=us)
 
 
 def lease_of(path: Path) -> tuple[Lease | None, str | None]:

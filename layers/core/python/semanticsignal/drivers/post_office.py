@@ -127,7 +127,9 @@ class PostOffice:
     async def _one_done(self) -> float | None:
         """How long there is nothing to do; None: until something comes."""
         now = self._clock.now()
+        before = self._mail.unreadable
         waiting = await self._mail.waiting()
+        self.dropped += self._mail.unreadable - before
         for one in waiting:
             if now - one.since > timedelta(seconds=one.post.worth_s):
                 await self._dropped(one.post)
@@ -186,7 +188,12 @@ class PostOffice:
     async def _sent(self, one: Waiting) -> None:
         post = one.post
         picture = await self._picture(post)
-        told = payload(post, rings=rings(post, self._clock.now(), self._wanted), has_chart=picture is not None)
+        try:
+            told = payload(post, rings=rings(post, self._clock.now(), self._wanted), has_chart=picture is not None)
+        except InvalidPost as wrong:
+            log.warning("a message cannot be read and is given up: %s", wrong)
+            await self._dropped(post)
+            return
         await self._mail.begun(post.id, at=self._clock.now())
         try:
             name = await self._courier.post(post, told, picture)

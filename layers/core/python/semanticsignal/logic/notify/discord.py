@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ...domain.errors import InvalidPost
 from ...domain.messages import Level, Message, Post, Row, Tone
 from ...domain.policy import Discord
 from .foreign import cut, defused, pieces, units
@@ -51,8 +52,10 @@ def posts(message: Message, level: Level) -> tuple[Post, ...]:
 
 
 def payload(post: Post, *, rings: bool, has_chart: bool) -> dict[str, Any]:
-    """What is sent, now that it is."""
-    told: dict[str, Any] = json.loads(post.body)
+    """What is sent, now that it is. Raises InvalidPost."""
+    told = json.loads(post.body)
+    if not (isinstance(told, dict) and isinstance(told.get("embeds"), list) and told["embeds"]):
+        raise InvalidPost(f"{post.id} is no message as Discord takes them")
     if has_chart:
         told["embeds"][0]["image"] = {"url": f"attachment://{CHART}"}
         told["attachments"] = [{"id": 0, "filename": CHART, "description": "The chart that the decision was made on"}]
