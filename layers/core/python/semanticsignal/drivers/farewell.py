@@ -101,5 +101,7 @@ class Farewell:
 
 
 def _heeded() -> list[signal.Signals]:
-    """A terminal that is closed tells to stop, unless nohup said that it does not."""
+    """A terminal that is closed tells to stop, unless nohup said that it does not. Only the main thread can hear."""
+    if threading.current_thread() is not threading.main_thread():
+        return []
     return [one for one in SIGNALS if one in SIGNALS[:2] or signal.getsignal(one) is not signal.SIG_IGN]

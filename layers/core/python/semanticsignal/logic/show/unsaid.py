@@ -53,5 +53,6 @@ def _forms(value: str) -> set[str]:
     """As it is written, as an address or a text in quotes writes it, and its telling part alone."""
     forms = {value, quote(value, safe=""), repr(value)[1:-1], json.dumps(value)[1:-1], value.removeprefix("0x")}
     if value.startswith("http"):
-        forms.add(urlsplit(value).path.rpartition("/")[2])
+        path = urlsplit(value).path.lstrip("/")
+        forms |= {path, path.rpartition("/")[2]}
     return {form for form in forms if len(form) >= SHORTEST}
