@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from discord_server import HOOK, LOST, SILENCE, TOKEN, Answer, Discord, limited
+from discord_server import refused as refused_by_discord
 from loopback import serve
 from world import MONDAY
 
+from semanticsignal import wiring
 from semanticsignal.adapters.discord import DiscordCourier
 from semanticsignal.adapters.inmemory import InMemoryArchive
 from semanticsignal.adapters.letterbox import DiscordLetterbox
@@ -23,10 +25,12 @@ from semanticsignal.domain import policy
 from semanticsignal.domain.errors import InvalidSetting
 from semanticsignal.domain.market import epoch_us
 from semanticsignal.domain.messages import Message, Tone, Topic
-from semanticsignal.drivers import doctor_discord
+from semanticsignal.drivers import doctor_discord, doctor_keys, post_office
 from semanticsignal.drivers.post_office import PostOffice
+from semanticsignal.logic.notify import address
 from semanticsignal.logic.notify.discord import payload, posts
 from semanticsignal.logic.notify.discord import rings as is_heard
+from semanticsignal.settings import DISCORD
 
 HOUR = timedelta(hours=1)
 
@@ -400,7 +404,7 @@ async def test_messages_are_taken_back_a_week_later_also_by_another_process_and_
 
 
 async def test_a_bot_whose_answer_was_lost_tells_nothing_twice(room: Room) -> None:
-    room.begin(bot=("planted-bot-token-0123456789", "77"), base_url=room.url)
+    room.begin(bot=("planted-bot-token.planted.planted-bot-token", f"77{0:016}"), base_url=room.url)
     await room.box.take(message("one", topic=Topic.DECISION))
     await killed_before_the_note(room)
 
@@ -491,6 +495,77 @@ async def test_doctor_reads_the_name_of_the_webhook_and_posts_nothing(
     assert (well.state, well.said) == ("ok", "webhook Signals")
     assert gone.state == "warning" and "404" in gone.said and TOKEN not in f"{well}{gone}"
     assert room.there.asked == ["GET", "GET"]
+
+
+WEBHOOK, BOT, CHANNEL = (
+    f"https://discord.com/api/webhooks/123456789012345678/{TOKEN}", f"{TOKEN}.planted.{TOKEN}", "123456789012345678",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("secrets", "is_well"),
+    [
+        ((WEBHOOK, "", ""), True),
+        ((WEBHOOK.replace("discord.com", "ptb.discord.com"), "", ""), True),
+        ((f"http://localhost:8080{HOOK}", "", ""), True),
+        ((f"http://127.0.0.1:8080{HOOK}", "", ""), True),
+        (("", BOT, CHANNEL), True),
+        ((f"http://127.0.0.1:8080{HOOK}?wait=true", "", ""), False),
+        (("https://discord.com/api/webhooks/1/short", "", ""), False),
+        ((WEBHOOK.replace("discord.com", "evil-discord.com"), "", ""), False),
+        (("", TOKEN, CHANNEL), False),
+        (("", BOT, "77"), False),
+    ],
+)
+async def test_doctor_and_a_run_take_the_same_for_a_secret_of_discord(
+    secrets: tuple[str, str, str], is_well: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = dict(zip(DISCORD, secrets, strict=True))
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+    named = [found for found in doctor_keys.examined() if any(name in found.said for name in DISCORD)]
+    assert all(found.state == "ok" for found in named) is is_well
+    if is_well:
+        assert wiring.discord(policy.Settings(), SetClock(MONDAY))
+        return
+    with pytest.raises(InvalidSetting) as refused:
+        wiring.discord(policy.Settings(), SetClock(MONDAY))
+    (found,) = await doctor_discord.examined(policy.Settings(), 2.0)
+    assert (found.state, found.said) == ("missing", str(refused.value)) and "semsig run does not start" in found.mend
+    assert "trading goes on" not in str(found) and not any(value and value in str(found) for value in secrets)
+
+
+async def test_a_webhook_is_greeted_once_for_ever_whatever_its_token_and_silently(
+    room: Room, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, "semsig")
+
+    async def started(path: str) -> None:
+        monkeypatch.setenv("DISCORD_WEBHOOK_URL", room.url + path)
+        held = wiring.home(room.folder / "home", policy.Settings(), "a test", is_durable=False)
+        office, _ = post_office.opened(policy.Settings(), held, room.archive, lambda _: None)
+        assert office
+        async with office.open(), asyncio.timeout(5):
+            while await office._mail.waiting() and not office.is_closed:
+                await asyncio.sleep(0)
+        held.close()
+
+    await started(HOOK)
+    await started(HOOK)
+    await started(f"{HOOK}-anew")
+    (told,) = room.there.messages.values()
+    assert told["flags"] == 4096 and "BTC/USDC" in told["embeds"][0]["description"] and not refused_by_discord(told)
+    assert caplog.text.count("Discord: told by a webhook") == 3 and TOKEN not in caplog.text
+
+    await started(HOOK.replace("1200", "1300"))  # another one, though it is gone
+    assert room.there.asked.count("POST") == 2
+
+
+def test_what_is_said_of_a_place_is_no_secret() -> None:
+    assert address.place(WEBHOOK, "").by == "a webhook"
+    assert address.place("", CHANNEL).by == f"a bot in channel {CHANNEL}"
 
 
 async def test_at_the_end_what_is_under_way_is_written_down(room: Room) -> None:

@@ -36,6 +36,7 @@ def test_faults_leave_no_task_no_untold_fact_no_mail_and_no_flood(runs: dict[str
         assert run.most_in_an_hour <= 20
         assert max(day.tasks for day in run.days) <= run.days[0].tasks + 6
     assert runs["none"].posts == runs["mendable"].posts
+    assert runs["none"].posts["Semantic Signal is connected"] == 1
 
 
 # --- How it is read -------------------------------------------------------------------------------------------------

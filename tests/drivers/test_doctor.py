@@ -282,7 +282,8 @@ def test_who_holds_a_port_is_named(tmp_path: Path) -> None:
 
 KEYS = {
     "OPENROUTER_API_KEY": "sk-or-v1-" + "planted" * 2, "BLOCKRUN_WALLET_KEY": "0x" + "9a" * 32,
-    "DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/planted", "MAIN_CHANNEL_ID": "123456789012345678",
+    "DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/planted-planted-planted",
+    "MAIN_CHANNEL_ID": "123456789012345678",
     "BOT_TOKEN_DISCORD": "planted1planted1.planted.planted1planted1", "GOOGLE_STUDIO_API_KEY": "planted-planted-1",
 }  # fmt: skip
 

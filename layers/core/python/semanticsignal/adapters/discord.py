@@ -7,7 +7,6 @@ import asyncio
 import json
 import logging
 import math
-import re
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,13 +21,10 @@ from .. import __version__
 from ..domain.errors import InvalidPost, InvalidSetting, MessengerUnavailable, NobodyHome, Postponed, Unanswered
 from ..domain.hosts import LOOPBACK
 from ..domain.messages import BELIEVED_S, Post
+from ..logic.notify import address
 from ..logic.notify.discord import CHART
 
 URL = "https://discord.com/api/v10"
-WEBHOOK = re.compile(
-    r"https://(?:(?:ptb|canary)\.)?discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/\d{1,25}/[\w-]{20,200}"
-)
-LOCAL = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\]):\d+/[\w/.-]{1,300}")
 AGENT = f"DiscordBot (https://github.com/semantic-signal, {__version__})"
 MOST_BYTES = 200_000
 # Where a limit is met and nobody says for how long.
@@ -59,15 +55,11 @@ class DiscordCourier:
         self._headers = {"user-agent": AGENT, "accept-encoding": "identity"}
         token, channel = bot
         self._is_bot = not webhook
+        if why := address.wrong(webhook, token, channel):
+            raise InvalidSetting(why)
         if webhook:
-            if not (WEBHOOK.fullmatch(webhook) or LOCAL.fullmatch(webhook)):
-                raise InvalidSetting(
-                    "DISCORD_WEBHOOK_URL is the address of a webhook, https://discord.com/api/webhooks/…/…"
-                )
             self._posts, self._messages, self._place = f"{webhook}?wait=true", f"{webhook}/messages", webhook
         else:
-            if not (re.fullmatch(r"[\w.-]{20,200}", token) and re.fullmatch(r"\d{1,25}", channel)):
-                raise InvalidSetting("BOT_TOKEN_DISCORD is a bot's token, MAIN_CHANNEL_ID the number of a channel")
             self._place = f"{base_url}/channels/{channel}"
             self._posts = self._messages = f"{self._place}/messages"
             self._headers |= {"authorization": f"Bot {token}"}

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 
 WORD = r"[\x21-\x7e]{16,512}"
-WEBHOOK = r"https://[\w.-]*discord(app)?\.com/api/(v\d+/)?webhooks/\d+/[\w-]+|http://127\.0\.0\.1[:/].*"
+# Discord's own, or one on this machine.
+WEBHOOK = (
+    r"https://(?:(?:ptb|canary)\.)?discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/\d{1,25}/[\w-]{20,200}"
+    r"|http://(?:127\.0\.0\.1|localhost|\[::1\]):\d+/[\w/.-]{1,300}"
+)
+TOKEN, CHANNEL = r"[\w-]{16,100}\.[\w-]{4,20}\.[\w-]{16,100}", r"\d{15,22}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,8 @@ SECRETS = {
     "CRYPTOCOMPARE_API_KEY": Secret(WORD, "16 letters or more without a space"),
     "COINGECKO_API_KEY": Secret(WORD, "16 letters or more without a space"),
     "DISCORD_WEBHOOK_URL": Secret(WEBHOOK, "https://discord.com/api/webhooks/…/…", is_discord=True),
-    "BOT_TOKEN_DISCORD": Secret(
-        r"[\w-]{16,}\.[\w-]+\.[\w-]{16,}", "three parts with dots between", is_discord=True
-    ),
-    "MAIN_CHANNEL_ID": Secret(r"\d{15,22}", "about 18 digits", is_hidden=False, is_discord=True),
+    "BOT_TOKEN_DISCORD": Secret(TOKEN, "three parts with dots between", is_discord=True),
+    "MAIN_CHANNEL_ID": Secret(CHANNEL, "about 18 digits", is_hidden=False, is_discord=True),
 }  # fmt: skip
 HIDDEN = tuple(name for name, secret in SECRETS.items() if secret.is_hidden)
 # Its webhook; or a bot's token, and the channel that it writes into.

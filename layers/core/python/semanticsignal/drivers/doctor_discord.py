@@ -11,6 +11,7 @@ from .heard import Heard, ask, fields
 
 LONGEST = 60
 MEND = "a webhook of the channel, its address as DISCORD_WEBHOOK_URL in .env; trading goes on without"
+REFUSED = "correct it in the environment or .env, or take it out there: semsig run does not start with it"
 
 
 async def examined(settings: Settings, limit_s: float, base_url: str | None = None) -> list[Finding]:
@@ -20,7 +21,7 @@ async def examined(settings: Settings, limit_s: float, base_url: str | None = No
             return []
         webhook, token, channel = (secret(name).strip() for name in DISCORD)
     except InvalidSetting as wrong:
-        return [Finding("discord", State.MISSING, str(wrong), MEND)]  # a run refuses it too
+        return [Finding("discord", State.MISSING, str(wrong), REFUSED)]
     if webhook:
         return [_found(await ask(webhook, {}, limit_s), "webhook")]
     url = f"{base_url or wiring.discord_url()}/channels/{channel}"

@@ -14,7 +14,7 @@ def examined() -> list[Finding]:
         told = {name: secret(name).strip() for name in SECRETS}
     except InvalidSetting:
         return []
-    odd = [name for name, key in told.items() if key and not re.fullmatch(SECRETS[name].form, key)]
+    odd = [name for name, key in told.items() if key and not re.fullmatch(SECRETS[name].form, key, re.ASCII)]
     well = [f"{name} ({secret_origin(name)})" for name, key in told.items() if key and name not in odd]
     return [
         Finding("keys", State.OK, f"set: {', '.join(well) or 'none, and none is needed'}"),

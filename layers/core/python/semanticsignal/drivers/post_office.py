@@ -16,11 +16,15 @@ from ..domain.errors import (
     Postponed,
     SemanticSignalError,
     Unanswered,
+    Unavailable,
 )
-from ..domain.messages import BELIEVED_S, URGENT, Post, Posted, Topic, Waiting
+from ..domain.messages import BELIEVED_S, URGENT, Message, Post, Posted, Topic, Waiting
 from ..domain.policy import Discord, Settings
-from ..logic.notify.discord import payload, rings
+from ..logic.notify import address
+from ..logic.notify.discord import payload, posts, rings
+from ..logic.notify.messages import hello
 from ..ports import Archive, Clock, Courier, Mail, Messenger
+from ..settings import DISCORD, secret
 from . import diary
 
 log = logging.getLogger("semsig")
@@ -56,6 +60,7 @@ class PostOffice:
         self._mail, self._courier, self._archive = mail, courier, archive
         self._clock, self._wanted = clock, wanted
         self.said: Callable[[str], None] = lambda _: None
+        self.hello: Message | None = None
         self.leaves: Callable[[float], bool] = lambda _: False
         self.shut = "until the next start"
         self._wake = asyncio.Event()
@@ -80,7 +85,9 @@ class PostOffice:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """While it lasts. At its end what is under way has a moment to be written down."""
+        """While it lasts, after a hello where none was said. At its end what is under way has a moment to be written
+        down."""
+        await self._greeted()
         task = asyncio.create_task(self.run())
         try:
             yield
@@ -91,6 +98,13 @@ class PostOffice:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             self._mail.close()
+
+    async def _greeted(self) -> None:
+        if self.hello:
+            try:
+                self._count(await self._mail.put(posts(self.hello, "silent"), at=self._clock.now()))
+            except Unavailable as wrong:  # the next start says it
+                log.warning("%s", wrong)
 
     async def run(self) -> None:
         """Until canceled, or until nobody is home. A defect is said, and after a pause it goes on."""
@@ -355,4 +369,8 @@ def opened(
     mail = wiring.mail(held)
     office = PostOffice(mail, courier, archive, clock, settings.discord)
     office.said = said
+    webhook, _, channel = (secret(name).strip() for name in DISCORD)
+    where = address.place(webhook, channel)
+    log.info("Discord: told by %s", where.by)
+    office.hello = hello(settings, where.name, clock.now())
     return office, (wiring.console(), wiring.letterbox(settings, mail, clock, office.woken))

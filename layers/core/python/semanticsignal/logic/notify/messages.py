@@ -11,6 +11,7 @@ from ...domain.decision import Action, Decision
 from ...domain.ledger import Amendment, Closing, Opening
 from ...domain.messages import Message, Row, Tone, Topic
 from ...domain.money import exactly
+from ...domain.policy import Settings
 from ...domain.trading import EquityPoint, ExitReason, Position, Trade
 from .words import amount, away, instant, lasted, money, price, ratio, refused
 
@@ -255,3 +256,16 @@ def stands(point: EquityPoint, bars: int, known: Known) -> bool:
 
 def _tone(pnl: Decimal) -> Tone:
     return Tone.GAIN if pnl > 0 else Tone.LOSS if pnl < 0 else Tone.FLAT
+
+
+def hello(settings: Settings, place: str, at: datetime) -> Message:
+    """The first word at a place, once for ever: what is told there."""
+    pairs, bars = ", ".join(map(str, settings.pairs)), f"{settings.timeframe} bars"
+    text = (
+        f"Semantic Signal tells here what it does: {pairs} on {bars}, with paper money. It speaks when something "
+        "happens, and once a day; a candle on which nothing is done makes no message."
+    )
+    return Message(
+        id=f"hello#{place}", topic=Topic.PERFORMANCE, tone=Tone.FLAT, at=at, title="Semantic Signal is connected",
+        line=text, about=PAPER, worth_s=7 * DAY_S, text=text,
+    )  # fmt: skip
