@@ -7,13 +7,14 @@ import argparse
 import asyncio
 import gc
 import json
-import logging
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from bisect import bisect_right
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -25,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from fastapi import FastAPI
 
 from bench.measures import ROOT, Figure
 from bench.weather import CLASSES, Troubled, WatchedClock, Weather, forecast
@@ -36,7 +36,9 @@ from semanticsignal.domain.market import Timeframe, epoch_ms, instant
 from semanticsignal.domain.money import exactly
 from semanticsignal.domain.policy import Settings
 from semanticsignal.domain.trading import Portfolio
-from semanticsignal.drivers import host, keeper, web, worlds
+from semanticsignal.drivers import cli, diary, instance, pace, web, worlds
+from semanticsignal.drivers.farewell import Farewell
+from semanticsignal.drivers.host import Host
 from semanticsignal.simulate import exchange, model
 from semanticsignal.simulate.market import EPOCH_MS, SimulatedMarket
 from tests.discord_server import HOOK, Discord
@@ -52,6 +54,8 @@ MINUTE_BYTES = 16
 LOOK_S, STEADY, ENDS_WITHIN_S = 0.05, 10, 60.0
 # Who tells of faults on the other side of the wire is not the product.
 OUTSIDE = ("uvicorn", "asyncio")
+# Of a line, what is not what it is made from: names of facts, figures, pairs.
+VARYING = re.compile(r"\S*\d\S*")
 
 
 @dataclass(frozen=True)
@@ -107,42 +111,40 @@ class Came:
     wall_s: float = 0.0
 
 
-class Heard(logging.Handler):
-    """The log as `semsig run` would print it: how much, of what, and how thick in one simulated hour."""
+class Heard:
+    """What `semsig run` wrote into the log of its home: how much, of what, and how thick in one simulated hour."""
 
-    def __init__(self, clock: WatchedClock) -> None:
-        super().__init__(logging.INFO)
-        self._clock = clock
+    def __init__(self, home: Path, clock: WatchedClock) -> None:
+        self._folder = home / diary.FOLDER
+        self._turns = [(0.0, self._hour(clock.now()))]
+        clock.turns.append(lambda now: self._turns.append((time.time(), self._hour(now))))
         self.made: Counter[str] = Counter()
         self.hours: Counter[tuple[str, str]] = Counter()
         self.bytes = 0
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith(OUTSIDE):
-            return
-        said = f"{record.levelname.lower()} {record.name}: {record.msg}"
-        if record.levelno >= logging.WARNING and record.msg == "%s: %s":
-            said = f"{record.levelname.lower()} {record.name}: {record.args[0]}: …"  # type: ignore[index]
+    def read(self) -> "Heard":
+        """All of it, from the start."""
+        self.made, self.hours, self.bytes = Counter(), Counter(), 0
+        for file in self._folder.glob(f"{diary.NAME}*"):
+            for line in file.read_text(encoding="utf-8").splitlines():
+                told = json.loads(line) if line.endswith("}") else {}  # a full disk breaks a line off
+                if told and not told["logger"].startswith(OUTSIDE):
+                    self._count(told, len(line) + 1)
+        return self
+
+    def _count(self, told: dict[str, Any], size: int) -> None:
+        about = told.get("about")
+        words = f"{about}: …" if about else VARYING.sub("…", told["message"])
+        said = f"{told['level'].lower()} {told['logger']}: {words}"
+        at = datetime.fromisoformat(told["at"]).timestamp()
+        _, hour = self._turns[max(0, bisect_right(self._turns, at, key=lambda turn: turn[0]) - 1)]
         self.made[said] += 1
-        self.hours[said, Timeframe.H1.floor(self._clock.now()).isoformat()] += 1
-        self.bytes += len(self.format(record)) + 1
+        self.hours[said, hour] += 1
+        self.bytes += size
 
-
-class Ending(host.Host):
-    """A host whose market ends."""
-
-    until: datetime
-
-    def _ends_at(self) -> datetime:
-        return self.until
-
-    def is_done(self) -> bool:
-        return (
-            self.on.clock.now() >= self.until
-            and not self._tasks
-            and not self._loop._running
-            and not self._loop.is_behind
-        )
+    @staticmethod
+    def _hour(now: datetime) -> str:
+        return Timeframe.H1.floor(now).isoformat()
 
 
 async def soak(asked: Asked, home: Path) -> Came:
@@ -152,36 +154,43 @@ async def soak(asked: Asked, home: Path) -> Came:
     span = settings.timeframe.span
     since = settings.timeframe.floor(instant(EPOCH_MS) + span * (settings.candle_limit + worlds.MARGIN_BARS))
     start = settings.timeframe.floor(since + timedelta(days=asked.history_days))
-    until = start + span * round(timedelta(days=asked.days) / span) + span / host.LOOKS
+    until = start + span * round(timedelta(days=asked.days) / span) + span / pace.LOOKS
     clock = WatchedClock(start, float("inf"))
     before = asyncio.all_tasks()
-    async with AsyncExitStack() as stack:
-        heard = stack.enter_context(_Logged(clock))
-        outside, urls = await _outside(stack, settings, clock)
-        if asked.kinds != "none":  # before time begins to pass
-            outside["venue"].next["bars"] = deque(["503", "cut"])
-        weather = Weather(forecast(asked.seed, asked.kinds, (start, until), asked.per_day), outside)
-        os.environ["DISCORD_WEBHOOK_URL"] = urls["discord"] + HOOK
-        held = wiring.home(home, settings, f"soak {asked.market}", is_durable=False)
-        stack.callback(held.close)
-        lived = await _lived(stack, settings, held, wiring.World(*await _plugs(stack, settings, clock, urls)), since)
-        lived.until = until
-        weather.chroma = lambda: lived.memory.server.pid if lived.memory else None
-        weather.ledger = held.ledger._db.execute
-        took = _Measures(came, lived, heard, began)
-        clock.turns += [took.turned, weather.passes]
-        await _to_the_end(lived)
-        took.taken(until)
-        came.problems = list(lived.health().problem.split("; ")) if lived.health().problem else []
-        came.digest, came.untold = held.ledger.digest(), len(await held.ledger.untold())
-        came.entries = _entries(held.ledger)
-        came.missing_quote = str(missing(await _all(held.ledger), await held.ledger.portfolio(), settings))
-        if lived.office:
-            came.mail_left = await _mail_left(lived)
-            came.mail_dropped = lived.office.dropped
+    heard = Heard(home, clock)
+    with Farewell(within_s=ENDS_WITHIN_S).listening() as bye, diary.unsaid(wiring.unsaid()):
+        async with AsyncExitStack() as stack:
+            cli._logged()
+            outside, urls = await _outside(stack, settings, clock)
+            if asked.kinds != "none":  # before time begins to pass
+                outside["venue"].next["bars"] = deque(["503", "cut"])
+            weather = Weather(forecast(asked.seed, asked.kinds, (start, until), asked.per_day), outside)
+            os.environ["DISCORD_WEBHOOK_URL"] = urls["discord"] + HOOK
+            listener = web.bound(0)
+            settings = replace(settings, port=listener.getsockname()[1])
+            lasting: list[asyncio.Task[None]] = []
+
+            async def world(stack: AsyncExitStack, settings: Settings, _: wiring.Home) -> wiring.World:
+                made = wiring.World(*await _plugs(stack, settings, clock, urls))
+                return made._replace(speed=1e9, lived_from=since, lived_until=clock.now(), closed_at=until)
+
+            def ready(lived: Host, _: str) -> None:
+                weather.chroma = lambda: lived.memory.server.pid if lived.memory else None
+                weather.ledger = lived.held.ledger._db.execute
+                took = _Measures(came, lived, heard, began)
+                clock.turns += [took.turned, weather.passes]
+                lasting.append(asyncio.create_task(_to_the_end(lived, took, bye)))
+
+            where = instance.Where("simulated", "max", world)
+            if lost := await instance.lived(stack, settings, where, (listener, ready), bye):
+                raise lost.lost()
+            await lasting[0]
         came.posts = dict(sorted(Counter(map(_kind, outside["discord"]._app.titles)).items()))  # type: ignore[attr-defined]
-    came.loose = dict(sorted(weather.loose.items()))
-    came.met = dict(sorted((outside["venue"].met + outside["model"].met + outside["discord"].met).items()))
+    heard.read()
+    came.loose, came.met = (
+        dict(sorted(weather.loose.items())),
+        dict(sorted((outside["venue"].met + outside["model"].met + outside["discord"].met).items())),
+    )
     came.lines, came.most_in_an_hour = dict(heard.made.most_common()), max(heard.hours.values(), default=0)
     await asyncio.sleep(0)
     came.orphans = [str(task.get_coro()) for task in asyncio.all_tasks() - before]
@@ -223,30 +232,24 @@ async def _plugs(stack: AsyncExitStack, settings: Settings, clock: WatchedClock,
     return venue, clock, mind, worlds.FASTEST
 
 
-async def _lived(
-    stack: AsyncExitStack, settings: Settings, held: wiring.Home, world: wiring.World, since: datetime
-) -> Ending:
-    """As `semsig run` does it, its page and its API included."""
-    lived = Ending(settings, held, world._replace(speed=1e9, lived_from=since, lived_until=world.clock.now()))
-    site: FastAPI = web.site(lived, lived.notifier, None, lambda: None)
-    await stack.enter_async_context(web.served(site, web.bound(0)))
-    stack.callback(lived.notifier.close)
-    if lived.office:
-        await stack.enter_async_context(lived.office.open())
-    await stack.enter_async_context(keeper.kept(lived.memory, lived.remembers))
-    return lived
+async def _to_the_end(lived: Host, took: "_Measures", bye: Farewell) -> None:
+    """Tells it to stop when its market has ended and all is quiet; before that everything is looked at."""
+    try:
+        steady, deadline = 0, 0.0
+        while steady < STEADY:
+            await asyncio.sleep(LOOK_S)
+            is_over = lived.on.clock.now() >= lived.ends_at() and not (
+                lived.tasks or lived.loop.is_at_work or lived.loop.is_behind
+            )
+            deadline = deadline or time.monotonic() + ENDS_WITHIN_S if is_over else 0.0
+            is_well = lived.troubles.problem is None or time.monotonic() > deadline
+            steady = steady + 1 if is_over and is_well else 0
+        await took.last()
+    finally:
+        lived.stop.set()
 
 
-async def _to_the_end(lived: Ending) -> None:
-    life, steady = asyncio.create_task(lived.live()), 0
-    while steady < STEADY and not life.done():
-        await asyncio.sleep(LOOK_S)
-        steady = steady + 1 if lived.is_done() else 0
-    lived.stop.set()
-    await life
-
-
-async def _mail_left(lived: Ending) -> int:
+async def _mail_left(lived: Host) -> int:
     """After a while in which all of it can be sent."""
     deadline = time.monotonic() + ENDS_WITHIN_S
     count = 0
@@ -259,9 +262,9 @@ async def _mail_left(lived: Ending) -> int:
 
 
 class _Measures:
-    """Taken at midnight, before the market goes on."""
+    """Taken at midnight, before the market goes on, and at the end, before it is told to stop."""
 
-    def __init__(self, came: Came, lived: Ending, heard: Heard, began: float) -> None:
+    def __init__(self, came: Came, lived: Host, heard: Heard, began: float) -> None:
         self._came, self._lived, self._heard, self._began = came, lived, heard, began
         self._process = psutil.Process()
         self._day = lived.on.clock.now().date()
@@ -280,29 +283,27 @@ class _Measures:
             chroma = psutil.Process(pid).memory_info().rss / 1e6 if pid else None
         except psutil.NoSuchProcess:
             chroma = None
+        heard = self._heard.read()
         (entries,) = self._lived.held.ledger._db.execute("SELECT COUNT(*) FROM entries").fetchone()
         self._came.days.append(
             Day(
                 now.isoformat(), self._process.memory_info().rss / 1e6, chroma, len(asyncio.all_tasks()),
                 self._process.num_threads(), self._process.num_fds(), len(self._process.net_connections()),
                 len(gc.get_objects()),
-                self._heard.made.total(), self._heard.bytes, entries, time.perf_counter() - self._began,
+                heard.made.total(), heard.bytes, entries, time.perf_counter() - self._began,
             )
         )  # fmt: skip
 
-
-class _Logged:
-    def __init__(self, clock: WatchedClock) -> None:
-        self._heard = Heard(clock)
-
-    def __enter__(self) -> Heard:
-        logging.basicConfig(level=logging.INFO, handlers=[self._heard], force=True)
-        for noisy in ("httpx", "httpx2", "openai", "ccxt", "asyncio", "filelock"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
-        return self._heard
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger().removeHandler(self._heard)
+    async def last(self) -> None:
+        came, lived, ledger = self._came, self._lived, self._lived.held.ledger
+        self.taken(lived.ends_at())
+        came.problems = [problem for _, problem in lived.troubles.items()]
+        came.digest, came.untold = ledger.digest(), len(await ledger.untold())
+        came.entries = _entries(ledger)
+        came.missing_quote = str(missing(await _all(ledger), await ledger.portfolio(), lived.settings))
+        if lived.office:
+            came.mail_left = await _mail_left(lived)
+            came.mail_dropped = lived.office.dropped
 
 
 def _kind(title: str) -> str:

@@ -1,5 +1,6 @@
 """What is wrong with a running instance for a while is told to people, once, and trading goes on."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,8 +15,10 @@ from world import MONDAY, bars, path, settings, world
 from semanticsignal import wiring
 from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.domain.errors import InvalidSetting, LedgerUnavailable
+from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.messages import Message
 from semanticsignal.drivers.host import Host
+from semanticsignal.drivers.pace import Ticking
 from semanticsignal.logic.notify import alarms
 from semanticsignal.stages.notify import plainly
 
@@ -35,7 +38,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DISCORD_WEBHOOK_URL", raising=False)
     made = host(tmp_path / "home")
-    made._real = SetClock(MONDAY)  # type: ignore[assignment]
+    made.troubles.real = SetClock(MONDAY)  # type: ignore[assignment]
     made.on = replace(made.on, messengers=(Listener(),), clock=SetClock(MONDAY))
     made._ticked_at = made._listened_at = made._awake_since = MONDAY
     yield made
@@ -50,33 +53,73 @@ def heard(room: Host) -> list[Message]:
 
 async def after(room: Host, minutes: float, slept: float = 0.0) -> list[str]:
     """What was told by then, with two ticks in each minute; it slept for the first of them."""
-    now = room._real.now()
+    now = room.troubles.real.now()
     until = MONDAY + minutes * MINUTE
     now += slept * MINUTE
     while now < until:
         now = min(now + MINUTE / 2, until)
-        room._real.set(now)  # type: ignore[attr-defined]
+        room.troubles.real.set(now)  # type: ignore[attr-defined]
         room.on.clock.set(now)  # type: ignore[attr-defined]
-        await room._watched_over()
+        await room.watched_over()
     return [one.title for one in heard(room)]
 
 
 async def test_what_is_wrong_for_five_minutes_is_one_alarm_and_another_when_it_comes_again(room: Host) -> None:
     for about in ("BTC/USDC", "ETH/USDC", "watch", "news", "Discord"):
-        room._said(about, "binance: nobody answers")
+        room.troubles.said(about, "binance: nobody answers")
     once = "Not working for 5 minutes: candles of BTC/USDC, candles of ETH/USDC, stops and targets"
 
     assert await after(room, 4.5) == []
     assert await after(room, 5) == [once] and await after(room, 60) == [once]
     assert heard(room)[0].text.count("nobody answers") == 1
 
-    room._said("BTC/USDC", "")
+    room.troubles.said("BTC/USDC", "")
     assert await after(room, 70) == [once]
-    room._said("BTC/USDC", "binance: nobody answers again")
+    room.troubles.said("BTC/USDC", "binance: nobody answers again")
     assert await after(room, 74.5) == [once]
     assert await after(room, 75) == [once, "Not working for 5 minutes: candles of BTC/USDC"]
     assert (await after(room, 360))[2:] == ["Not working for 360 minutes: news"]
     assert room.office is None
+
+
+async def test_what_is_no_pair_is_told_in_words_of_its_own(room: Host) -> None:
+    for about in ("clock", "lease", "disk"):
+        room.troubles.said(about, "ill")
+
+    (told,) = await after(room, 5)
+    assert told == "Not working for 5 minutes: the clock of this machine, the hold on its home, the disk"
+
+
+async def test_a_broken_mail_stays_said_while_trades_are_looked_back_at(room: Host) -> None:
+    async def full() -> None:
+        raise LedgerUnavailable("the disk is full")
+
+    async def well() -> None:
+        """A post-mortem, written."""
+
+    for stage, work in (("notify", full), ("review", well)):
+        room.aside(stage, work)
+        await asyncio.gather(*room.tasks)
+    await room.watched_over()
+    assert room.troubles.items() == (("messages", "the disk is full"),)
+
+    room.aside("notify", well)
+    await asyncio.gather(*room.tasks)
+    assert room.troubles.items() == ()
+
+
+async def test_what_cannot_be_told_again_is_a_problem_until_it_can(room: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def locked() -> tuple[Entry, ...]:
+        raise LedgerUnavailable("the ledger is locked")
+
+    crank = Ticking(room)
+    with monkeypatch.context() as broken:
+        broken.setattr(room.held.ledger, "untold", locked)
+        await crank.recovered()
+    assert room.troubles.items() == (("untold", "the ledger is locked"),) and room.loop.is_behind
+
+    await crank.recovered()
+    assert room.troubles.items() == () and not room.loop.is_behind
 
 
 async def test_two_candles_without_a_word_are_an_alarm_once_and_sleep_is_none(room: Host) -> None:
@@ -94,15 +137,15 @@ async def test_a_messenger_that_cannot_write_stops_no_candle(room: Host) -> None
             raise LedgerUnavailable("the disk is full")
 
     room.on = replace(room.on, messengers=(Full(),))
-    room._said("BTC/USDC", "nobody answers")
-    room._real.set(MONDAY + 6 * MINUTE)  # type: ignore[attr-defined]
-    await room._watched_over()
-    assert "the disk is full" in room._problems["messages"]
+    room.troubles.said("BTC/USDC", "nobody answers")
+    room.troubles.real.set(MONDAY + 6 * MINUTE)  # type: ignore[attr-defined]
+    await room.watched_over()
+    assert ("alarms", "the disk is full") in room.troubles.items()
 
     room.on = replace(room.on, messengers=(Listener(),))
-    assert (
-        await after(room, 7) == ["Not working for 6 minutes: candles of BTC/USDC"] and "messages" not in room._problems
-    )
+    assert await after(room, 7) == ["Not working for 6 minutes: candles of BTC/USDC"] and not dict(
+        room.troubles.items()
+    ).get("alarms")
 
 
 async def test_a_webhook_that_is_gone_is_said_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +157,7 @@ async def test_a_webhook_that_is_gone_is_said_on_the_page(tmp_path: Path, monkey
         await room._tell(alarms.alarm("one", room.office._clock.now(), ("A title", "and text"), plainly(room.on)))
         await room.office.emptied()
         room.office._mail.close()
-    room._status = "running"
+    room.runs()
 
     assert "the webhook is gone" in (room.health().problem or "") and room.health().status == "degraded"
     room.held.close()

@@ -17,6 +17,7 @@ from semanticsignal.domain.errors import MarketUnavailable
 from semanticsignal.domain.ledger import Closing
 from semanticsignal.domain.market import Timeframe
 from semanticsignal.drivers.host import Host
+from semanticsignal.drivers.pace import Ticking
 from semanticsignal.drivers.timekeeping import Timekeeper
 
 HOUR = timedelta(hours=1)
@@ -48,15 +49,16 @@ class Room:
         market = Tape({BTC: series}, rules={BTC: RULES}, is_simulated=True)
         held = wiring.home(home, told, "a test", is_durable=False)
         self.host = Host(told, held, wiring.World(market, self.clock, self.model, 1.0))  # type: ignore[arg-type]
-        self.host._status = "running"
+        self.host.runs()
+        self.crank = Ticking(self.host)
         self.boundary = MONDAY + H4
 
     async def tick(self, at: datetime) -> None:
         """And all that it set going."""
         self.clock.set(at)
-        self.boundary = await self.host._tick(self.boundary, at)
-        while self.host._tasks:
-            await asyncio.gather(*self.host._tasks)
+        self.boundary = await self.crank.tick(self.boundary, at)
+        while self.host.tasks:
+            await asyncio.gather(*self.host.tasks)
 
     async def entries(self, *kinds: str) -> list[str]:
         return [entry.id for entry in await self.host.held.ledger.entries(kinds=kinds, limit=10_000)]
@@ -274,11 +276,11 @@ async def test_what_is_wrong_with_the_clock_is_on_the_page(tmp_path: Path) -> No
     held = wiring.home(tmp_path / "home", told, "a test", is_durable=False)
     checked = (machine.clock, machine.ahead_s)
     host = Host(told, held, wiring.World(market, machine.clock, CycleModel(), 1.0, checked=checked))
-    host._status = "running"
+    host.runs()
     machine.steps(HOUR)
 
-    await host._tick(MONDAY + H4, machine.clock.now())
-    await asyncio.gather(*host._tasks)
+    await Ticking(host).tick(MONDAY + H4, machine.clock.now())
+    await asyncio.gather(*host.tasks)
 
     assert host.health().problem == "this machine's clock is 3600 s ahead of the venues'; theirs counts: set it"
     assert host.health().now == MONDAY

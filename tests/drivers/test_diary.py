@@ -26,6 +26,7 @@ from semanticsignal.drivers import diary, terminal
 from semanticsignal.drivers.diary import Damped
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.lines import OneLine
+from semanticsignal.drivers.troubles import Troubles
 from semanticsignal.drivers.vitals import measured
 from semanticsignal.logic.show.unsaid import Unsaid
 
@@ -162,6 +163,29 @@ def test_the_same_trouble_is_told_once_a_minute_with_how_often_it_was_not() -> N
     ]  # fmt: skip
 
 
+def test_what_is_about_the_same_is_told_once_in_five_minutes_however_its_words_change() -> None:
+    now_s, shown = 0.0, io.StringIO()
+    handler = beside(shown)
+    handler.filters = [damped := Damped(now=lambda: now_s)]
+    logging.getLogger().addHandler(handler)
+    troubles = Troubles(SetClock(MONDAY), str)
+    try:
+        for number in range(2000):
+            troubles.said("BTC/USDC", f"binance is left alone until 12:{number:04}")
+            now_s += 299 / 2000
+        troubles.said("ETH/USDC", "silent")
+        now_s = 301.0
+        troubles.said("BTC/USDC", "silent too")
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert [line.split(" ", 1)[1] for line in shown.getvalue().splitlines()] == [
+        "BTC/USDC: binance is left alone until 12:0000", "ETH/USDC: silent",
+        "BTC/USDC: silent too (1999 times more since)",
+    ]  # fmt: skip
+    assert len(damped._told) == 2, "what is remembered does not grow with the words"
+
+
 # --- Secrets ----------------------------------------------------------------------------------------------------------
 
 
@@ -215,8 +239,8 @@ async def test_a_venue_that_says_a_secret_back_says_it_to_nobody(tmp_path: Path)
     held = wiring.home(tmp_path / "home", told, "run", is_durable=False)
     room = Host(told, held, wiring.World(Parrot(), SetClock(MONDAY + H4), CycleModel(), 1.0))  # type: ignore[arg-type]
     heard = room.notifier.join()
-    await room._run(CandleClosed(BTC, Timeframe.H4, MONDAY + H4))
-    room._since = {about: at - timedelta(hours=1) for about, at in room._since.items()}
+    await room.run(CandleClosed(BTC, Timeframe.H4, MONDAY + H4))
+    room.troubles.real = SetClock(room.troubles.real.now() + timedelta(hours=1))
     await room._alarm()
 
     said = [str(room.health()), str(await measured(room)), *(heard.get_nowait() or "" for _ in range(heard.qsize()))]

@@ -82,13 +82,13 @@ class Turned:
     async def turn(self, number: int) -> tuple[bool, bool]:
         """Whether the minute, and whether the candle, went through."""
         self.clock.set(at(number))
-        went = (await self.host._run(MinutePassed(at(number))), await self.host._run(candle(number)))
+        went = (await self.host.run(MinutePassed(at(number))), await self.host.run(candle(number)))
         await self.ends()
         return went
 
     async def ends(self) -> None:
-        while self.host._tasks:
-            await asyncio.gather(*self.host._tasks)
+        while self.host.tasks:
+            await asyncio.gather(*self.host.tasks)
 
     async def story(self) -> list[bytes]:
         """Everything, whatever came first: what is told again comes later. But for the prompt's seal: it stands since
@@ -117,7 +117,7 @@ async def test_a_ledger_that_refused_at_every_close_ends_as_one_that_never_did(
         assert all(refused[-1]) or said in (ill.host.health().problem or "")
         ill.heals()
         assert await ill.turn(number) == (True, True)
-        await ill.host._loop.recover()
+        await ill.host.loop.recover()
         await ill.ends()
 
     assert sum(not decided for _, decided in refused) >= 4, "what cannot be written is not decided"

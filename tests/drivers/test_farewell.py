@@ -19,8 +19,7 @@ from semanticsignal import wiring
 from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.codec import dumps
 from semanticsignal.domain.events import Fact
-from semanticsignal.drivers import farewell, record, start
-from semanticsignal.drivers import host as hosts
+from semanticsignal.drivers import farewell, instance, record, start
 from semanticsignal.drivers import replay as replays
 from semanticsignal.drivers.farewell import Farewell
 from semanticsignal.drivers.host import Host
@@ -77,15 +76,15 @@ class Lived:
         place = wiring.World(market, clock, CycleModel(script), 1e9, tape=market)  # type: ignore[arg-type]
         self.host, self.gate = Host(SETTINGS, self.held, place), gate
         watch = self.host.watchdog
-        self.host._loop = Loop(
-            self.host.on, self.held.ledger, gate.stages(), aside=self.host._aside, turn=watch.turn
+        self.host.loop = Loop(
+            self.host.on, self.held.ledger, gate.stages(), aside=self.host.aside, turn=watch.turn
         )  # fmt: skip
 
     async def lives(self, bye: Farewell) -> None:
         """Until it is told to stop, or has lived through all of it."""
         bye.stops(self.host.stop.set)
         going = asyncio.create_task(self._goes_on())
-        await hosts._until_stopped(self.host, bye)
+        await instance.until_stopped(self.host, bye)
         going.cancel()
         await asyncio.gather(going, return_exceptions=True)
         self.held.close()
@@ -95,7 +94,7 @@ class Lived:
             self.clock.set(max(at(number), self.clock.now()))
             while not await self.held.ledger.entry(f"DecisionMade:{cycle(BTC, at(number))}"):
                 await asyncio.sleep(0.005)
-        while self.host._tasks or await self.held.ledger.untold():
+        while self.host.tasks or await self.held.ledger.untold():
             await asyncio.sleep(0.005)
         self.host.stop.set()
 
@@ -129,7 +128,7 @@ async def read(home: Path) -> list[bytes]:
 async def test_a_signal_in_the_middle_of_any_stage_loses_nothing(
     name: str, turn: int, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosts, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(instance, "PATIENCE_S", 0.05)
     clock, gate = Clock(at(1)), Gate(name, turn)
     async with asyncio.timeout(60):
         expected = await whole(tmp_path / "whole")
@@ -159,13 +158,13 @@ def test_a_signal_while_it_is_loaded_or_made_ends_it_with_0_in_one_line(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The port is asked for first, so that this is in the middle of the start."""
-    bound: Callable[[int], Any] = hosts.web.bound
+    bound: Callable[[int], Any] = instance.web.bound
 
     def told_to_stop(port: int) -> Any:
         os.kill(os.getpid(), number)
         return bound(port)
 
-    monkeypatch.setattr(hosts.web, "bound", told_to_stop)
+    monkeypatch.setattr(instance.web, "bound", told_to_stop)
 
     done = here("run", "--yes", "--home", tmp_path / "home", "--port", free_port(), folder=tmp_path)
 

@@ -15,6 +15,7 @@ from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.domain.errors import Unavailable
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.loop import Loop
+from semanticsignal.drivers.pace import Ticking
 
 MINUTE = timedelta(minutes=1)
 HALF_PAST = MONDAY + 4 * 60 * MINUTE + 30 * MINUTE
@@ -52,16 +53,17 @@ class Living:
         self.clock = SetClock(HALF_PAST)
         place: Any = wiring.World(tape, self.clock, None, 1.0, tape=tape if is_recorded else None)  # type: ignore[arg-type]
         self.host = Host(settings(), held, place)
+        self.crank = Ticking(self.host)
         self.figures, self.press = Source(), Source()
         self.host.on = replace(self.host.on, context=(self.figures,), news=(self.press,))
-        self.host._loop = Loop(self.host.on, held.ledger)
+        self.host.loop = Loop(self.host.on, held.ledger)
 
     async def ticks(self, *minutes: int) -> tuple[int, int]:
         """How often each was asked, once all that was begun has ended."""
         for minute in minutes:
             self.clock.set(HALF_PAST + minute * MINUTE)
-            self.host._gather(self.clock.now())
-        await asyncio.gather(*self.host._tasks)
+            self.crank.gather(self.clock.now())
+        await asyncio.gather(*self.host.tasks)
         return len(self.figures.asked), len(self.press.asked)
 
 
@@ -101,7 +103,7 @@ async def test_a_silent_press_is_said_and_the_rest_goes_on(held: wiring.Home) ->
 async def test_nobody_waits_for_it(held: wiring.Home) -> None:
     living = Living(held)
 
-    living.host._gather(HALF_PAST)
+    living.crank.gather(HALF_PAST)
 
-    assert (living.figures.asked, len(living.host._tasks)) == ([], 2)
-    await asyncio.gather(*living.host._tasks)
+    assert (living.figures.asked, len(living.host.tasks)) == ([], 2)
+    await asyncio.gather(*living.host.tasks)

@@ -173,7 +173,7 @@ class Aside:
 
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def __call__(self, work: Work) -> None:
+    def __call__(self, stage: str, work: Work) -> None:
         self.tasks.append(asyncio.ensure_future(work()))
 
     async def ended(self) -> list[BaseException | None]:

@@ -60,16 +60,16 @@ class Turned:
         for number in range(first, last + 1):
             at: datetime = MONDAY + number * H4
             self.clock.set(at)
-            await asyncio.wait_for(self.host._minute(at), 5)
-            await asyncio.wait_for(self.host._candle(CandleClosed(BTC, Timeframe.H4, at)), 5)
+            await asyncio.wait_for(self.host.minute(at), 5)
+            await asyncio.wait_for(self.host.candle(CandleClosed(BTC, Timeframe.H4, at)), 5)
 
     async def ends(self) -> None:
-        await asyncio.gather(*self.host._tasks)
+        await asyncio.gather(*self.host.tasks)
 
     async def stops(self) -> None:
-        for task in tuple(self.host._tasks):
+        for task in tuple(self.host.tasks):
             task.cancel()
-        await asyncio.gather(*self.host._tasks, return_exceptions=True)
+        await asyncio.gather(*self.host.tasks, return_exceptions=True)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def test_a_stop_in_the_middle_of_it_loses_nothing(held: wiring.Home) -> No
     again = Turned(held, second)
     again.clock.set(MONDAY + 5 * H4)
 
-    await again.host._loop.recover()
+    await again.host.loop.recover()
     await again.ends()
 
     assert first.asked == second.asked and len(first.asked) == 1
@@ -146,7 +146,7 @@ async def test_a_defect_of_it_is_said_and_the_candles_go_on(held: wiring.Home) -
     turned = Turned(held, Broken())
 
     await turned.lives(1, 6)
-    await asyncio.gather(*turned.host._tasks, return_exceptions=True)
+    await asyncio.gather(*turned.host.tasks, return_exceptions=True)
 
     assert "no such thing" in (turned.host.health().problem or "")
     assert len(await told(turned.host.on, "DecisionMade")) == 6

@@ -26,6 +26,7 @@ from semanticsignal.drivers import host as hosts
 from semanticsignal.drivers import watchdog
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.loop import Loop
+from semanticsignal.drivers.pace import Ticking
 from semanticsignal.drivers.vitals import measured
 from semanticsignal.drivers.watchdog import Watchdog
 from semanticsignal.ports import Facts, Sockets
@@ -80,15 +81,15 @@ class Turned:
 
     def wear(self, on: Sockets) -> None:
         self.host.on = on
-        self.host._loop = Loop(on, self.host.held.ledger, aside=self.host._aside, turn=self.host.watchdog.turn)
+        self.host.loop = Loop(on, self.host.held.ledger, aside=self.host.aside, turn=self.host.watchdog.turn)
 
     async def minute(self, number: int) -> None:
         self.clock.set(at(number))
-        await self.host._minute(at(number))
+        await self.host.minute(at(number))
 
     async def candle(self, number: int) -> None:
         self.clock.set(at(number))
-        await self.host._candle(CandleClosed(BTC, Timeframe.H4, at(number)))
+        await self.host.candle(CandleClosed(BTC, Timeframe.H4, at(number)))
 
     async def lives(self, first: int, last: int) -> None:
         for number in range(first, last + 1):
@@ -100,13 +101,13 @@ class Turned:
 
     async def ends(self) -> None:
         """What was begun, and what came of it."""
-        while self.host._tasks:
-            await asyncio.gather(*self.host._tasks)
+        while self.host.tasks:
+            await asyncio.gather(*self.host.tasks)
 
     async def stops(self) -> None:
-        for task in tuple(self.host._tasks):
+        for task in tuple(self.host.tasks):
             task.cancel()
-        await asyncio.gather(*self.host._tasks, return_exceptions=True)
+        await asyncio.gather(*self.host.tasks, return_exceptions=True)
 
 
 def at(number: int) -> datetime:
@@ -147,7 +148,7 @@ async def test_a_model_that_never_answers_is_told_to_end_and_the_next_candle_is_
     mind = Hanging(script(), cycle(BTC, at(2)))
     turned = Turned(held, mind, decide=SOON_S)
     await turned.lives(1, 1)
-    turned.host._said = lambda about, problem: said.append((about, problem))  # type: ignore[method-assign]
+    turned.host.troubles.said = lambda about, problem: said.append((about, problem))  # type: ignore[method-assign]
     said: list[tuple[str, str]] = []
     mind_asked = asyncio.create_task(turned.candle(2))
     await mind.hangs.wait()
@@ -202,14 +203,14 @@ async def test_what_was_ended_is_told_again_later(held: wiring.Home, monkeypatch
     turned.wear(replace(turned.host.on, memory=memory))
     await turned.lives(1, 4)
     await turned.ends()
-    broken = (turned.host._loop.is_behind, await memory.count(until=at(4)), turned.host.watchdog.view().overran)
+    broken = (turned.host.loop.is_behind, await memory.count(until=at(4)), turned.host.watchdog.view().overran)
 
     memory.heals.set()
-    turned.host._catch_up()
+    Ticking(turned.host).catch_up()
     await turned.ends()
 
     assert broken[:2] == (True, 0) and broken[2] >= 1
-    assert (turned.host._loop.is_behind, await memory.count(until=at(4))) == (False, 1)
+    assert (turned.host.loop.is_behind, await memory.count(until=at(4))) == (False, 1)
     assert await held.ledger.untold() == ()
 
 

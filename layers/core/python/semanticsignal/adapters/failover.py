@@ -150,7 +150,9 @@ class _Seat:
             self._is_limited = isinstance(wrong, RateLimited) or self.must_rest(now)
             self.era += 1
             self.open_until, self.reason = until, _line(wrong)
-            log.warning("%s is left alone until %s: %s", self.name, f"{until:%H:%M:%S}", self.reason)
+            log.warning(
+                "%s is left alone until %s: %s", self.name, f"{until:%H:%M:%S}", self.reason, extra={"about": self.name}
+            )
 
     def _mark(self, result: float, now: datetime) -> None:
         self._score = (1 - WEIGHT) * self.score(now) + WEIGHT * result

@@ -56,7 +56,9 @@ class Fallback:
         wait_s = min((wait_s for _, wait_s in waiting), default=None)
         if wait_s is not None and self._now_s() + wait_s + LEAST_S <= end_s:
             if wait_s >= LEAST_S:
-                log.warning("no model can be asked now: the first is asked again in %.0f s", wait_s)
+                log.warning(
+                    "no model can be asked now: the first is asked again in %.0f s", wait_s, extra={"about": "models"}
+                )
             await self._sleep(wait_s)
             again = [named for named, asked_s in waiting if asked_s <= wait_s + LEAST_S]
             found = await self._round(again, prompt, end_s, attempts)

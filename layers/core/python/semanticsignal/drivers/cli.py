@@ -189,7 +189,7 @@ def run(
     from .farewell import Farewell
 
     with Farewell().listening() as bye:  # what comes next is loaded for a while
-        from . import deciders, host, worlds
+        from . import deciders, instance, worlds
 
         sourced = load({"symbols": _listed(symbols), "port": port, "home": home})
         settings = worlds.suited(_pairs(sourced, market, symbols), market, speed)
@@ -201,7 +201,7 @@ def run(
             _reach(settings)
             if line := deciders.decides(settings):
                 logging.getLogger("semsig").info("%s", line)
-        turning = partial(host.run, settings, (market, speed), bye=bye, is_port_given="port" in sourced.origins)
+        turning = partial(instance.run, settings, (market, speed), bye=bye, is_port_given="port" in sourced.origins)
         asyncio.run(_run(turning, market, yes=yes, is_plain=is_plain))
     if bye.is_interrupted:
         typer.echo(f"semsig: {STANDS.format(settings.home)}", err=True)

@@ -17,14 +17,16 @@ from typing import Any
 FOLDER, NAME = "logs", "semsig.log"
 # Five files of 5 MB; more lines than wait at once are not written.
 LARGEST, OLDER, WAITING = 5_000_000, 4, 10_000
-AGAIN_S, REMEMBERED, CLOSES_WITHIN_S = 60.0, 500, 1.0
+# How soon the same is told again: the same words, and what is about the same.
+AGAIN_S, ABOUT_AGAIN_S, REMEMBERED, CLOSES_WITHIN_S = 60.0, 300.0, 500, 1.0
 # Where something came from, for the file alone.
 stacks = logging.getLogger("semsig.stacks")
 
 
 class Damped(logging.Filter):
-    """A warning or an error is told once a minute at the most, then with how often it was not. `has_stacks`: whether
-    this is a place for them."""
+    """A warning or an error is told once a minute at the most, then with how often it was not. One that names what it
+    is `about` is told once in five minutes, however its words change. `has_stacks`: whether this is a place for
+    them."""
 
     def __init__(self, *, has_stacks: bool = False, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -36,9 +38,11 @@ class Damped(logging.Filter):
             return False
         if record.levelno < logging.WARNING:
             return True
-        key, now = f"{record.name} {record.getMessage()}", self._now()
-        at, withheld = self._told.get(key, (-AGAIN_S, 0))
-        if now - at < AGAIN_S:
+        about = getattr(record, "about", None)
+        again_s = AGAIN_S if about is None else ABOUT_AGAIN_S
+        key, now = f"{record.name} {record.getMessage() if about is None else ('about', about)}", self._now()
+        at, withheld = self._told.get(key, (-again_s, 0))
+        if now - at < again_s:
             self._told[key] = (at, withheld + 1)
             return False
         self._told[key] = (now, 0)
@@ -57,6 +61,8 @@ class Lines(logging.Formatter):
         told: dict[str, Any] = {
             "at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage(),
         }  # fmt: skip
+        if about := getattr(record, "about", None):
+            told["about"] = about
         if withheld := getattr(record, "withheld", 0):
             told["withheld"] = withheld
         stack = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else None)

@@ -15,6 +15,7 @@ from ..stages.review import unreviewed
 log = logging.getLogger(__name__)
 
 Work = Callable[[], Awaitable[None]]
+Aside = Callable[[str, Work], None]
 Turn = Callable[[Stage, Any, Sockets], Awaitable[Facts]]
 
 
@@ -26,7 +27,8 @@ class Loop:
     """Runs a fact to its end, so that a run is a sequence and can be repeated. Several facts may be under way at once.
 
     `outbox`: which entries are fully told; after a crash, or when `is_behind`, `recover` tells the rest again. `aside`
-    takes what is slow and turns it in a task of its own: of each stage one after another, and a run ends without it.
+    takes what is slow, with the name of its stage, and turns it in a task of its own: of each stage one after another,
+    and a run ends without it.
     Nobody there: it has its turn like any other stage, in order, and what a crash left of it is made up for by the next
     run. `turn`: who turns a stage, and ends it where it does not come back."""
 
@@ -35,7 +37,7 @@ class Loop:
         on: Sockets,
         outbox: Outbox,
         stages: tuple[Stage, ...] = STAGES,
-        aside: Callable[[Work], None] | None = None,
+        aside: Aside | None = None,
         turn: Turn = unwatched,
     ) -> None:
         self._on, self._outbox, self._aside, self._turn = on, outbox, aside, turn
@@ -50,6 +52,10 @@ class Loop:
                 hearers.insert(0 if kind in stage.first else len(hearers), stage)
         # A past that this process did not live through itself may have broken off between lesson and post-mortem.
         self._is_new = aside is None and any(stage.is_slow for stage in stages)
+
+    @property
+    def is_at_work(self) -> bool:
+        return self._running > 0
 
     async def run(self, fact: Fact) -> tuple[Fact, ...]:
         """Everything that came of it, in order. Raises what a stage raises; what was written stands."""
@@ -75,13 +81,13 @@ class Loop:
     async def recover(self) -> int:
         """Tells again what a crash or a run that broke off left untold; every stage answers a repetition with what it
         did before. Returns how many were tried."""
-        entries = await self._outbox.untold()
         self.is_behind, broken = True, self._broken
+        entries = await self._outbox.untold()
         for entry in entries:
             try:
                 await self.run(entry.fact)
             except (Unavailable, BadInput) as wrong:
-                log.warning("told again in vain: %s: %s", entry.id, wrong)
+                log.warning("told again in vain: %s: %s", entry.id, wrong, extra={"about": entry.id})
         self.is_behind = self._broken != broken
         await self._told()
         return len(entries)
@@ -93,14 +99,14 @@ class Loop:
         self._is_new = bool(found)
         return found
 
-    def _later(self, stage: Stage, heard: Any, aside: Callable[[Work], None]) -> None:
+    def _later(self, stage: Stage, heard: Any, aside: Aside) -> None:
         """Once at a time, however often it is told again meanwhile. It counts as under way until it is done: a stop in
         the middle leaves the fact untold."""
         key = (stage.name, heard.id)
         if key not in self._put_aside:
             self._put_aside.add(key)
             self._running += 1
-            aside(lambda: self._alone(stage, heard))
+            aside(stage.name, lambda: self._alone(stage, heard))
 
     async def _alone(self, stage: Stage, heard: Any) -> None:
         is_whole = False
@@ -122,5 +128,5 @@ class Loop:
 
     async def _told(self) -> None:
         """Only when nobody else is under way, and nobody broke off, is everything in the ledger also told."""
-        if not self._running and not self.is_behind:
+        if not self.is_at_work and not self.is_behind:
             await self._outbox.told(await self._outbox.last_seq())

@@ -107,8 +107,15 @@ class World(NamedTuple):
     tape: "Tape | None" = None
     purse: Purse | None = None
     circuits: "Sequence[Breaker]" = ()
+    # its end, where that is not its tape's
+    closed_at: datetime | None = None
     # of a live market: the clock, and who tells how far it is ahead of the venues'
     checked: "tuple[CheckedClock, Callable[[], Awaitable[float | None]]] | None" = None
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """None where it goes on for ever."""
+        return self.closed_at or (self.tape.ends_at if self.tape else None)
 
     @property
     def turned(self) -> "TurnedClock | None":
