@@ -310,6 +310,28 @@ def test_a_mail_that_does_not_answer_is_tried_again_and_once_it_is_kept_no_more(
     assert len(cloud.there.titles) == 1
 
 
+def test_a_defect_in_the_sending_loses_no_mail_and_its_words_are_not_said(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    [opened] = cloud.events("PositionOpened")
+    notify = cloud.container()
+    notify.mail = Broken(cloud.table, endpoint_url=cloud.aws)
+
+    assert notify(opened, Call("planted")) == {"facts": []}
+    said = caplog.text
+    assert "was a defect: RuntimeError" in said and "in begin" in said and "planted" not in said
+    with pytest.raises(RuntimeError):
+        notify(ROUND, Call())
+
+    cloud.container()(ROUND, Call())
+    assert len(cloud.there.titles) == 1
+
+
+class Broken(DynamoMail):
+    async def begin(self, who: str, **_: Any) -> bool:
+        raise RuntimeError(who)
+
+
 class Turnless(DynamoMail):
     """It takes posts, and then it is gone."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from traceback import format_tb
 from typing import TYPE_CHECKING, Any
 
 from .. import wiring
@@ -87,7 +88,11 @@ class Notify(Function):
         except Unavailable as wrong:
             self.log.warning("what is in the mail stays there for now: %s", wrong)
         except Exception as defect:  # the fact is in the mail: told again, it would add nothing
-            self.log.exception("what is in the mail stays there for now, was a defect: %s", type(defect).__name__)
+            # where it was, and not in its own words: they may hold the address, which is the secret
+            stack = "".join(format_tb(defect.__traceback__))
+            self.log.error(
+                "what is in the mail stays there for now, was a defect: %s\n%s", type(defect).__name__, stack
+            )
         return facts
 
     async def _round(self, on: Sockets) -> None:
