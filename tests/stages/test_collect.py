@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,11 +12,15 @@ from world import BTC, H4, MONDAY, Row, bars, path
 from semanticsignal.domain.collected import Market, Part
 from semanticsignal.domain.context import MarketContext
 from semanticsignal.domain.errors import MarketUnavailable
-from semanticsignal.domain.events import AnalysisRequested, CandleClosed
-from semanticsignal.domain.market import Candles, Symbol, Timeframe
+from semanticsignal.domain.events import AnalysisRequested, CandleClosed, OrderPlaced
+from semanticsignal.domain.ledger import Entry
+from semanticsignal.domain.market import Candles, MarketKind, Symbol, Timeframe
 from semanticsignal.domain.news import Article, News
+from semanticsignal.domain.trading import Order, Purpose, Side
+from semanticsignal.logic.execute import position as fold
 from semanticsignal.ports import Sockets
 from semanticsignal.stages.collect import collect
+from semanticsignal.stages.notify import silences
 from tests.several import Exchange, among
 
 CALM = path([100, 101] * 20, wick=0.1)
@@ -336,3 +341,23 @@ async def test_a_wick_that_the_second_venue_did_not_see_is_repaired_and_disputes
 
     assert found.candles.low[-1] == CALM[-1][2] and not found.is_disputed
     assert found.flags == ("4h bar of 2026-01-11 08:00 is two's: one's is apart",)
+
+
+# --- A pair that was taken out -------------------------------------------------------------------------------------
+
+
+async def test_on_a_pair_that_is_no_longer_asked_for_nothing_is_decided_but_on_what_is_open() -> None:
+    on = replace(among(Exchange("one", tape()), Exchange("two", tape())), leaving=frozenset({BTC}))
+    on.clock.set(CLOSE)  # type: ignore[attr-defined]
+    assert await collect(FACT, on) == ()
+    assert await silences(CLOSE - timedelta(days=9), CLOSE, on) == (), "and nobody is alarmed by it"
+
+    before = await on.ledger.portfolio()
+    order = Order(
+        "BTC#order", "BTC", BTC, MarketKind.SPOT, Purpose.OPEN, Side.LONG, Decimal(1), CLOSE, CLOSE, Decimal(100),
+        Decimal(95), Decimal(110),
+    )  # fmt: skip
+    await on.ledger.settle(Entry(OrderPlaced(order.id, BTC, CLOSE), order), before, fold.with_order(before, order))
+
+    (told,) = await collect(FACT, on)
+    assert told.symbol == BTC

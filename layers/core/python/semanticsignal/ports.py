@@ -388,6 +388,8 @@ class Sockets:
     """All a step is given. Without a `context` or `news` feed nobody is asked, and nothing is told; without
     `messengers` no message is made.
 
+    `leaving`: pairs that are no longer asked for; nothing is decided on them but on what is open.
+
     `looked`: until when this process walked each position on its own venue's bars. Nothing hangs on it but that a
     venue which stands in for a silent one does not judge those bars anew."""
 
@@ -402,6 +404,7 @@ class Sockets:
     context: tuple[ContextFeed, ...] = ()
     news: tuple[NewsFeed, ...] = ()
     messengers: tuple[Messenger, ...] = ()
+    leaving: frozenset[Symbol] = frozenset()
     looked: dict[str, datetime] = field(default_factory=dict)
 
 

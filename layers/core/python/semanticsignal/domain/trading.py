@@ -247,6 +247,10 @@ class Portfolio:
     def order(self, symbol: Symbol) -> Order | None:
         return next((o for o in self.orders if o.symbol == symbol), None)
 
+    def is_at_work(self, symbol: Symbol) -> bool:
+        """Whether anything of it is open or about to be."""
+        return self.position(symbol) is not None or self.order(symbol) is not None
+
     @property
     @exactly
     def unrealized_pnl_quote(self) -> Decimal:

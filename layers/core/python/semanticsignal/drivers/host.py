@@ -13,7 +13,7 @@ from typing import Any, Literal
 from .. import __version__, wiring
 from ..domain.errors import LeaseLost, SemanticSignalError, Unavailable
 from ..domain.events import AnalysisRequested, CandleClosed, Fact, HourPassed, MinutePassed, QuarterPassed
-from ..domain.market import Symbol
+from ..domain.market import Symbol, Timeframe
 from ..domain.messages import Message
 from ..domain.policy import Settings
 from ..logic.show import live, views
@@ -60,7 +60,9 @@ class Knowing:
 class Host:
     """What is asked of an instance, and what is under way in it; a crank turns it."""
 
-    def __init__(self, settings: Settings, held: wiring.Home, world: wiring.World) -> None:
+    def __init__(
+        self, settings: Settings, held: wiring.Home, world: wiring.World, leaving: frozenset[Symbol] = frozenset()
+    ) -> None:
         self.world, self.settings = world, settings
         real: Clock = world.checked[0] if world.checked else wiring.system_clock()
         self._hides = wiring.unsaid()
@@ -70,7 +72,8 @@ class Host:
         self.memory = wiring.home_memory(settings, held)
         on = wiring.local(settings, held, world, self.notifier, self.memory)
         self.office, messengers = post_office.opened(settings, held, on.archive, partial(self.troubles.said, "Discord"))
-        self.on: Sockets = replace(on, notifier=Knowing(self.notifier, self.pulse), messengers=messengers)
+        knowing = Knowing(self.notifier, self.pulse)
+        self.on: Sockets = replace(on, notifier=knowing, messengers=messengers, leaving=leaving)
         self.figures = Figures(held.ledger, settings.timeframe)
         self.watchdog = Watchdog(wiring.system_clock())
         self.loop = Loop(self.on, held.ledger, aside=self.aside, turn=self.watchdog.turn)
@@ -83,6 +86,7 @@ class Host:
         self.tasks: set[asyncio.Task[None]] = set()
         self._began = wiring.system_clock().now()
         self._minute_at: datetime | None = None
+        self._witness: tuple[datetime, datetime | None] | None = None
         self.stop = asyncio.Event()
         self.is_lost = False
         said = partial(self.troubles.said, "clock")
@@ -193,8 +197,21 @@ class Host:
     async def minute(self, at: datetime) -> None:
         """One look at the stops at a time; what comes of one, however long it takes, keeps neither the next look nor a
         candle waiting for more than a moment."""
-        if not self.watchdog.is_at("watch"):
-            await self.patiently(self.looked(at))
+        if not self.watchdog.is_at("watch") and (seen_at := await self._witnessed(at)):
+            await self.patiently(self.looked(seen_at))
+
+    async def _witnessed(self, at: datetime) -> datetime | None:
+        """While nobody confirms this machine's time it is no later than what a venue has traded: a mark in the future
+        would stop every entry until then."""
+        if self.world.checked is None or not self.world.checked[0].is_unsure:
+            return at
+        if self._witness is None or self._witness[0] != at:
+            pair, newest = self.settings.pairs[0], None
+            with self.telling("watch"):
+                told = await self.on.market.candles(pair, Timeframe.M1, until=at, limit=1)
+                newest = told.candle(-1).closed_at if len(told) else None
+            self._witness = (at, newest and min(at, newest))
+        return self._witness[1]
 
     async def looked(self, at: datetime, patience_s: float = 0.0) -> None:
         if await self._insisted(MinutePassed(at), patience_s):

@@ -75,7 +75,7 @@ class Past:
             past = past._replace(on=replace(past.on, memory=host.on.memory))
         else:  # no bar of the past waits for a server
             await wiring.remember(host.held.ledger, past.on.memory)
-        on = replace(past.on, archive=wiring.past_archive(host.on.archive))
+        on = replace(past.on, archive=wiring.past_archive(host.on.archive), leaving=host.on.leaving)
         plan = Plan(host.settings, since, until)
         await walk(past._replace(on=on), plan, closes(tape, plan), self._progressed)
 

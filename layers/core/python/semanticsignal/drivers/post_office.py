@@ -20,11 +20,12 @@ from ..domain.errors import (
 )
 from ..domain.messages import BELIEVED_S, URGENT, Message, Post, Posted, Topic, Waiting
 from ..domain.policy import Discord, Settings
+from ..domain.secrets import DISCORD
 from ..logic.notify import address
 from ..logic.notify.discord import payload, posts, rings
 from ..logic.notify.messages import hello
 from ..ports import Archive, Clock, Courier, Mail, Messenger
-from ..settings import DISCORD, secret
+from ..settings import secret
 from . import diary
 
 log = logging.getLogger("semsig")

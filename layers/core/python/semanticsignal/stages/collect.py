@@ -19,6 +19,8 @@ async def collect(fact: CandleClosed | AnalysisRequested, on: Sockets) -> Facts:
 
     Raises MarketUnavailable when no venue publishes the bar in time: ask again."""
     _known(fact, on)
+    if fact.symbol in on.leaving and not (await on.ledger.portfolio()).is_at_work(fact.symbol):
+        return ()
     if isinstance(fact, CandleClosed) and (now := on.clock.now()) - fact.closed_at > _patience(fact, on):
         return await _missed(fact, now, on)
     is_forced = isinstance(fact, AnalysisRequested)

@@ -54,6 +54,8 @@ async def silences(awake_since: datetime, now: datetime, on: Sockets) -> tuple[M
     """Of pairs that nothing was decided on for too long, while somebody was awake to do it."""
     found = []
     for symbol in on.settings.pairs:
+        if symbol in on.leaving:
+            continue
         heard = await on.ledger.entries(kinds=HEARD, symbol=symbol, until=now, limit=1, newest_first=True)
         last = max([awake_since, *(entry.fact.at for entry in heard)])
         found.append(alarms.silent(symbol, last, now, on.clock.speed, plainly(on)))
