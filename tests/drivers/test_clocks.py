@@ -294,3 +294,19 @@ def test_what_no_clock_is_wrong_by_is_not_believed(ahead_s: float) -> None:
     clock.judged(ahead_s)
 
     assert clock.is_unsure and clock.now() == MONDAY
+
+
+async def test_while_nobody_confirms_the_time_no_mark_lies_beyond_what_was_traded(tmp_path: Path) -> None:
+    told = settings(memory__store="embedded")
+    market = Tape({BTC: {Timeframe.M1: bars([(1, 1, 1, 1)] * 245, timeframe=Timeframe.M1)}}, rules={BTC: RULES})
+    held = wiring.home(tmp_path / "home", told, "a test", is_durable=False)
+    ahead = CheckedClock(lambda: MONDAY + timedelta(days=2), lambda: 0.0)
+    host = Host(told, held, wiring.World(market, ahead, CycleModel(), 1.0, checked=(ahead, Machine().ahead_s)))
+
+    await host.minute(ahead.now())
+    await asyncio.gather(*host.tasks)
+    assert host.health().problem is None
+
+    marked = (await held.ledger.portfolio()).marked_until
+    assert marked == MONDAY + H4
+    held.close()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -207,7 +207,7 @@ class Host:
             return at
         if self._witness is None or self._witness[0] != at:
             pair, newest = self.settings.pairs[0], None
-            with self.telling("watch"):
+            with suppress(SemanticSignalError):  # the candle of the pair, or its stop, says that nobody answers
                 told = await self.on.market.candles(pair, Timeframe.M1, until=at, limit=1)
                 newest = told.candle(-1).closed_at if len(told) else None
             self._witness = (at, newest and min(at, newest))
