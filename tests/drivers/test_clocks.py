@@ -296,17 +296,20 @@ def test_what_no_clock_is_wrong_by_is_not_believed(ahead_s: float) -> None:
     assert clock.is_unsure and clock.now() == MONDAY
 
 
-async def test_while_nobody_confirms_the_time_no_mark_lies_beyond_what_was_traded(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ahead", "is_marked"), [(timedelta(days=2), False), (timedelta(0), True)])
+async def test_while_nobody_confirms_the_time_no_mark_lies_beyond_what_was_traded(
+    ahead: timedelta, is_marked: bool, tmp_path: Path
+) -> None:
     told = settings(memory__store="embedded")
-    market = Tape({BTC: {Timeframe.M1: bars([(1, 1, 1, 1)] * 245, timeframe=Timeframe.M1)}}, rules={BTC: RULES})
+    traded = bars([(1, 1, 1, 1)] * 240, timeframe=Timeframe.M1)
+    market = Tape({BTC: {Timeframe.M1: traded}}, rules={BTC: RULES})
     held = wiring.home(tmp_path / "home", told, "a test", is_durable=False)
-    ahead = CheckedClock(lambda: MONDAY + timedelta(days=2), lambda: 0.0)
-    host = Host(told, held, wiring.World(market, ahead, CycleModel(), 1.0, checked=(ahead, Machine().ahead_s)))
+    clock = CheckedClock(lambda: MONDAY + H4 + ahead, lambda: 0.0)
+    host = Host(told, held, wiring.World(market, clock, CycleModel(), 1.0, checked=(clock, Machine().ahead_s)))
 
-    await host.minute(ahead.now())
+    await host.minute(clock.now())
     await asyncio.gather(*host.tasks)
-    assert host.health().problem is None
 
-    marked = (await held.ledger.portfolio()).marked_until
-    assert marked == MONDAY + H4
+    assert host.health().problem is None
+    assert (await held.ledger.portfolio()).marked_until == (MONDAY + H4 if is_marked else None)
     held.close()

@@ -86,7 +86,7 @@ class Host:
         self.tasks: set[asyncio.Task[None]] = set()
         self._began = wiring.system_clock().now()
         self._minute_at: datetime | None = None
-        self._witness: tuple[datetime, datetime | None] | None = None
+        self._witness: datetime | None = None
         self.stop = asyncio.Event()
         self.is_lost = False
         said = partial(self.troubles.said, "clock")
@@ -201,17 +201,18 @@ class Host:
             await self.patiently(self.looked(seen_at))
 
     async def _witnessed(self, at: datetime) -> datetime | None:
-        """While nobody confirms this machine's time it is no later than what a venue has traded: a mark in the future
-        would stop every entry until then."""
+        """While nobody confirms this machine's time, and nothing is open, a mark waits until a venue has traded: one
+        that lies in the future would stop every entry until its time has come."""
         if self.world.checked is None or not self.world.checked[0].is_unsure:
             return at
-        if self._witness is None or self._witness[0] != at:
-            pair, newest = self.settings.pairs[0], None
-            with suppress(SemanticSignalError):  # the candle of the pair, or its stop, says that nobody answers
-                told = await self.on.market.candles(pair, Timeframe.M1, until=at, limit=1)
-                newest = told.candle(-1).closed_at if len(told) else None
-            self._witness = (at, newest and min(at, newest))
-        return self._witness[1]
+        portfolio = await self.held.ledger.portfolio()
+        if portfolio.positions or portfolio.orders:
+            return at
+        if self._witness != at:
+            with suppress(SemanticSignalError):  # the candle of the pair says that nobody answers
+                seen = await self.on.market.candles(self.settings.pairs[0], Timeframe.M1, until=at, limit=5)
+                self._witness = at if len(seen) else self._witness
+        return at if self._witness == at else None
 
     async def looked(self, at: datetime, patience_s: float = 0.0) -> None:
         if await self._insisted(MinutePassed(at), patience_s):
