@@ -14,11 +14,13 @@ from semanticsignal.adapters.candle_files import Tape
 from semanticsignal.adapters.failover import Failover
 from semanticsignal.adapters.system_clock import CheckedClock, SetClock
 from semanticsignal.domain.errors import MarketUnavailable
-from semanticsignal.domain.ledger import Closing
-from semanticsignal.domain.market import Timeframe
+from semanticsignal.domain.events import EquityMarked
+from semanticsignal.domain.ledger import Closing, Entry
+from semanticsignal.domain.market import Alone, Timeframe
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.pace import Ticking
 from semanticsignal.drivers.timekeeping import Timekeeper
+from semanticsignal.logic.execute import position as fold
 
 HOUR = timedelta(hours=1)
 YEAR = timedelta(days=365)
@@ -256,8 +258,9 @@ SILENT = MarketUnavailable("nobody answers")
         ([YEAR.total_seconds(), 0.1, 0.2], 0.1),
         ([SILENT, 5.0, 5.5], 5.0),
         ([None, 5.0, 5.5], 5.0),
-        ([0.1, YEAR.total_seconds()], None),
-        ([0.1, SILENT, None], None),
+        ([0.1, YEAR.total_seconds()], 0.1),
+        ([0.1, SILENT, None], 0.1),
+        ([7.0, YEAR.total_seconds()], None),
         ([ValueError("no time"), SILENT, 7.0], None),
     ],
 )
@@ -296,20 +299,58 @@ def test_what_no_clock_is_wrong_by_is_not_believed(ahead_s: float) -> None:
     assert clock.is_unsure and clock.now() == MONDAY
 
 
-@pytest.mark.parametrize(("ahead", "is_marked"), [(timedelta(days=2), False), (timedelta(0), True)])
-async def test_while_nobody_confirms_the_time_no_mark_lies_beyond_what_was_traded(
-    ahead: timedelta, is_marked: bool, tmp_path: Path
+def test_one_venue_alone_moves_a_clock_by_an_hour_at_most_unless_the_machine_says_so_too() -> None:
+    machine = Machine()
+    machine.clock.judged(Alone(-2 * 86_400.0))
+    assert machine.clock.is_unsure and machine.clock.now() == machine.true
+
+    machine.clock.judged(Alone(0.0))
+    machine.sleeps(8 * HOUR)
+    machine.clock.now()
+    machine.clock.judged(Alone(-8 * 3600.0))
+
+    assert not machine.clock.is_unsure and machine.clock.now() == machine.true
+
+
+async def test_while_the_time_is_unsure_stops_are_met_but_nothing_is_opened_or_marked(room: Room) -> None:
+    room.clock.is_unsure = True
+
+    await room.tick(MONDAY + 12 * HOUR + M1)
+
+    assert await room.entries("PositionClosed") and len(await room.entries("EquityMarked")) == 1
+    room.clock.is_unsure = False
+    await room.tick(MONDAY + 12 * HOUR + 2 * M1)
+    assert len(await room.entries("EquityMarked")) == 3
+
+
+@pytest.mark.parametrize(("is_unsure", "ahead", "is_opened"), [(True, None, False), (False, YEAR, True)])
+async def test_a_mark_in_the_future_makes_no_entry_late_and_an_unsure_clock_opens_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_unsure: bool, ahead: timedelta | None, is_opened: bool
 ) -> None:
-    told = settings(memory__store="embedded")
-    traded = bars([(1, 1, 1, 1)] * 240, timeframe=Timeframe.M1)
-    market = Tape({BTC: {Timeframe.M1: traded}}, rules={BTC: RULES})
-    held = wiring.home(tmp_path / "home", told, "a test", is_durable=False)
-    clock = CheckedClock(lambda: MONDAY + H4 + ahead, lambda: 0.0)
-    host = Host(told, held, wiring.World(market, clock, CycleModel(), 1.0, checked=(clock, Machine().ahead_s)))
+    monkeypatch.delenv("DISCORD_WEBHOOK_URL", raising=False)
+    made = Room(tmp_path / "home")
+    made.clock.is_unsure = is_unsure
+    if ahead:
+        ledger = made.host.held.ledger
+        before = await ledger.portfolio()
+        after, point = fold.with_mark(before, (), MONDAY + ahead)
+        await ledger.settle(Entry(EquityMarked(point.at.isoformat(), point.at), point), before, after)
 
-    await host.minute(clock.now())
-    await asyncio.gather(*host.tasks)
+    await made.tick(MONDAY + H4)
+    await made.tick(MONDAY + H4 + 2 * M1)
+    await made.tick(MONDAY + 10 * HOUR)
 
-    assert host.health().problem is None
-    assert (await held.ledger.portfolio()).marked_until == (MONDAY + H4 if is_marked else None)
-    held.close()
+    assert bool(await made.entries("PositionOpened")) is bool(await made.entries("PositionClosed")) is is_opened
+    assert bool(await made.entries("OrderExpired")) is is_unsure
+    made.host.held.close()
+
+
+async def test_a_mark_in_the_future_is_a_problem_of_the_clock() -> None:
+    machine, said = Machine(), [""]
+
+    async def marked() -> datetime:
+        return MONDAY + YEAR
+
+    await Timekeeper(machine.clock, machine.ahead_s, said.append, marked).look()
+
+    assert said[-1].startswith("equity is marked until 2")

@@ -376,6 +376,11 @@ class Clock(Protocol):
         """Seconds that pass on it in one of a person's."""
         ...
 
+    @property
+    def is_unsure(self) -> bool:
+        """Nobody who can be believed has confirmed it: nothing is opened by it, and no equity marked."""
+        ...
+
     def now(self) -> datetime: ...
 
     async def sleep(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from ..domain.collected import Part
 from ..domain.errors import Blocked, InvalidSymbol, Maintenance, MarketUnavailable, NotOffered, RateLimited
-from ..domain.market import EPOCH, Candles, FundingRate, Symbol, Timeframe, TradingRules
+from ..domain.market import EPOCH, Alone, Candles, FundingRate, Symbol, Timeframe, TradingRules
 from ..domain.microstructure import FundingQuote, OpenInterest, OrderBook, PublicTrades, Quote
 from ..ports import NOBODY, MarketData, Sources
 
@@ -209,14 +209,15 @@ class Failover:
         return tuple(Health(seat.name, seat.score(now), seat.open_until, seat.reason) for seat in seats)
 
     async def ahead_s(self) -> float | None:
-        """How far our clock is ahead, as two of the first venues tell alike; where there is one alone, as that one
-        tells. None where no two do: one that tells a false time moves nothing."""
+        """How far our clock is ahead, as two of the first venues tell alike, or one and our clock; where there is one
+        alone, as that one tells: Alone. None where no two do: one that tells a false time moves nothing."""
         asked = self._seats[:TIMEKEEPERS]
         answers = await asyncio.gather(*(self._ahead_of(seat) for seat in asked))
         told = [answer for answer in answers if answer is not None]
         if len(asked) == 1:
-            return told[0] if told else None
-        return next((one for one, other in combinations(told, 2) if abs(one - other) <= ALIKE_S), None)
+            return Alone(told[0]) if told else None
+        alike = next((one for one, other in combinations(told, 2) if abs(one - other) <= ALIKE_S), None)
+        return alike if alike is not None else next((one for one in told if abs(one) <= ALIKE_S), None)
 
     async def _ahead_of(self, seat: _Seat) -> float | None:
         try:

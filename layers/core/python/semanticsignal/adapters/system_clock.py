@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from ..domain.market import Alone
+
 
 class SystemClock:
     """Now, in UTC."""
 
+    is_unsure = False
     speed = 1.0
 
     def start(self) -> None:
@@ -26,6 +29,8 @@ class SystemClock:
 MOST_AHEAD_S = 2.0
 # No zone and no drift explains more: whoever tells so is not believed, and nothing is known of the time.
 MOST_BELIEVED_S = 86_400.0
+# The same of one venue alone, unless the machine's clock, or time as it went on here, says so too.
+ALONE_BELIEVED_S = 3_600.0
 
 
 class CheckedClock:
@@ -61,10 +66,13 @@ class CheckedClock:
 
     def judged(self, ahead_s: float) -> None:
         """By venues, how far this clock is ahead of theirs. What cannot be believed leaves it unsure."""
-        if not abs(ahead_s) <= MOST_BELIEVED_S:
+        machine_s = ahead_s + self.ahead_s
+        nearest_s, most_s = min(abs(ahead_s), abs(machine_s)), MOST_BELIEVED_S
+        if isinstance(ahead_s, Alone):
+            most_s = ALONE_BELIEVED_S
+        if not nearest_s <= most_s:
             self.is_unsure = True
             return
-        machine_s = ahead_s + self.ahead_s
         self._offset = timedelta(seconds=-machine_s if abs(machine_s) > MOST_AHEAD_S else 0.0)
         self.is_unsure = False
 
@@ -74,6 +82,8 @@ class CheckedClock:
 
 class FastClock:
     """Stands at an instant until `start`, then runs `speed` times as fast as the machine's monotonic clock."""
+
+    is_unsure = False
 
     def __init__(self, at: datetime, speed: float) -> None:
         self.speed = speed
@@ -94,6 +104,8 @@ class FastClock:
 class TurnedClock:
     """Stands still until it is turned, so that what takes this machine long takes the market no time. Who sleeps waits
     for the outside, which mends itself in real time."""
+
+    is_unsure = False
 
     def __init__(self, at: datetime, speed: float) -> None:
         self.speed = speed
@@ -116,6 +128,7 @@ class TurnedClock:
 class SetClock:
     """Stands still until it is set: replay turns it by hand."""
 
+    is_unsure = False
     speed = 1.0
 
     def __init__(self, at: datetime) -> None:

@@ -246,3 +246,7 @@ class TradingRules:
     price_tick: Decimal
     quantity_step: Decimal
     min_notional_quote: Decimal
+
+
+class Alone(float):
+    """What one venue alone tells of the time, with nobody who says the same."""

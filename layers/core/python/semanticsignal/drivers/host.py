@@ -4,7 +4,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from .. import __version__, wiring
 from ..domain.errors import LeaseLost, SemanticSignalError, Unavailable
 from ..domain.events import AnalysisRequested, CandleClosed, Fact, HourPassed, MinutePassed, QuarterPassed
-from ..domain.market import Symbol, Timeframe
+from ..domain.market import Symbol
 from ..domain.messages import Message
 from ..domain.policy import Settings
 from ..logic.show import live, views
@@ -86,11 +86,10 @@ class Host:
         self.tasks: set[asyncio.Task[None]] = set()
         self._began = wiring.system_clock().now()
         self._minute_at: datetime | None = None
-        self._witness: datetime | None = None
         self.stop = asyncio.Event()
         self.is_lost = False
         said = partial(self.troubles.said, "clock")
-        self._timekeeper = timekeeping.Timekeeper(*world.checked, said) if world.checked else None
+        self._timekeeper = timekeeping.Timekeeper(*world.checked, said, self._marked) if world.checked else None
 
     def lose(self) -> None:
         """The home is somebody else's: whatever is under way ends by itself, and nothing more is said."""
@@ -194,25 +193,14 @@ class Host:
         self.spawn(self._analysed(fact))
         return queued
 
+    async def _marked(self) -> datetime | None:
+        return (await self.held.ledger.portfolio()).marked_until
+
     async def minute(self, at: datetime) -> None:
         """One look at the stops at a time; what comes of one, however long it takes, keeps neither the next look nor a
         candle waiting for more than a moment."""
-        if not self.watchdog.is_at("watch") and (seen_at := await self._witnessed(at)):
-            await self.patiently(self.looked(seen_at))
-
-    async def _witnessed(self, at: datetime) -> datetime | None:
-        """While nobody confirms this machine's time, and nothing is open, a mark waits until a venue has traded: one
-        that lies in the future would stop every entry until its time has come."""
-        if self.world.checked is None or not self.world.checked[0].is_unsure:
-            return at
-        portfolio = await self.held.ledger.portfolio()
-        if portfolio.positions or portfolio.orders:
-            return at
-        if self._witness != at:
-            with suppress(SemanticSignalError):  # the candle of the pair says that nobody answers
-                seen = await self.on.market.candles(self.settings.pairs[0], Timeframe.M1, until=at, limit=5)
-                self._witness = at if len(seen) else self._witness
-        return at if self._witness == at else None
+        if not self.watchdog.is_at("watch"):
+            await self.patiently(self.looked(at))
 
     async def looked(self, at: datetime, patience_s: float = 0.0) -> None:
         if await self._insisted(MinutePassed(at), patience_s):

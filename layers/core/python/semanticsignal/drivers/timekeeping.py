@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from .. import wiring
 
@@ -18,13 +19,25 @@ async def judged(clock: "wiring.CheckedClock", ask: Ask) -> bool:
     return ahead_s is not None and not clock.is_unsure
 
 
-class Timekeeper:
-    """`said` is told what is wrong with the machine's clock, and with nothing when it is well."""
+async def unmarked() -> datetime | None:
+    return None
 
-    def __init__(self, clock: "wiring.CheckedClock", ask: Ask, said: Callable[[str], None]) -> None:
-        self._clock, self._ask, self._said = clock, ask, said
+
+class Timekeeper:
+    """`said` is told what is wrong with the machine's clock, and with nothing when it is well. `marked`: until when
+    equity is marked."""
+
+    def __init__(
+        self,
+        clock: "wiring.CheckedClock",
+        ask: Ask,
+        said: Callable[[str], None],
+        marked: Callable[[], Awaitable[datetime | None]] = unmarked,
+    ) -> None:
+        self._clock, self._ask, self._said, self._marked = clock, ask, said, marked
         self._asked_s: float | None = None
-        self._is_answered = True
+        self._is_answered = not clock.is_unsure
+        self._ahead: datetime | None = None
         self._said_now()
 
     def is_due(self) -> bool:
@@ -40,15 +53,21 @@ class Timekeeper:
     async def look(self) -> None:
         self._asked_s, self._is_answered = asyncio.get_running_loop().time(), False
         self._is_answered = await judged(self._clock, self._ask)
+        self._ahead = await self._marked()
         self._said_now()
 
     def _said_now(self) -> None:
         ahead_s = self._clock.ahead_s
         if self._clock.is_unsure and not self._is_answered:
             said = "nobody who can be believed tells which time it is, at the start or after a jump"
-            self._said(f"{said}: this machine's clock goes on")
+            self._said(f"{said}: time goes on as it did, stops are looked at, nothing is opened and no equity marked")
         elif ahead_s:
             way = "ahead of" if ahead_s > 0 else "behind"
             self._said(f"this machine's clock is {abs(ahead_s):.0f} s {way} the venues'; theirs counts: set it")
+        elif self._ahead and self._ahead > self._clock.now():
+            until = self._ahead.isoformat()
+            self._said(
+                f"equity is marked until {until}, which has not come yet: none is marked before, trading goes on"
+            )
         else:
             self._said("")

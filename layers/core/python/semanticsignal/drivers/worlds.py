@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from .. import wiring
-from ..domain.errors import BadInput
+from ..domain.errors import BadInput, MarketUnavailable
 from ..domain.market import MarketKind, epoch_ms, instant
 from ..domain.policy import Settings
 from ..ports import Clock, LanguageModel, Purse
@@ -65,7 +65,11 @@ async def made(
     if tape is None:
         real = wiring.checked_clock()
         venue = await living(stack, settings, market, real)
-        await timekeeping.judged(real, venue.ahead_s)
+        is_confirmed = await timekeeping.judged(real, venue.ahead_s)
+        if not is_confirmed and (await held.ledger.portfolio()).marked_until is None:
+            # with nothing open there is nothing to watch, and days of history would end at a false now
+            said = "no two clocks, of venues or this machine, tell the same time, and this home has lived nothing"
+            raise MarketUnavailable(f"{said}; look at the network and at this machine's clock, and start again")
         mind, purse, circuits = await spending(stack, settings, held)
         return wiring.World(venue, real, mind, 1.0, purse=purse, circuits=circuits, checked=(real, venue.ahead_s))
     bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]

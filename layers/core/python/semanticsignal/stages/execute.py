@@ -68,9 +68,13 @@ async def _change(decision: Decision, before: Portfolio, on: Sockets) -> tuple[E
     if is_entry == (position is not None) or before.order(decision.symbol):
         refusal = Refusal("overtaken", f"the {decision.symbol} position changed after the decision")
         return _unplaced(order, before, refusal)
-    if is_entry and before.marked_until is not None and before.marked_until >= order.expires_at:
-        # whoever stood still for hours opens nothing in a time that is already accounted for
-        said = f"to be carried out by {order.expires_at.isoformat()}, was after {before.marked_until.isoformat()}"
+    if is_entry and on.clock.is_unsure:
+        return _unplaced(order, before, Refusal("clock", "nobody who can be believed tells which time it is"))
+    # whoever stood still for hours opens nothing in a time that is already accounted for; a mark that lies in the
+    # future accounts for no more than the time that has passed
+    passed = min(before.marked_until, on.clock.now()) if before.marked_until else None
+    if is_entry and passed and passed >= order.expires_at:
+        said = f"to be carried out by {order.expires_at.isoformat()}, was after {passed.isoformat()}"
         return _unplaced(order, before, Refusal("late", said))
     if is_entry:
         try:

@@ -45,7 +45,7 @@ async def watch(fact: MinutePassed, on: Sockets) -> Facts:
     at = min(fact.at, on.clock.now())
     for until in _steps((await on.ledger.portfolio()).marked_until, at, on):
         told += await _looked_at(until, on, silent)
-        if not silent and until == on.settings.timeframe.floor(until):
+        if not (silent or on.clock.is_unsure) and until == on.settings.timeframe.floor(until):
             told += await _marked(until, on, silent)
     facts = tuple(dict.fromkeys((*await untaught(at, on), *told)))
     # What was found is in the ledger, and is told again when the pair speaks.

@@ -11,7 +11,8 @@ LEAST = Decimal("0.01")
 IN_CENTS = frozenset({"USD", "USDC", "USDT", "DAI", "FDUSD", "PYUSD", "TUSD", "USDE", "EUR", "EURC", "GBP"})
 # Guards, as people would say what they refuse.
 REFUSED = {
-    "already_open": "a position is open already", "cash": "not enough cash", "completeness": "too little data",
+    "already_open": "a position is open already", "cash": "not enough cash",
+    "clock": "the time is unsure", "completeness": "too little data",
     "confidence": "confidence too low", "cooldown": "too soon after the last entry",
     "daily_loss": "loss limit of the day", "drawdown": "drawdown limit", "exposure": "too much at work already",
     "gapped": "the price jumped a level", "late": "candle came too late", "losing_streak": "pause after losses",
