@@ -1,5 +1,6 @@
 """One writer at a time on a home: who lives is left alone, who was stopped is taken over and never writes again."""
 
+import os
 import random
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from socket import socket
+from threading import Event, Thread
 
 import psutil
 import pytest
@@ -419,3 +421,34 @@ def test_a_lease_that_makes_no_sense_lets_nobody_write_and_is_one_line(token: ob
 
     with pytest.raises(LedgerUnavailable, match=r"ledger\.db, was it says no more who may write there"):
         wiring.home(tmp_path, settings(), LIFE, is_durable=False)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_whoever_removes_the_lock_of_a_living_run_does_not_evict_it(here: Settings, moves: bool) -> None:
+    """Its pid is another's that lives: the one that started this test."""
+    first = wiring.home(Path(here.home), here, LIFE, is_durable=False, wish=wiring.Wish(0.05))
+    first.ledger._db.execute("UPDATE lease SET pid = ?", (os.getppid(),))
+    first.ledger._db.commit()
+    (first.path / first.lease.lock).unlink()
+    ended = Event()
+
+    def beating() -> None:
+        with closing(sqlite3.connect(first.path / "ledger.db")) as db:
+            while not ended.wait(0.01):
+                db.execute("UPDATE lease SET beats = beats + 1")
+                db.commit()
+
+    beats = Thread(target=beating)
+    if moves:
+        beats.start()
+    try:
+        if moves:
+            with pytest.raises(Silent, match="another semsig runs on this home"):
+                living(here)
+        else:
+            living(here).close()
+    finally:
+        ended.set()
+        if moves:
+            beats.join()
+        first.close()

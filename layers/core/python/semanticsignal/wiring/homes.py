@@ -3,6 +3,7 @@ from one that was stopped: from then on that one can write nothing."""
 
 import logging
 import os
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from ..adapters.sqlite import SqliteLedger
 
 LEDGER, LOCK, MAIL, CHROMA = "ledger.db", "lock", "mail.db", "chroma"
+
+# How many renewals of a holder's lease are waited for, and in how many looks.
+SIGNS, LOOKS = 2.5, 10
 
 log = logging.getLogger("semsig")
 
@@ -113,6 +117,8 @@ def _taken(path: Path, settings: Settings, standing: Lease | None, wish: Wish, *
         raise _refused(path, standing)
     with ExitStack() as undone:
         undone.callback(lock.release)
+        if standing and wish.over != standing and _moves(path, standing):
+            raise _refused(path, standing)
         if standing and standing.lock != name and standing != wish.over:
             raise _refused(path, standing)
         ledger = SqliteLedger(path / LEDGER, settings.paper.start_quote, is_durable=is_durable)
@@ -127,6 +133,27 @@ def _taken(path: Path, settings: Settings, standing: Lease | None, wish: Wish, *
             with suppress(OSError):  # Windows, while a stopped process has it open
                 left.unlink()
     return Home(path, ledger, lock, lease)
+
+
+def _moves(path: Path, lease: Lease) -> bool:
+    """Whether its holder lives on without its lock, whose file somebody removed: its lease tells within a moment."""
+    if lease.pid == os.getpid() or not _is_alive(lease.pid):
+        return False
+    for _ in range(LOOKS):
+        time.sleep(lease.renews_s * SIGNS / LOOKS)
+        if lease_of(path)[0] != lease:
+            return True
+    return False
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":
+        return False  # nobody can remove there what a process has open
+    try:
+        os.kill(pid, 0)
+    except OSError as wrong:
+        return isinstance(wrong, PermissionError)
+    return True
 
 
 def _sound(path: Path) -> None:
