@@ -239,11 +239,17 @@ async def test_there_are_never_two_servers_on_one_folder(server: ChromaServer, m
     assert server.is_up and await beat(server) > 0
 
 
+def stopped(pid: int) -> None:
+    """Each of its threads."""
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED)
+
+
 async def test_who_has_no_time_left_can_end_a_child_that_is_being_waited_for(server: ChromaServer) -> None:
     await server.start()
     child = server._child
     assert child
-    os.kill(child.pid, signal.SIGSTOP)
+    stopped(child.pid)
     stopping = asyncio.create_task(server.stop())
     await asyncio.sleep(0)
 
@@ -257,3 +263,28 @@ def test_a_fence_that_is_no_number_counts_as_none(tmp_path: Path) -> None:
     (tmp_path / "chroma.fence").write_text("garbage")
 
     assert chroma_server.fence_of(tmp_path / "chroma") == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began")
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_a_stopped_server_of_before_is_ended_where_it_is_ours_beyond_doubt(
+    server: ChromaServer, monkeypatch: pytest.MonkeyPatch, is_ours: bool
+) -> None:
+    monkeypatch.setattr(chroma_server, "LEAVES_WITHIN_S", 0.1)
+    await server.start()
+    child = server._child
+    assert child
+    stopped(child.pid)
+    if not is_ours:
+        server._record.write_text(f"{child.pid} 1")
+    new = ChromaServer(server.folder, server._token + 1)
+
+    if is_ours:
+        await new.start()
+        assert new.is_up and child.wait() == -signal.SIGKILL
+        await new.stop()
+    else:
+        with pytest.raises(MemoryUnavailable, match="another server has the folder"):
+            await new.start()
+        assert child.poll() is None
+        server.kill()

@@ -54,6 +54,8 @@ ENVIRONMENT = {"ANONYMIZED_TELEMETRY": "False", "RUST_LOG": "warn"}
 HOST, DATABASE = "127.0.0.1", "chroma.sqlite3"
 STARTS_WITHIN_S, LEAVES_WITHIN_S, ENDS_WITHIN_S, LOOK_S = 20.0, 5.0, 2.0, 0.02
 LONGEST_LOG, LAST_WORDS, KEPT = 1_000_000, 300, 3
+# The place of the beginning in what Linux tells of a process after its name, and what ends also a stopped one.
+BEGAN, KILLED = 19, 9
 RAISED = re.compile(r"^[\w.]+: ")
 
 
@@ -84,6 +86,7 @@ class ChromaServer:
     def __init__(self, folder: Path, token: int = 0, permitted: Callable[[], None] = lambda: None) -> None:
         self.folder, self.log, self.url = folder, folder.with_name(f"{folder.name}.log"), ""
         self._fence, self._token, self.permitted = folder.with_name(f"{folder.name}.fence"), token, permitted
+        self._record = folder.with_name(f"{folder.name}.child")
         self._child: subprocess.Popen[bytes] | None = None
         self._inode: int | None = None
 
@@ -107,6 +110,7 @@ class ChromaServer:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._raise_fence()
+            self._end_orphan()
             _logged_ahead(self.folder / DATABASE)
             kept = self.log.exists() and self.log.stat().st_size < LONGEST_LOG
             with self.log.open("ab" if kept else "wb") as words:
@@ -118,7 +122,9 @@ class ChromaServer:
                     env=_environment(), stdin=subprocess.PIPE, stdout=words, stderr=subprocess.STDOUT,
                     start_new_session=True,  # a Ctrl-C is the parent's: it ends its child when its own work is done
                 )  # fmt: skip
+            self._record.write_text(f"{self._child.pid} {_began(self._child.pid)}", encoding="ascii")
         except OSError as wrong:
+            await self.stop()
             raise MemoryUnavailable(f"Chroma cannot be started on {self.folder}: {wrong}") from wrong
         await self._answering()
         self._inode = self._database()
@@ -171,6 +177,18 @@ class ChromaServer:
         new.write_text(str(self._token), encoding="ascii")
         new.replace(self._fence)
 
+    def _end_orphan(self) -> None:
+        """A child of before that was stopped hears no fence, and keeps the folder locked. It is ended where nobody else
+        can be meant: by its pid, when it began, and the folder that it was started on."""
+        try:
+            pid, _, began = self._record.read_text(encoding="ascii").partition(" ")
+            if not began or began != _began(int(pid)) or _state(int(pid)) != "T":
+                return
+            if os.fsencode(self.folder) in Path(f"/proc/{int(pid)}/cmdline").read_bytes().split(b"\0"):
+                os.kill(int(pid), KILLED)
+        except (OSError, ValueError):
+            pass  # nothing is known of one, or it is gone
+
     async def _answering(self) -> None:
         deadline = asyncio.get_running_loop().time() + STARTS_WITHIN_S
         async with httpx.AsyncClient(trust_env=False, timeout=1.0) as client:
@@ -202,6 +220,24 @@ class ChromaServer:
             return (self.folder / DATABASE).stat().st_ino
         except OSError:
             return None
+
+
+def _stat(pid: int) -> list[str]:
+    """What Linux tells of a process after its name; elsewhere nothing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _state(pid: int) -> str:
+    return next(iter(_stat(pid)), "")
+
+
+def _began(pid: int) -> str:
+    """In ticks since this machine started; empty where that is not told."""
+    told = _stat(pid)
+    return told[BEGAN] if len(told) > BEGAN else ""
 
 
 def _logged_ahead(database: Path) -> None:
