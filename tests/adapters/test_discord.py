@@ -25,12 +25,12 @@ from semanticsignal.domain import policy
 from semanticsignal.domain.errors import InvalidSetting
 from semanticsignal.domain.market import epoch_us
 from semanticsignal.domain.messages import Message, Tone, Topic
+from semanticsignal.domain.secrets import DISCORD
 from semanticsignal.drivers import doctor_discord, doctor_keys, post_office
 from semanticsignal.drivers.post_office import PostOffice
 from semanticsignal.logic.notify import address
 from semanticsignal.logic.notify.discord import payload, posts
 from semanticsignal.logic.notify.discord import rings as is_heard
-from semanticsignal.settings import DISCORD
 
 HOUR = timedelta(hours=1)
 
@@ -498,7 +498,7 @@ async def test_doctor_reads_the_name_of_the_webhook_and_posts_nothing(
 
 
 WEBHOOK, BOT, CHANNEL = (
-    f"https://discord.com/api/webhooks/123456789012345678/{TOKEN}", f"{TOKEN}.planted.{TOKEN}", "123456789012345678",
+    f"https://discord.com/api/webhooks/1/{TOKEN}", f"{TOKEN}.planted.{TOKEN}", "123456789012345678",
 )  # fmt: skip
 
 

@@ -697,8 +697,10 @@ def report(
         from .report_page import page as drawn
 
         _write(page, drawn(told))
+        typer.echo(f"written: {page}", err=True)
     if out is not None:
         _write(out, json.dumps(plain(told), indent=2) + "\n")
+        typer.echo(f"written: {out}", err=True)
     typer.echo("First, how much of it may be luck:")
     width = get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED
     for line in told.luck:
@@ -724,7 +726,6 @@ def _write(file: Path, text: str) -> None:
 
     with whole(file) as partial:
         partial.write_text(Unsaid(secret).known(text), encoding="utf-8")
-    typer.echo(f"written: {file}", err=True)
 
 
 @cli.command(cls=Command, epilog=EXITS, short_help="The ledger as a table: CSV, Parquet, JSON lines.")
