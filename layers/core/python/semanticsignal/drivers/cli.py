@@ -497,9 +497,7 @@ def replay(
 
 async def _until_told(work: Coroutine[Any, Any, Any], bye: "Farewell") -> Any:
     """Canceled when it is told to stop."""
-    task = asyncio.current_task()
-    assert task
-    bye.stops(task.cancel)
+    bye.cancels()
     return await work
 
 

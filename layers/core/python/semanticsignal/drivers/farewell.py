@@ -62,6 +62,15 @@ class Farewell:
         if self.heard:
             stop()
 
+    def cancels(self) -> None:
+        """From now on the task that calls is canceled."""
+        import asyncio
+
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("only a task can be canceled")
+        self.stops(task.cancel)
+
     def begin(self) -> None:
         """The time runs, from the first time on."""
         if self._limit is None:

@@ -38,10 +38,7 @@ async def run(
 ) -> None:
     """Everything until it is told to stop, from its first moment on. `where`: the market and its speed. `ready` is told
     the address. Raises BadInput, AlreadyRunning; LeaseLost when another process took the home over meanwhile."""
-    starting = asyncio.current_task()
-    if starting is None:
-        raise RuntimeError("an instance runs in a task")
-    bye.stops(starting.cancel)
+    bye.cancels()
     lost: wiring.Home | None = None
     try:
         async with AsyncExitStack() as stack:
@@ -106,7 +103,8 @@ async def until_stopped(host: Host, bye: Farewell) -> None:
     life = asyncio.create_task(_life(host))
     stopped = asyncio.create_task(host.stop.wait())
     await asyncio.wait({life, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    bye.begin()
+    if host.stop.is_set():  # else it failed, and ends with that
+        bye.begin()
     await asyncio.wait({life}, timeout=PATIENCE_S)
     life.cancel()
     stopped.cancel()
