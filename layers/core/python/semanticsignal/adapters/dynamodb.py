@@ -20,6 +20,7 @@ from ..domain.trading import Portfolio
 from ..logic.decide import purse
 from ..logic.execute.position import empty
 from ..logic.notify import kept
+from ..logic.notify.kept import DROPPED, GONE, SENT, UNREADABLE, WAITS
 
 Item = dict[str, dict[str, Any]]
 
@@ -27,7 +28,6 @@ Item = dict[str, dict[str, Any]]
 ENTRIES, HEAD, NAME, PURSE = "ledger", "head", "id#", "purse#"
 # Of the other table: posts by id, the number of the last one (`head`), whose turn it is to send them.
 POSTS, TURN = "posts", "turn"
-WAITS, SENT, DROPPED, GONE, UNREADABLE = "waits", "sent", "dropped", "gone", "unreadable"
 log = logging.getLogger("semsig")
 # No call runs longer, and nobody leaves Discord alone for longer: a turn until later was written by mistake.
 LONGEST_TURN = timedelta(hours=1, minutes=5)

@@ -24,6 +24,7 @@ from ..domain.trading import Portfolio
 from ..logic.decide import purse
 from ..logic.execute.position import empty
 from ..logic.notify import kept
+from ..logic.notify.kept import DROPPED, GONE, SENT, UNREADABLE, WAITS
 
 # Of SCHEMA and what is in its tables: 0 is from before they were counted, and the same.
 EDITION = 1
@@ -67,11 +68,9 @@ CREATE INDEX IF NOT EXISTS posts_by_state ON posts (state, seq);
 MAIL_ADDED = {
     "topic": "TEXT NOT NULL DEFAULT 'decision'", "begun_us": "INTEGER", "tries": "INTEGER NOT NULL DEFAULT 0",
 }  # fmt: skip
-WAITS, SENT, DROPPED, GONE, UNREADABLE = "waits", "sent", "dropped", "gone", "unreadable"
 DECODED = 4096
 PATIENCE_S = 5
 MOST_TOKENS = 2**53
-
 
 log = logging.getLogger("semsig")
 Read = TypeVar("Read")
@@ -529,7 +528,7 @@ def lease_of(path: Path) -> tuple[Lease | None, str | None]:
     if not path.is_file():
         return None, None
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S)) as db:
+        with _looked_at(path) as db:
             tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
             held = db.execute("SELECT value FROM notes WHERE key = 'holds'").fetchone() if "notes" in tables else None
             return _lease(db) if "lease" in tables else None, held[0] if held else None
@@ -537,10 +536,15 @@ def lease_of(path: Path) -> tuple[Lease | None, str | None]:
         raise LedgerUnavailable(f"cannot read the ledger {path}, was {wrong}") from wrong
 
 
+def _looked_at(path: Path) -> "closing[sqlite3.Connection]":
+    """Nothing is made or written."""
+    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S))
+
+
 def is_sound(path: Path) -> bool:
     """Whether it is a database at all."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S)) as db:
+        with _looked_at(path) as db:
             db.execute("SELECT name FROM sqlite_master").fetchall()
     except sqlite3.DatabaseError as wrong:
         return isinstance(wrong, sqlite3.OperationalError)  # locked, or not to be opened now: that is another matter

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+# Fewer independent ones than this, of trades or forecasts, and an interval is itself a guess.
+FEW = 30
 Name = Literal["win_rate", "mean_r", "expectancy", "profit_factor", "sharpe", "max_drawdown", "against_hold"]
 # Whether the mean result of a trade can be told from luck.
 Verdict = Literal["nothing", "unclear", "edge", "loss"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,16 +18,16 @@ if TYPE_CHECKING:
 LOOKS = 8
 
 
-class Crank:
+class Crank(ABC):
     """Of one host."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self._recover_at = 0.0
 
+    @abstractmethod
     async def turn(self) -> None:
         """Candle after candle until `stop`."""
-        raise NotImplementedError
 
     async def recovered(self) -> None:
         """What a run that broke off left untold is told again."""

@@ -137,23 +137,16 @@ def _taken(path: Path, settings: Settings, standing: Lease | None, wish: Wish, *
 
 def _moves(path: Path, lease: Lease) -> bool:
     """Whether its holder lives on without its lock, whose file somebody removed: its lease tells within a moment."""
-    if lease.pid == os.getpid() or not _is_alive(lease.pid):
+    import psutil
+
+    # nobody can remove on Windows what a process has open
+    if lease.pid == os.getpid() or os.name == "nt" or not psutil.pid_exists(lease.pid):
         return False
     for _ in range(LOOKS):
         time.sleep(lease.renews_s * SIGNS / LOOKS)
         if lease_of(path)[0] != lease:
             return True
     return False
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":
-        return False  # nobody can remove there what a process has open
-    try:
-        os.kill(pid, 0)
-    except OSError as wrong:
-        return isinstance(wrong, PermissionError)
-    return True
 
 
 def _sound(path: Path) -> None:

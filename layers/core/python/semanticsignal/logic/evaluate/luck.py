@@ -3,7 +3,7 @@ message says of it is reckoned here. Without numpy: every function loads this wi
 
 from collections.abc import Iterable, Sequence
 
-from ...domain.luck import Estimate, Name, Verdict
+from ...domain.luck import FEW, Estimate, Name, Verdict
 from ...domain.odds import Interval, independent, wilson
 from ...domain.trading import Trade
 from . import intervals, record
@@ -13,8 +13,6 @@ TOO_FEW = f"an interval needs {intervals.LEAST} independent trades"
 ONE_SIDED = "it needs a trade that won and one that lost: how large the other kind is was not seen yet"
 NOTHING = (None, None)
 OF_TRADES: tuple[Name, ...] = ("win_rate", "mean_r", "expectancy", "profit_factor")
-# Fewer independent trades than this and an interval is itself a guess.
-FEW = 30
 
 
 def of_trades(trades: Sequence[Trade]) -> tuple[Estimate, ...]:

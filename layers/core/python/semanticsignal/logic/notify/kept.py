@@ -10,8 +10,8 @@ from ...domain.market import EPOCH
 from ...domain.messages import Level, Post, Posted, Topic, Waiting
 
 MOST_WORTH_S = 366 * 86_400.0
-
-
+# What became of a post.
+WAITS, SENT, DROPPED, GONE, UNREADABLE = "waits", "sent", "dropped", "gone", "unreadable"
 # What is kept of a post that waits, by these names; what is missing is None.
 FIELDS = ("id", "body", "level", "worth_s", "chart", "topic", "put_us", "begun_us", "tries")
 

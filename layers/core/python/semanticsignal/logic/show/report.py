@@ -7,15 +7,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from ...domain.luck import Estimate, Name, Verdict
+from ...domain.luck import FEW, Estimate, Name, Verdict
 from ...domain.money import exactly
 from ...domain.trading import ZERO, EquityPoint, Trade
 from .costs import CostsView
 from .views import CalibrationView
 
 SHORT_DAYS = 180
-# Fewer independent forecasts than this and an interval is itself a guess.
-FEW = 30
 ORDER = ("all", "pair", "side", "regime", "exit", "month")
 
 
