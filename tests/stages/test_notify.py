@@ -86,6 +86,20 @@ async def test_a_life_is_told_by_what_happened_in_it_and_trades_as_if_nobody_lis
     assert [wrong for post in made if (wrong := refused(json.loads(post.body)))] == []
 
 
+async def test_a_mark_that_is_told_late_says_no_more_how_positions_stood() -> None:
+    on, listener = heard(eventful())
+    await live(on, FIRST, LAST)
+    late, again = heard(on)
+    marks = {mark.fact.at: mark.fact for mark in await told(on, "EquityMarked") if mark.fact.at < LAST}
+    stood = [message.at for message in listener.messages.values() if message.id.startswith("status#")]
+
+    for at in stood:
+        on.clock.set(at)  # type: ignore[attr-defined]
+        await notify(marks[at], late)  # type: ignore[arg-type]
+
+    assert stood and not [id for id in again.messages if id.startswith("status#")]
+
+
 async def test_a_fact_that_comes_again_after_a_crash_is_posted_once(tmp_path: Path) -> None:
     on, _ = heard(eventful())
     mail = SqliteMail(tmp_path / "mail.db")

@@ -175,8 +175,10 @@ async def _marked(point: EquityPoint, on: Sockets) -> tuple[Message, ...]:
     if point.at == midnight:
         day, known = await _day(point, on), plainly(on)
         told += [one for one in (daily.performance(day, known), daily.refusals(day, known)) if one]
-    if messages.stands(point, on.settings.discord.status_bars, plainly(on)):
-        for held in (await on.ledger.portfolio()).positions:
+    portfolio = await on.ledger.portfolio()
+    # a mark that is told late would stand beside prices of another time
+    if portfolio.marked_until == point.at and messages.stands(point, on.settings.discord.status_bars, plainly(on)):
+        for held in portfolio.positions:
             if held.opened_at < point.at:
                 told.append(messages.status(held, point.at, await _known(held.decision_id, on)))
     return tuple(told)
