@@ -89,15 +89,19 @@ async def test_a_life_is_told_by_what_happened_in_it_and_trades_as_if_nobody_lis
 async def test_a_mark_that_is_told_late_says_no_more_how_positions_stood() -> None:
     on, listener = heard(eventful())
     await live(on, FIRST, LAST)
-    late, again = heard(on)
-    marks = {mark.fact.at: mark.fact for mark in await told(on, "EquityMarked") if mark.fact.at < LAST}
     stood = [message.at for message in listener.messages.values() if message.id.startswith("status#")]
+    still_open = 0
 
     for at in stood:
+        on, listener = heard(eventful())
+        await live(replace(on, messengers=()), FIRST, at + H4)
+        mark = next(mark.fact for mark in await told(on, "EquityMarked") if mark.fact.at == at)
         on.clock.set(at)  # type: ignore[attr-defined]
-        await notify(marks[at], late)  # type: ignore[arg-type]
+        await notify(mark, on)  # type: ignore[arg-type]
 
-    assert stood and not [id for id in again.messages if id.startswith("status#")]
+        still_open += any(held.opened_at < at for held in (await on.ledger.portfolio()).positions)
+        assert not [id for id in listener.messages if id.startswith("status#")]
+    assert still_open
 
 
 async def test_a_fact_that_comes_again_after_a_crash_is_posted_once(tmp_path: Path) -> None:
