@@ -87,21 +87,18 @@ async def test_a_life_is_told_by_what_happened_in_it_and_trades_as_if_nobody_lis
 
 
 async def test_a_mark_that_is_told_late_says_no_more_how_positions_stood() -> None:
-    on, listener = heard(eventful())
-    await live(on, FIRST, LAST)
-    stood = [message.at for message in listener.messages.values() if message.id.startswith("status#")]
-    still_open = 0
+    bought = CycleModel({cycle(BTC, MONDAY + 7 * H4): says("BUY", 90, 150)})
+    on, in_time = heard(world(*prices(BTC, 100, [100] * 20), model=bought, discord__status_bars=1))
+    await live(on, MONDAY + 6 * H4, MONDAY + 12 * H4)
+    on, late = heard(on)
+    told_of = [message.at for message in in_time.messages.values() if message.id.startswith("status#")]
 
-    for at in stood:
-        on, listener = heard(eventful())
-        await live(replace(on, messengers=()), FIRST, at + H4)
-        mark = next(mark.fact for mark in await told(on, "EquityMarked") if mark.fact.at == at)
-        on.clock.set(at)  # type: ignore[attr-defined]
-        await notify(mark, on)  # type: ignore[arg-type]
+    for mark in await told(on, "EquityMarked"):
+        on.clock.set(mark.fact.at)  # type: ignore[attr-defined]
+        await notify(mark.fact, on)  # type: ignore[arg-type]
 
-        still_open += any(held.opened_at < at for held in (await on.ledger.portfolio()).positions)
-        assert not [id for id in listener.messages if id.startswith("status#")]
-    assert still_open
+    assert len(told_of) > 2 and (await on.ledger.portfolio()).positions
+    assert [message.at for message in late.messages.values() if message.id.startswith("status#")] == told_of[-1:]
 
 
 async def test_a_fact_that_comes_again_after_a_crash_is_posted_once(tmp_path: Path) -> None:
