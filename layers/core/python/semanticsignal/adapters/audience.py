@@ -28,8 +28,14 @@ class DynamoAudience:
         return ticket
 
     async def redeem(self, ticket: str, *, at: datetime) -> str | None:
-        """Deleting is what lets in, so of two who show the same ticket one comes in."""
-        gone = await self._asked(self._client.delete_item, Key=_key(TICKET, ticket), ReturnValues="ALL_OLD")
+        """Deleting what is there is what lets in, so of two who show the same ticket one comes in."""
+        try:
+            gone = await self._asked(
+                self._client.delete_item, Key=_key(TICKET, ticket), ReturnValues="ALL_OLD",
+                ConditionExpression="attribute_exists(id)",
+            )  # fmt: skip
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
         found = gone.get("Attributes")
         return found["who"]["S"] if found and int(found["expires_at"]["N"]) > at.timestamp() else None
 
