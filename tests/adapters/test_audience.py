@@ -1,42 +1,24 @@
 """Who may listen, and who does: on moto for what it says, on DynamoDB Local for races."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
 
 import pytest
-from dynamodb_local import dynamodb_local
 from world import MONDAY
 
 from semanticsignal.adapters.audience import MOST_EACH, DynamoAudience
 from semanticsignal.domain.errors import Unavailable
-from tests.functions.aws import IDENTITY, account, connections_table
+from tests.functions.aws import connections_table
 
 SOON = MONDAY + timedelta(seconds=30)
 TABLES = count()
+pytestmark = pytest.mark.usefixtures("signed")
 
 
-@pytest.fixture(autouse=True)
-def signed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in IDENTITY.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with account() as aws:
-        yield aws.url
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[str]:
-    with dynamodb_local() as url:
-        yield url
-
-
-@pytest.fixture(params=["moto", "real"])
+@pytest.fixture(params=["moto", "real_dynamodb"])
 def opened(request: pytest.FixtureRequest) -> Callable[[], DynamoAudience]:
     """Each call is another function on the same table."""
     url = request.getfixturevalue(request.param)
@@ -103,12 +85,12 @@ async def test_what_was_asked_for_is_asked_for_once_until_it_is_forgotten(
     assert await audience.first("now", until=SOON)
 
 
-def test_of_twenty_who_race_one_is_first_and_one_comes_in(real: str) -> None:
-    table = connections_table(real, f"connections-{next(TABLES)}")
-    ticket = asyncio.run(DynamoAudience(table, endpoint_url=real).admit("ann", until=SOON))
+def test_of_twenty_who_race_one_is_first_and_one_comes_in(real_dynamodb: str) -> None:
+    table = connections_table(real_dynamodb, f"connections-{next(TABLES)}")
+    ticket = asyncio.run(DynamoAudience(table, endpoint_url=real_dynamodb).admit("ann", until=SOON))
 
     async def race(_: int) -> tuple[bool, str | None]:
-        audience = DynamoAudience(table, endpoint_url=real)
+        audience = DynamoAudience(table, endpoint_url=real_dynamodb)
         return await audience.first("now", until=SOON), await audience.redeem(ticket, at=MONDAY)
 
     with ThreadPoolExecutor(10) as pool:

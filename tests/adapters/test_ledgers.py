@@ -12,7 +12,6 @@ from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from dynamodb_local import dynamodb_local
 from world import BTC, ETH, H4, MONDAY, d
 
 from semanticsignal.adapters.dynamodb import DynamoLedger
@@ -25,7 +24,7 @@ from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.market import MarketKind, Symbol
 from semanticsignal.domain.trading import EquityPoint, Order, Portfolio, Purpose, Side
 from semanticsignal.logic.execute import position as fold
-from tests.functions.aws import IDENTITY, account, ledger_table
+from tests.functions.aws import ledger_table
 
 START = d("10000.00")
 
@@ -46,22 +45,7 @@ def placed(of: Order) -> Entry:
     return Entry(OrderPlaced(of.id, of.symbol, of.created_at), of)
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with account() as aws:
-        yield aws.url
-
-
-@pytest.fixture(scope="module")
-def real_dynamodb() -> Iterator[str]:
-    with dynamodb_local() as url:
-        yield url
-
-
-@pytest.fixture(autouse=True)
-def signed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in IDENTITY.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("signed")
 
 
 TABLES = count()

@@ -12,7 +12,6 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from dynamodb_local import dynamodb_local
 from world import MONDAY
 
 from semanticsignal.adapters.dynamodb import DynamoMail
@@ -20,29 +19,14 @@ from semanticsignal.adapters.inmemory import InMemoryMail
 from semanticsignal.adapters.sqlite import SqliteMail
 from semanticsignal.domain.errors import LedgerUnavailable
 from semanticsignal.domain.messages import Post, Posted, Topic, Waiting
-from tests.functions.aws import IDENTITY, account, client, mail_table
+from tests.functions.aws import client, mail_table
 
 MOST = 4
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TABLES = count()
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with account() as aws:
-        yield aws.url
-
-
-@pytest.fixture(scope="module")
-def real_dynamodb() -> Iterator[str]:
-    with dynamodb_local() as url:
-        yield url
-
-
-@pytest.fixture(autouse=True)
-def signed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in IDENTITY.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("signed")
 
 
 def in_the_cloud(url: str) -> DynamoMail:

@@ -17,7 +17,6 @@ from typing import Any
 
 import httpx
 import pytest
-from dynamodb_local import dynamodb_local
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback import serve
@@ -30,29 +29,14 @@ from semanticsignal.domain.errors import BadInput, LedgerUnavailable
 from semanticsignal.domain.events import EquityMarked
 from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.trading import EquityPoint
-from tests.functions.aws import IDENTITY, account, client, ledger_table
+from tests.functions.aws import IDENTITY, client, ledger_table
 
 DAY, MONTH, PROVIDER = "2026-11-28", "2026-11", "blockrun 2026-11-28"
 # Caps as a deployment has them: a day, a month, and a day of one provider.
 LIMITS = {DAY: d(1), MONTH: d(20), PROVIDER: d("0.50")}
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with account() as aws:
-        yield aws.url
-
-
-@pytest.fixture(scope="module")
-def real_dynamodb() -> Iterator[str]:
-    with dynamodb_local() as url:
-        yield url
-
-
-@pytest.fixture(autouse=True)
-def signed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in IDENTITY.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("signed")
 
 
 TABLES = count()
