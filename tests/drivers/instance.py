@@ -46,11 +46,14 @@ def semsig(
 
 def here(*arguments: object, folder: Path, variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The same in this process: a second saved where only its words and its exit code are asked for."""
+    from semanticsignal.drivers import farewell
     from semanticsignal.drivers.cli import main
 
     said, complained = StringIO(), StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(complained), chdir(folder):
         patch.setattr(sys, "argv", ["semsig", *map(str, arguments)])
+        # Who is out of time leaves the process at once, which here is that of all tests.
+        patch.setattr(farewell, "ENDS_WITHIN_S", PATIENCE_S)
         for name in [name for name in os.environ if name.startswith("SEMSIG_")]:
             patch.delenv(name)
         for name, value in (variables or {}).items():

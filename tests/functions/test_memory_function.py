@@ -19,7 +19,7 @@ from loopback import serve
 from world import MONDAY, d
 
 from semanticsignal import wiring
-from semanticsignal.adapters import memory_function
+from semanticsignal.adapters import dynamodb, memory_function
 from semanticsignal.adapters.chroma import ChromaMemory
 from semanticsignal.adapters.dynamodb import DynamoLedger
 from semanticsignal.adapters.inmemory import InMemoryLedger
@@ -344,6 +344,13 @@ async def test_a_ledger_that_did_not_answer_the_function_is_no_memory_that_is_do
     async with serve(raw(200, told, (b"x-amz-function-error", b"Unhandled"))) as url:
         with pytest.raises(LedgerUnavailable, match="memory function memory, asked count: cannot read the ledger: thr"):
             await MemoryFunction("memory", endpoint_url=url).count(until=UNTIL)
+
+
+def test_a_throttled_ledger_is_given_up_before_who_asked_the_function_for_it_goes_on_without_memory() -> None:
+    # The SDK's standard mode waits up to 1 s, then each time up to twice as long.
+    longest_s = sum(2**retry for retry in range(dynamodb.SDK_RETRIES))
+
+    assert longest_s < memory_function.READ_S
 
 
 async def test_nonsense_in_what_is_recalled_is_said() -> None:

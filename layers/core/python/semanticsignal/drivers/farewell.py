@@ -28,11 +28,11 @@ class Farewell:
         code: int = DONE,
         leave: Callable[[int], Any] = os._exit,
         tidy: Callable[[], object] = atexit._run_exitfuncs,  # noqa: SLF001 - nobody else will ask for them
-        within_s: float = ENDS_WITHIN_S,
+        within_s: float | None = None,
     ) -> None:
         self.heard: list[int] = []
         self.tidies: list[Callable[[], object]] = [tidy]
-        self._code, self._leave, self._within_s = code, leave, within_s
+        self._code, self._leave, self._within_s = code, leave, ENDS_WITHIN_S if within_s is None else within_s
         self._stop: Callable[[], object] | None = None
         self._limit: threading.Timer | None = None
 
