@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from pytest_socket import SocketConnectBlockedError
 
+from semanticsignal.logic.notify.alarms import BREAKERS
+from semanticsignal.logic.notify.words import REFUSED
+
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "layers/core/python"
 PACKAGE = CORE / "semanticsignal"
@@ -37,7 +40,7 @@ VIOLATIONS = {
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Our packages and their rules, free to be broken."""
-    for package in (PACKAGE, ROOT / "functions", ROOT / "infra"):
+    for package in (PACKAGE, ROOT / "functions", ROOT / "infra", ROOT / "manual"):
         shutil.copytree(package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
@@ -121,8 +124,22 @@ def test_in_ci_a_skip_is_a_failure(tmp_path: Path) -> None:
     assert "1 failed, 1 xfailed, 1 error" in closing_line(CI="true", SEMSIG_DATA=str(tmp_path / "nowhere"))
 
 
-def test_only_cranks_and_everyone_catch_whatever_comes() -> None:
-    allowed = {PACKAGE / "adapters/everyone.py", *(PACKAGE / "drivers").rglob("*.py")}
+def test_every_guard_that_refuses_has_words_and_alarms_know_only_guards_that_refuse() -> None:
+    said = {
+        guard.value
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Refusal"
+        for guard in node.args[:1]
+        if isinstance(guard, ast.Constant)
+    }
+
+    assert said == set(REFUSED)
+    assert {*BREAKERS, "model", "late"} <= said
+
+
+def test_only_cranks_catch_whatever_comes() -> None:
+    allowed = {*(PACKAGE / "drivers").rglob("*.py")}
 
     caught = [
         f"{path.relative_to(ROOT)}:{node.lineno}"

@@ -38,7 +38,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DISCORD_WEBHOOK_URL", raising=False)
     made = host(tmp_path / "home")
-    made.troubles.real = SetClock(MONDAY)  # type: ignore[assignment]
+    made.real = made.troubles.real = SetClock(MONDAY)
     made.on = replace(made.on, messengers=(Listener(),), clock=SetClock(MONDAY))
     made._ticked_at = made._listened_at = made._awake_since = MONDAY
     yield made
@@ -53,12 +53,12 @@ def heard(room: Host) -> list[Message]:
 
 async def after(room: Host, minutes: float, slept: float = 0.0) -> list[str]:
     """What was told by then, with two ticks in each minute; it slept for the first of them."""
-    now = room.troubles.real.now()
+    now = room.real.now()
     until = MONDAY + minutes * MINUTE
     now += slept * MINUTE
     while now < until:
         now = min(now + MINUTE / 2, until)
-        room.troubles.real.set(now)  # type: ignore[attr-defined]
+        room.real.set(now)  # type: ignore[attr-defined]
         room.on.clock.set(now)  # type: ignore[attr-defined]
         await room.watched_over()
     return [one.title for one in heard(room)]
@@ -138,7 +138,7 @@ async def test_a_messenger_that_cannot_write_stops_no_candle(room: Host) -> None
 
     room.on = replace(room.on, messengers=(Full(),))
     room.troubles.said("BTC/USDC", "nobody answers")
-    room.troubles.real.set(MONDAY + 6 * MINUTE)  # type: ignore[attr-defined]
+    room.real.set(MONDAY + 6 * MINUTE)  # type: ignore[attr-defined]
     await room.watched_over()
     assert ("alarms", "the disk is full") in room.troubles.items()
 

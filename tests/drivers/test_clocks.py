@@ -26,6 +26,10 @@ HOUR = timedelta(hours=1)
 YEAR = timedelta(days=365)
 
 
+async def unmarked() -> datetime | None:
+    return None
+
+
 class Turned(SetClock):
     """The clock of a run, set by hand."""
 
@@ -167,7 +171,7 @@ STEPS = [timedelta(seconds=5), HOUR, YEAR, -timedelta(seconds=5), -HOUR, -YEAR]
 @pytest.mark.parametrize("step", STEPS, ids=str)
 async def test_a_step_of_the_machines_clock_moves_nothing_and_is_told(step: timedelta) -> None:
     machine, said = Machine(), [""]
-    keeper = Timekeeper(machine.clock, machine.ahead_s, said.append)
+    keeper = Timekeeper(machine.clock, machine.ahead_s, said.append, unmarked)
     await keeper.look()
     machine.passes(HOUR)
     machine.steps(step)
@@ -186,7 +190,7 @@ async def test_a_step_of_the_machines_clock_moves_nothing_and_is_told(step: time
 
 async def test_after_a_night_asleep_it_is_morning_once_a_venue_says_so() -> None:
     machine, said = Machine(), [""]
-    keeper = Timekeeper(machine.clock, machine.ahead_s, said.append)
+    keeper = Timekeeper(machine.clock, machine.ahead_s, said.append, unmarked)
     await keeper.look()
     machine.sleeps(8 * HOUR)
 
@@ -221,7 +225,7 @@ async def test_while_nobody_answers_the_old_time_goes_on_and_that_is_told() -> N
         return await answers[-1]()
 
     answers.append(machine.ahead_s)
-    keeper = Timekeeper(machine.clock, ask, said.append)
+    keeper = Timekeeper(machine.clock, ask, said.append, unmarked)
     await keeper.look()
     machine.steps(YEAR)
     machine.clock.now()

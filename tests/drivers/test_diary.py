@@ -240,16 +240,16 @@ async def test_a_venue_that_says_a_secret_back_says_it_to_nobody(tmp_path: Path)
     room = Host(told, held, wiring.World(Parrot(), SetClock(MONDAY + H4), CycleModel(), 1.0))  # type: ignore[arg-type]
     heard = room.notifier.join()
     await room.run(CandleClosed(BTC, Timeframe.H4, MONDAY + H4))
-    room.troubles.real = SetClock(room.troubles.real.now() + timedelta(hours=1))
+    room.real = room.troubles.real = SetClock(room.real.now() + timedelta(hours=1))
     await room._alarm()
 
     said = [str(room.health()), str(await measured(room)), *(heard.get_nowait() or "" for _ in range(heard.qsize()))]
     assert "[MODEL_API_KEY]" in said[0] and any("[MODEL_API_KEY]" in one for one in said[2:])
     assert not [one for one in said if any(word in one.lower() for word in TELLING)]
-    if room.office:
-        posts = [one.post.body.lower() for one in await room.office._mail.waiting()]
-        assert posts and not any("s3cret" in body for body in posts)
-        room.office._mail.close()
+    assert room.office
+    posts = [one.post.body.lower() for one in await room.office._mail.waiting()]
+    assert posts and not any("s3cret" in body for body in posts)
+    room.office._mail.close()
     held.close()
 
 

@@ -11,7 +11,7 @@ from world import decision, signal
 
 from semanticsignal.domain.decision import Refusal
 from semanticsignal.domain.events import DecisionMade
-from semanticsignal.domain.ledger import Entry
+from semanticsignal.domain.ledger import Entry, What
 from semanticsignal.domain.market import Symbol
 from semanticsignal.drivers import export
 
@@ -85,7 +85,7 @@ def test_a_defect_says_none_either(home: Path, tmp_path: Path, monkeypatch: pyte
     def broken(_: object) -> tuple[object, ...]:
         raise ZeroDivisionError(f"of {KEY}") from ValueError(KEY)
 
-    monkeypatch.setitem(export.TABLES, export.What.TRADES, (("PositionClosed",), export.EventRow, broken))
+    monkeypatch.setitem(export.TABLES, What.TRADES, (("PositionClosed",), export.EventRow, broken))
 
     with pytest.raises(ZeroDivisionError) as wrong:
         here("export", "--home", home, "--what", "trades", "--to", "t.csv", folder=tmp_path, variables=PLANTED)

@@ -22,7 +22,7 @@ from semanticsignal import wiring
 from semanticsignal.adapters.sqlite import SqliteLedger
 from semanticsignal.domain.decision import Decision, Refusal
 from semanticsignal.domain.events import DecisionMade, EquityMarked, PositionClosed
-from semanticsignal.domain.ledger import Closing, Entry
+from semanticsignal.domain.ledger import Closing, Entry, What
 from semanticsignal.domain.market import MarketKind
 from semanticsignal.domain.trading import EquityPoint, ExitReason, Fill, Side, Trade
 from semanticsignal.drivers import completions, export, report_page
@@ -186,7 +186,7 @@ def test_a_file_that_is_there_is_overwritten_only_when_told_so_and_never_halved(
     assert "was t.csv; --force overwrites" in refusal(here(*line, folder=tmp_path))
 
     with monkeypatch.context() as broken:
-        broken.setitem(export.TABLES, export.What.TRADES, (("PositionClosed",), Trade, lambda _: 1 / 0))
+        broken.setitem(export.TABLES, What.TRADES, (("PositionClosed",), Trade, lambda _: 1 / 0))
         with pytest.raises(ZeroDivisionError):
             here(*line, "--force", folder=tmp_path)
     assert (tmp_path / "t.csv").read_text() == "mine"
@@ -233,14 +233,10 @@ WORDS = {Decimal: "decimal", float: "number", int: "integer", bool: "yes/no", st
 def test_every_column_of_every_table_is_explained_in_order() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text()
 
-    for what in export.What:
+    for what in What:
         section = page.partition(f"\n## {what}\n")[2].partition("\n## ")[0]
         told = re.findall(r"^\| `(\w+)` \| ([\w/]+) \| \S.* \|$", section, re.MULTILINE)
         assert told == [(name, WORDS[kind]) for name, kind in export.columns(what).items()], what
-
-
-def test_what_can_be_completed_is_what_there_is() -> None:
-    assert set(completions.TABLES) == set(export.What)
 
 
 @pytest.mark.parametrize("shell", completions.SHELLS)

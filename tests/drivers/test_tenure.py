@@ -423,6 +423,16 @@ def test_a_lease_that_makes_no_sense_lets_nobody_write_and_is_one_line(token: ob
         wiring.home(tmp_path, settings(), LIFE, is_durable=False)
 
 
+@pytest.mark.parametrize("renews_s", ["soon", -1, 1e9])
+def test_a_lease_whose_renewal_nobody_could_wait_for_is_refused_in_one_line(renews_s: object, tmp_path: Path) -> None:
+    wiring.home(tmp_path, settings(), LIFE, is_durable=False).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as db, db:
+        db.execute("UPDATE lease SET renews_s = ?", (renews_s,))
+
+    with pytest.raises(LedgerUnavailable, match=r"its lease is renewed each 0 to 2 s, was"):
+        wiring.home(tmp_path, settings(), LIFE, is_durable=False)
+
+
 @pytest.mark.parametrize("moves", [True, False])
 def test_whoever_removes_the_lock_of_a_living_run_does_not_evict_it(here: Settings, moves: bool) -> None:
     """Its pid is another's that lives: the one that started this test."""

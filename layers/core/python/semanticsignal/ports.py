@@ -307,18 +307,6 @@ class Mail(Protocol):
     def close(self) -> None: ...
 
 
-class Turns(Protocol):
-    """Of many who could do the same work, one does it at a time. Raises Unavailable."""
-
-    async def begin(self, who: str, *, at: datetime, until: datetime) -> bool:
-        """Whether it is theirs now, until then at the latest: whoever dies holds nobody up for longer."""
-        ...
-
-    async def end(self, who: str, *, free_at: datetime) -> None:
-        """Nobody begins before that. Whose turn it is no more changes nothing."""
-        ...
-
-
 class Courier(Protocol):
     """Carries a post to where people read it. Never waits for its turn: raises Postponed with how long to leave it
     alone, NobodyHome when there is no use in asking again, InvalidPost for what will never be taken, Unanswered where

@@ -242,6 +242,11 @@ def secret(name: str, environ: Mapping[str, str] | None = None) -> str:
     return variables.get(name) or (_dotenv() if environ is None else {}).get(name, "")
 
 
+def variable(name: str) -> str:
+    """Of the machine and of AWS, whose own tools read no .env; empty where it is not set."""
+    return os.environ.get(name, "")
+
+
 def secret_origin(name: str) -> str:
     """Where it is set: environment, .env, or nowhere."""
     return "environment" if os.environ.get(name) else ".env" if _dotenv().get(name) else ""

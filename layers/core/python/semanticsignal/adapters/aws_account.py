@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from ..domain.errors import CloudUnavailable
-from ..settings import secret
+from ..settings import variable
 
 CONNECT_S, READ_S = 3.0, 5.0
 # Where the CDK writes which version of its own stack an account has.
@@ -67,4 +67,4 @@ class AwsAccount:
         import boto3
 
         # What the CDK reads; boto3 by itself knows only AWS_DEFAULT_REGION.
-        return boto3.session.Session(region_name=secret("AWS_REGION") or None)
+        return boto3.session.Session(region_name=variable("AWS_REGION") or None)

@@ -16,7 +16,7 @@ from socket import socket
 import httpx
 
 from ..domain.errors import LeaseLost, MemoryUnavailable
-from ..settings import secret
+from ..settings import variable
 
 # The server alone, without the Python package around it, which takes a second and 80 MB to load. The pipe on its
 # standard input closes when its parent ends, however that ends. A parent that was stopped does not end: who takes its
@@ -61,7 +61,7 @@ RAISED = re.compile(r"^[\w.]+: ")
 
 def _environment() -> dict[str, str]:
     """On Windows no program finds its libraries without that one."""
-    root = secret("SYSTEMROOT")
+    root = variable("SYSTEMROOT")
     return ENVIRONMENT | ({"SYSTEMROOT": root} if root else {})
 
 

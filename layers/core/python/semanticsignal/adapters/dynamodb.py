@@ -434,6 +434,8 @@ class DynamoMail(_Table):
         log.warning("a message cannot be read and is given up: %r: %s", id, wrong)
 
     async def begin(self, who: str, *, at: datetime, until: datetime) -> bool:
+        """Of many who could send, one does at a time: whether it is theirs now, until then at the latest, so that
+        whoever dies holds nobody up for longer. Raises LedgerUnavailable."""
         return await asyncio.to_thread(
             self._updated, _key(TURN, TURN), "SET who = :who, until_us = :until",
             "attribute_not_exists(pk) OR until_us <= :at OR until_us > :most",
@@ -442,6 +444,7 @@ class DynamoMail(_Table):
         )  # fmt: skip
 
     async def end(self, who: str, *, free_at: datetime) -> None:
+        """Nobody begins before that. Whose turn it is no more changes nothing."""
         values = {":who": {"S": who}, ":free": {"N": str(epoch_us(free_at))}}
         update = "SET until_us = :free REMOVE who"
         await asyncio.to_thread(self._updated, _key(TURN, TURN), update, "who = :who", values)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from ..domain.errors import BadInput, CloudUnavailable, Unavailable
-from ..settings import secret
+from ..settings import variable
 
 # A function may take its time; 15 minutes is the longest that Lambda allows.
 CONNECT_S, READ_S = 5.0, 900.0
@@ -45,7 +45,7 @@ class LambdaFunction:
 
         once = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1})
         # What the CDK reads; boto3 by itself knows only AWS_DEFAULT_REGION.
-        return boto3.session.Session(region_name=secret("AWS_REGION") or None).client("lambda", config=once)
+        return boto3.session.Session(region_name=variable("AWS_REGION") or None).client("lambda", config=once)
 
 
 REFUSALS = {BadInput.__name__, *(kind.__name__ for kind in BadInput.__subclasses__())}

@@ -71,6 +71,8 @@ MAIL_ADDED = {
 DECODED = 4096
 PATIENCE_S = 5
 MOST_TOKENS = 2**53
+# Nobody renews a lease more rarely; who waits for a sign of life waits for that.
+LONGEST_RENEWAL_S = 2.0
 
 log = logging.getLogger("semsig")
 Read = TypeVar("Read")
@@ -560,7 +562,11 @@ def _token(told: object) -> int:
 
 def _lease(db: sqlite3.Connection) -> Lease | None:
     row = db.execute("SELECT token, pid, since, lock, renews_s, port, beats FROM lease").fetchone()
-    return Lease(_token(row[0]), row[1], datetime.fromisoformat(row[2]), *row[3:]) if row else None
+    if row is None:
+        return None
+    if not isinstance(row[4], int | float) or not 0 <= row[4] <= LONGEST_RENEWAL_S:
+        raise sqlite3.DatabaseError(f"its lease is renewed each 0 to {LONGEST_RENEWAL_S:g} s, was {row[4]!r}")
+    return Lease(_token(row[0]), row[1], datetime.fromisoformat(row[2]), *row[3:])
 
 
 def _decoded(db: sqlite3.Connection, seq: int) -> Entry:

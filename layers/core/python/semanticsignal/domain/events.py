@@ -112,6 +112,11 @@ class CandleMissed(OfPair):
 
     __slots__ = ()
 
+    @property
+    def closed_at(self) -> datetime:
+        """When the candle closed, by its name."""
+        return datetime.fromisoformat(self.id.rpartition("#")[2])
+
 
 class DecisionMade(OfPair):
     __slots__ = ()

@@ -1,6 +1,7 @@
 """One line of the ledger: a fact, and the noun it tells of."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from .decision import Decision, Refusal
 from .events import (
@@ -102,3 +103,14 @@ class Entry:
             case Hindsight() | PostMortem() | SemanticRule() as one:
                 return one
         return None
+
+
+class What(StrEnum):
+    """What of a ledger is read as a table."""
+
+    TRADES = "trades"
+    DECISIONS = "decisions"
+    EQUITY = "equity"
+    EXPERIENCES = "experiences"
+    REFUSALS = "refusals"
+    EVENTS = "events"

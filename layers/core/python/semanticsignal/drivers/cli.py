@@ -19,6 +19,7 @@ from .. import __version__
 from ..codec import plain
 from ..domain.errors import AlreadyRunning, BadInput, SemanticSignalError, Unavailable
 from ..domain.learning import PassageKind, Which
+from ..domain.ledger import What
 from ..domain.market import Symbol, Timeframe
 from ..domain.policy import Provider, Settings
 from ..domain.secrets import SECRETS
@@ -750,11 +751,11 @@ def export(
     Example: semsig export --home ~/semsig --what decisions --to decisions.parquet --force"""
     from . import export as table
 
-    if what not in set(table.What):
-        raise BadInput(f"--what is one of {', '.join(table.What)}, was {what or repr(what)}")
+    if what not in set(What):
+        raise BadInput(f"--what is one of {', '.join(What)}, was {what or repr(what)}")
     settings = load({"home": home}).settings
     with _bars() as progress:
-        many = asyncio.run(table.export(settings, table.What(what), to, is_forced=is_forced, progress=progress))
+        many = asyncio.run(table.export(settings, What(what), to, is_forced=is_forced, progress=progress))
     typer.echo(f"{many} rows of {what} in {to}")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import get_args
 
 from ..domain.errors import BadInput
+from ..domain.ledger import What
 from ..domain.market import Timeframe
 from ..domain.policy import Provider, Settings
 from ..settings import load
@@ -11,7 +12,6 @@ from ..settings import load
 MARKETS, LIVING = ("simulated", "live"), ("live", "simulated")
 SPEEDS = ("1", "60", "720", "max")
 SHELLS = ("bash", "zsh", "fish")
-TABLES = ("trades", "decisions", "equity", "experiences", "refusals", "events")
 
 
 def begun(offered: Iterable[str], incomplete: str) -> list[str]:
@@ -63,7 +63,7 @@ def shell(incomplete: str) -> list[str]:
 
 
 def table(incomplete: str) -> list[str]:
-    return begun(TABLES, incomplete)
+    return begun(What, incomplete)
 
 
 def _pairs() -> list[str]:

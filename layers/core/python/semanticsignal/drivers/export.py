@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, get_args, get_type_hints
 
@@ -16,7 +15,7 @@ from .. import wiring
 from ..codec import plain
 from ..domain.decision import Decision
 from ..domain.errors import BadInput
-from ..domain.ledger import Closing, Entry, Learned
+from ..domain.ledger import Closing, Entry, Learned, What
 from ..domain.policy import Settings
 from ..domain.trading import EquityPoint
 from ..logic.show import views
@@ -27,15 +26,6 @@ PAGE = 500
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 Progress = Callable[[str, int, int], None]
 Row = Sequence[Any]
-
-
-class What(StrEnum):
-    TRADES = "trades"
-    DECISIONS = "decisions"
-    EQUITY = "equity"
-    EXPERIENCES = "experiences"
-    REFUSALS = "refusals"
-    EVENTS = "events"
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def _tls() -> ssl.SSLContext:
 
 
 def _json(content: bytes) -> Any:
-    """Not the standard library's: what is nested deep ends the process, once eth-account has raised Python's limit."""
+    """None for what is no JSON; however deep it is nested, it raises nothing else."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:

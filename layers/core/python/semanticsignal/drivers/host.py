@@ -64,9 +64,10 @@ class Host:
         self, settings: Settings, held: wiring.Home, world: wiring.World, leaving: frozenset[Symbol] = frozenset()
     ) -> None:
         self.world, self.settings = world, settings
-        real: Clock = world.checked[0] if world.checked else wiring.system_clock()
+        # Of this machine, by which people wait.
+        self.real: Clock = world.checked[0] if world.checked else wiring.system_clock()
         self._hides = wiring.unsaid()
-        self.troubles = Troubles(real, self._hides)
+        self.troubles = Troubles(self.real, self._hides)
         self.notifier = wiring.websocket()
         self.held = held
         self.memory = wiring.home_memory(settings, held)
@@ -78,13 +79,13 @@ class Host:
         self.watchdog = Watchdog(wiring.system_clock())
         self.loop = Loop(self.on, held.ledger, aside=self.aside, turn=self.watchdog.turn)
         self._status: Literal["starting", "running"] = "starting"
-        self._ticked_at = self._listened_at = self.troubles.real.now()
+        self._ticked_at = self._listened_at = self.real.now()
         self._awake_since = self.on.clock.now()
         self._waiting: dict[Symbol, views.QueuedView] = {}
         self.history_done = 0.0
         self._locks: dict[Symbol, asyncio.Lock] = {}
         self.tasks: set[asyncio.Task[None]] = set()
-        self._began = wiring.system_clock().now()
+        self._began = self.real.now()
         self._minute_at: datetime | None = None
         self.stop = asyncio.Event()
         self.is_lost = False
@@ -132,7 +133,7 @@ class Host:
         return live.PulseView(health.status, health.problem, health.history_done_ratio, health.next_candle_at, lag_s)
 
     def known(self) -> Known:
-        real = wiring.system_clock().now()
+        real = self.real.now()
         file, unknown = self.held.path / wiring.LEDGER, [*NOT_HERE]
         circuits = wiring.circuits(self.world, real)
         if not circuits:
@@ -257,7 +258,7 @@ class Host:
 
     async def _listened(self) -> None:
         """Whether each pair is still decided on. Who has slept has not waited."""
-        real = self.troubles.real.now()
+        real = self.real.now()
         if real - self._ticked_at > ASLEEP:
             self._awake_since = self.on.clock.now()
         self._ticked_at = real

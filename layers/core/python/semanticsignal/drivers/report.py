@@ -11,7 +11,6 @@ import numpy as np
 
 from .. import wiring
 from ..domain.decision import Decision, Refusal
-from ..domain.errors import BadInput
 from ..domain.learning import PostMortem
 from ..domain.ledger import Closing, Entry, Expiry
 from ..domain.policy import Settings
@@ -40,9 +39,6 @@ class Between(NamedTuple):
 
 async def read(settings: Settings, between: Between) -> Report:
     """Of the ledger of a home, whoever holds it. Raises BadInput where there is none, LedgerUnavailable."""
-    if between.since and between.until and between.since >= between.until:
-        told = f"{between.since.isoformat()} and {between.until.isoformat()}"
-        raise BadInput(f"--since must lie before --until, was {told}")
     with closing(wiring.read_ledger(Path(settings.home), settings)) as ledger:
         made, after = _Reading(between), 0
         while page := await ledger.entries(after=after, until=between.until, limit=PAGE):

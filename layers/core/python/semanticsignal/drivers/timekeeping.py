@@ -19,10 +19,6 @@ async def judged(clock: "wiring.CheckedClock", ask: Ask) -> bool:
     return ahead_s is not None and not clock.is_unsure
 
 
-async def unmarked() -> datetime | None:
-    return None
-
-
 class Timekeeper:
     """`said` is told what is wrong with the machine's clock, and with nothing when it is well. `marked`: until when
     equity is marked."""
@@ -32,7 +28,7 @@ class Timekeeper:
         clock: "wiring.CheckedClock",
         ask: Ask,
         said: Callable[[str], None],
-        marked: Callable[[], Awaitable[datetime | None]] = unmarked,
+        marked: Callable[[], Awaitable[datetime | None]],
     ) -> None:
         self._clock, self._ask, self._said, self._marked = clock, ask, said, marked
         self._asked_s: float | None = None

@@ -77,7 +77,7 @@ async def _messages(entry: Entry, on: Sockets) -> tuple[Message, ...]:
         case EquityPoint() as point:
             return await _marked(point, on)
         case Refusal() if isinstance(entry.fact, CandleMissed):
-            closed_at = alarms.closed(entry.fact)
+            closed_at = entry.fact.closed_at
             last = await on.ledger.entries(kinds=("DecisionMade",), until=closed_at, limit=1, newest_first=True)
             decided_until = last[0].fact.at if last else None
             return alarms.missed(entry.fact, decided_until, on.clock.speed, plainly(on))

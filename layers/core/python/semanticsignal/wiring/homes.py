@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEDGER, LOCK, MAIL, CHROMA = "ledger.db", "lock", "mail.db", "chroma"
 
 # How many renewals of a holder's lease are waited for, and in how many looks.
-SIGNS, LOOKS = 2.5, 10
+RENEWALS, LOOKS = 2.5, 10
 
 log = logging.getLogger("semsig")
 
@@ -142,8 +142,9 @@ def _moves(path: Path, lease: Lease) -> bool:
     # nobody can remove on Windows what a process has open
     if lease.pid == os.getpid() or os.name == "nt" or not psutil.pid_exists(lease.pid):
         return False
+    log.info("looking for %.1f s whether %s still runs on this home", lease.renews_s * RENEWALS, lease.holder)
     for _ in range(LOOKS):
-        time.sleep(lease.renews_s * SIGNS / LOOKS)
+        time.sleep(lease.renews_s * RENEWALS / LOOKS)
         if lease_of(path)[0] != lease:
             return True
     return False

@@ -81,7 +81,7 @@ def _well_until(name: str, earlier: Iterable[Decision]) -> str:
 
 def missed(fact: CandleMissed, decided_until: datetime | None, speed: float, known: Known) -> tuple[Message, ...]:
     """Of all that were missed since the last decision one is told of; none where only the clock ran too fast."""
-    closed_at = closed(fact)
+    closed_at = fact.closed_at
     if (fact.at - closed_at).total_seconds() < SILENT_S * speed:
         return ()
     since = decided_until.isoformat() if decided_until else ""
@@ -92,11 +92,6 @@ def missed(fact: CandleMissed, decided_until: datetime | None, speed: float, kno
         "candles were missed with it, this is the only alarm."
     )
     return (alarm(f"missed#{since}", fact.at, ("A candle came too late to decide on", text), known),)
-
-
-def closed(fact: CandleMissed) -> datetime:
-    """When the candle closed, by its name."""
-    return datetime.fromisoformat(fact.id.rpartition("#")[2])
 
 
 def silent(symbol: Symbol, last: datetime, now: datetime, speed: float, known: Known) -> Message | None:
