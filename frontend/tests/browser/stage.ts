@@ -93,10 +93,10 @@ export class Watched {
 
   /** Nothing is being asked, what was told is drawn, and it stays so: an answer may lead to a question. */
   async settled(): Promise<void> {
-    const until = Date.now() + 10_000;
+    const until = Date.now() + 30_000;
     for (let calm = 0; calm < 2; calm = this.#pending.size ? 0 : calm + 1) {
       while (this.#pending.size && Date.now() < until) await new Promise((later) => setTimeout(later, 20));
-      if (this.#pending.size) throw new Error(`still asked after 10 s: ${[...this.#pending].map((request) => request.url())}`);
+      if (this.#pending.size) throw new Error(`still asked after 30 s: ${[...this.#pending].map((request) => request.url())}`);
       await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
       // Code that came has to be made into what it draws; what waits for longer is told by whoever looks for it.
       await this.page.waitForFunction(() => !document.querySelector("main [aria-busy=true], dialog[open] [aria-busy=true]"), null, { timeout: 3000 }).catch(() => undefined);

@@ -114,6 +114,21 @@ test.each(["desktop", "phone"] as const)("on a %s all that strangers wrote is te
   expect(wrong).toEqual([]);
 });
 
+test("what is wrong with an instance fits a phone, however long it says so", async () => {
+  const server = await stage.standIn();
+  const flood = new Flood();
+  server.health = { status: "degraded", problem: "x" };
+  server.changed = (path, body) => flood.over(path, body);
+  const { watched } = await trapped(server, "phone");
+
+  await watched.page.goto(server.url);
+  // Looked at in each frame: the first minute that is told ends it.
+  const width = await watched.page.waitForFunction(() => document.querySelector(".banner") && [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+
+  const [wide, edge] = (await width.jsonValue()) as [number, number];
+  expect(wide).toBe(edge);
+});
+
 test("a pair with a hostile name is chosen and shown like any other", async () => {
   const server = await stage.standIn();
   const flood = new Flood(SYMBOLS[2]);
