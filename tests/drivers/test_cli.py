@@ -4,11 +4,12 @@ import json
 import logging
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from drivers.instance import free_port, here, refusal, semsig
+from drivers.instance import SEMSIG, free_port, here, refusal, semsig, surroundings
 
 from semanticsignal import __version__, wiring
 from semanticsignal.adapters.ccxt import CcxtMarket
@@ -18,6 +19,7 @@ from semanticsignal.domain.secrets import SECRETS
 from semanticsignal.drivers import web
 from semanticsignal.drivers.cli import _Now
 from semanticsignal.drivers.lines import OneLine
+from semanticsignal.drivers.writable import whole
 from semanticsignal.settings import KEYS, load
 
 NARROW = {"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
@@ -27,6 +29,35 @@ def in_force(folder: Path, variables: dict[str, str] | None = None) -> dict[str,
     done = here("config", "--json", folder=folder, variables=variables)
     assert (done.returncode, done.stderr) == (0, "")
     return {row["key"]: row for row in json.loads(done.stdout)["settings"]}
+
+
+@pytest.mark.parametrize("line", ["--help", "config", "completion bash"])
+def test_whoever_closed_what_is_written_to_hears_nothing_and_no_traceback(line: str, tmp_path: Path) -> None:
+    closed = f"exec {shlex.quote(SEMSIG)} {line} >&-"
+    done = subprocess.run(
+        ["sh", "-c", closed], cwd=tmp_path, env=surroundings({}), capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_webhook_that_can_be_none_is_refused_before_there_is_a_home(tmp_path: Path) -> None:
+    line = ("run", "--yes", "--home", tmp_path / "home", "--port", free_port())
+
+    done = here(*line, folder=tmp_path, variables={"DISCORD_WEBHOOK_URL": "hello"})
+
+    assert "DISCORD_WEBHOOK_URL is the address of a webhook" in refusal(done)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_report_is_written_where_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "kept.json").write_text("before")
+    (tmp_path / "link.json").symlink_to("kept.json")
+
+    with whole(tmp_path / "link.json") as partial:
+        partial.write_text("after")
+
+    assert (tmp_path / "link.json").is_symlink() and (tmp_path / "kept.json").read_text() == "after"
 
 
 def test_config_tells_every_setting_with_its_meaning(tmp_path: Path) -> None:

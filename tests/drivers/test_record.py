@@ -1,7 +1,9 @@
 """`semsig record`: what it writes, what it survives, and that replay reads what it wrote."""
 
 import asyncio
+import errno
 import json
+import os
 import signal
 import subprocess
 from array import array
@@ -727,6 +729,33 @@ def test_a_simulated_folder_is_of_one_seed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "tapes holds the simulated market of seed 17; " in refusal(other) and "was seed 99" in other.stderr
     assert {path.name: path.read_bytes() for path in (tmp_path / "tapes").iterdir()} == kept
+
+
+def test_a_disk_that_is_full_at_the_start_leaves_no_half_a_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is there when it cannot be written any more: so it is with a disk that is full."""
+    monkeypatch.setattr(os, "fsync", full)
+    line = (
+        "record",
+        "tapes",
+        "--market",
+        "simulated",
+        "--symbols",
+        "BTC/USDC",
+        "--only-backfill",
+        "--timeframes",
+        "4h",
+    )
+
+    done = here(*line, "--since", (datetime.now(UTC) - timedelta(days=3)).date(), folder=tmp_path)
+
+    assert done.returncode == 1 and "No space left" in done.stderr
+    assert not [path.name for path in (tmp_path / "tapes").iterdir() if "seed" in path.name]
+
+
+def full(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_earlier_bars_that_a_folder_cannot_take_are_said_and_exit_with_one(tmp_path: Path) -> None:

@@ -125,10 +125,11 @@ WRONG = {
     "replay text": "column ts holds more than numbers",
     "replay below": "row 0: prices must be above zero and finite",
     "replay infinite": "row 0: prices must be above zero and finite",
+    "replay candles --model recorded:": "--model recorded: takes the home of a run",
     "replay empty --timeframe 7x": "timeframe: must be '1m', '5m'",
     "replay empty --from 2026-02-30": "--from is a date or an instant, like 2023-01-31",
     "replay empty --from 2026-02-01 --to 2026-01-01": "--from must lie before --to",
-    "replay empty --json folder.toml": "--json is a file in a folder that is there, was folder.toml",
+    "replay empty --json folder.toml": "--json is a file, was the folder folder.toml",
     "replay empty --json /proc/x": "--json is a file in a folder that can be written, was /proc/x",
     "replay empty --model a --model b": "Option '--model' is given twice",
     # record
@@ -153,7 +154,9 @@ WRONG = {
     "export --what trades --since 2026-01-01": "No such option: --since;",
     "report --html no/folder/x.html": "--html is a file in a folder that is there, was no/folder/x.html",
     "report --html /proc/x.html": "--html is a file in a folder that can be written, was /proc/x.html",
-    "report --json .": "--json is a file in a folder that is there, was .",
+    "report --json .": "--json is a file, was the folder .",
+    "report --json -": "--json is a file, was -, which is none",
+    "report --html /dev/null": "--html is a file, was /dev/null, which is none",
     "report --home home --html x --json ./x": "--html and --json are two files, was x for both",
     "report --months 3": "No such option",
     # export

@@ -31,7 +31,7 @@ from .diary import Damped, unsaid
 from .discretion import discreet
 from .lines import OneLine, one_line
 from .usage import Command, UsageError
-from .writable import check_file
+from .writable import check_file, whole
 
 if TYPE_CHECKING:
     from .farewell import Farewell
@@ -441,7 +441,7 @@ def replay(
         ),
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--from", help="First close decided on, UTC; else the first that can be.", metavar="D")
+        str | None, typer.Option("--from", help="First close decided on, UTC; else the first there is.", metavar="D")
     ] = None,
     until: Annotated[
         str | None, typer.Option("--to", help="End, exclusive, UTC; else the last bar there is.", metavar="D")
@@ -472,6 +472,8 @@ def replay(
 
     flags: dict[str, Any] = {"symbols": _listed(symbol), "timeframe": timeframe}
     kind, _, tail = (model or "").partition(":")
+    if model == "recorded:":
+        raise BadInput("--model recorded: takes the home of a run, as in recorded:.semsig")
     recorded = Path(tail) if kind == "recorded" and tail else None
     if model in get_args(Provider):
         flags |= {"model.provider": model}
@@ -721,8 +723,6 @@ def _check_files(page: Path | None, out: Path | None) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    from .export import whole
-
     with whole(file) as partial:
         partial.write_text(Unsaid(secret).known(text), encoding="utf-8")
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
@@ -19,7 +18,7 @@ from ..domain.ledger import Closing, Entry, Learned, What
 from ..domain.policy import Settings
 from ..domain.trading import EquityPoint
 from ..logic.show import views
-from .writable import unwritable
+from .writable import unwritable, whole
 
 PAGE = 500
 # What a spreadsheet takes for a formula, in their wide forms too.
@@ -116,19 +115,6 @@ async def export(settings: Settings, what: What, to: Path, *, is_forced: bool, p
                     progress(str(what), after, last)
             check(to, is_forced=is_forced)
     return many
-
-
-@contextmanager
-def whole(to: Path) -> Iterator[Path]:
-    """A file beside it that takes its place when it is done; whoever is interrupted leaves nothing."""
-    partial = to.with_name(f".{to.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        with partial.open("r+b") as done:  # Windows flushes only what may be written
-            os.fsync(done.fileno())
-        partial.replace(to)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _cell(value: Any, hides: Callable[[str], str]) -> Any:

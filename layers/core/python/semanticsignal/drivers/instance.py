@@ -62,6 +62,7 @@ async def lived(
 ) -> wiring.Home | None:
     """The home, where it was lost."""
     (market, speed, world), (listener, ready) = where, door
+    wiring.discord(settings, wiring.system_clock())  # refused before there is a home
     settings = worlds.suited(settings, market, speed)
     worlds.factor_of(settings, speed)
     recorded = None if market in ("simulated", "live") else wiring.tape(Path(market), settings)

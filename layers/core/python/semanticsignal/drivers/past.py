@@ -11,7 +11,7 @@ from functools import partial
 from .. import wiring
 from ..domain.errors import ArchiveUnavailable, LedgerUnavailable, Unavailable
 from ..domain.market import Timeframe
-from ..domain.policy import LOCAL, Model
+from ..domain.policy import LOCAL, Model, Settings
 from ..logic.show import views
 from ..ports import LanguageModel
 from . import disk
@@ -70,13 +70,14 @@ class Past:
             return
         log.info("living through %d days of history; fetching its candles first", (until - since).days)
         tape = host.world.tape or await self._backfilled(since, until)
-        past = wiring.replayed(host.settings, tape, host.held.ledger, since, self._mind())
+        settings = self._settings()
+        past = wiring.replayed(settings, tape, host.held.ledger, since, self._mind())
         if host.memory is None:
             past = past._replace(on=replace(past.on, memory=host.on.memory))
         else:  # no bar of the past waits for a server
             await wiring.remember(host.held.ledger, past.on.memory)
         on = replace(past.on, archive=wiring.past_archive(host.on.archive), leaving=host.on.leaving)
-        plan = Plan(host.settings, since, until)
+        plan = Plan(settings, since, until)
         await walk(past._replace(on=on), plan, closes(tape, plan), self._progressed)
 
     async def _backfilled(self, since: datetime, until: datetime) -> "wiring.Tape":
@@ -91,6 +92,11 @@ class Past:
                     raise
                 log.warning("history: %s; it is asked again", wrong, extra={"about": "history"})
             await host.wait(TICK_S)
+
+    def _settings(self) -> Settings:
+        """The analyst sees no chart, so none is drawn where it stands in."""
+        told = self._host.settings
+        return told if told.model.provider in LOCAL else replace(told, model=replace(told.model, has_chart=False))
 
     def _mind(self) -> LanguageModel:
         """The analyst answers for itself, without HTTP, and in the place of models that are paid by the question: three

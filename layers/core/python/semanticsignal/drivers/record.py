@@ -36,7 +36,7 @@ from ..stages.context import context
 from ..stages.news import news
 from . import worlds
 from .farewell import Farewell
-from .writable import nearest, unwritable
+from .writable import nearest, unwritable, whole
 
 log = logging.getLogger("semsig")
 
@@ -93,8 +93,8 @@ class Take(NamedTuple):
         """Before the day is compressed, to about a third."""
         bars = sum(BAR_BYTES * Timeframe.D1.ms // timeframe.ms for timeframe in self.timeframes)
         lines = sum(LINE_BYTES.get(part, 0) for part in market.offers) * Timeframe.D1.ms // Timeframe.M1.ms
-        whole = 0.0 if market.is_simulated else WHOLE_MB
-        return whole + len(self.settings.pairs) * (bars + lines) / MB
+        read = 0.0 if market.is_simulated else WHOLE_MB
+        return read + len(self.settings.pairs) * (bars + lines) / MB
 
 
 class RecordingStopped(SemanticSignalError):
@@ -447,7 +447,8 @@ def _check_seed(take: Take) -> None:
 
 def _keep_seed(take: Take) -> None:
     _check_seed(take)
-    (take.folder / SEED).write_text(f"{take.settings.simulation.seed}\n", encoding="utf-8")
+    with whole(take.folder / SEED) as partial:
+        partial.write_text(f"{take.settings.simulation.seed}\n", encoding="utf-8")
 
 
 def _check_rows(path: Path, timeframe: Timeframe) -> None:
