@@ -515,6 +515,15 @@ def test_a_signal_while_the_history_is_fetched_stops_it_within_ten_seconds(tmp_p
         assert instance.stopped() == 0
 
 
+def test_for_a_model_that_sees_no_picture_is_drawn_of_the_past_that_it_is_not_asked_about(tmp_path: Path) -> None:
+    few = {"SEMSIG_MODEL__PROVIDER": "all", "SEMSIG_SIMULATION__HISTORY_DAYS": "3"}
+    with Instance(tmp_path / "home", "--yes", "--speed", "1", **few) as instance:
+        instance.running()
+
+        assert {row["model"] for row in instance.get("/api/decisions")["decisions"]} == {"rules-analyst"}
+        assert not [*(instance.home / "archive" / "chart").glob("*")]
+
+
 def test_a_second_instance_on_one_home_is_refused(simulated: Instance, tmp_path: Path) -> None:
     done = semsig("run", "--port", free_port(), "--home", simulated.home, "--yes", folder=tmp_path)
 
