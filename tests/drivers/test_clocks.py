@@ -241,8 +241,8 @@ async def test_while_nobody_answers_the_old_time_goes_on_and_that_is_told() -> N
 class Telling:
     """A venue of which only the time is asked."""
 
-    def __init__(self, ahead: float | Exception | None) -> None:
-        self._ahead = ahead
+    def __init__(self, name: str, ahead: float | Exception | None) -> None:
+        self.sources, self._ahead = (name,), ahead
 
     async def ahead_s(self) -> float | None:
         if isinstance(self._ahead, Exception):
@@ -269,11 +269,30 @@ SILENT = MarketUnavailable("nobody answers")
     ],
 )
 async def test_one_venue_that_tells_a_false_time_moves_no_clock(told: list[Any], found: float | None) -> None:
-    venues = [(f"venue {number}", Telling(one)) for number, one in enumerate(told)]
+    venues = [(name, Telling(name, one)) for name, one in zip(("binance", "kucoin", "gate"), told, strict=False)]
 
     market = Failover(venues, clock=lambda: MONDAY)  # type: ignore[arg-type]
 
     assert await market.ahead_s() == found
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ([3600.0, 3600.0, 0.1, 0.2], 0.1),
+        ([3600.0, 3600.0, SILENT, 0.2], 0.2),
+        ([3600.0, 3600.0, SILENT, SILENT], None),
+        ([SILENT, 5.0, 5.5, SILENT], 5.0),
+    ],
+    ids=["outvoted", "outvoted by one and our clock", "no second voice", "only its mirror is open"],
+)
+async def test_a_venue_and_its_mirror_are_one_voice_about_the_time(told: list[Any], found: float | None) -> None:
+    names = ("binance", "binance", "kucoin", "gate")
+    venues = [(name, Telling(name, one)) for name, one in zip(names, told, strict=True)]
+
+    assert await Failover(venues, clock=lambda: MONDAY).ahead_s() == found  # type: ignore[arg-type]
+    alone = await Failover(venues[:2], clock=lambda: MONDAY).ahead_s()  # type: ignore[arg-type]
+    assert isinstance(alone, Alone), "who has no other venue has one that tells, not two"
 
 
 async def test_what_is_wrong_with_the_clock_is_on_the_page(tmp_path: Path) -> None:
