@@ -2,21 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from world import BTC, H4, M1, MONDAY, RULES, CycleModel, bars, coarser, cycle, path, says, settings
+from fastapi import FastAPI
+from loopback import serve
+from world import BTC, H4, M1, MONDAY, RULES, CycleModel, bars, coarser, cycle, d, path, says, settings
 
 from semanticsignal import wiring
 from semanticsignal.adapters.candle_files import Tape
 from semanticsignal.adapters.failover import Failover
 from semanticsignal.adapters.system_clock import CheckedClock, SetClock
-from semanticsignal.domain.errors import MarketUnavailable
+from semanticsignal.domain.asking import Fault
+from semanticsignal.domain.decision import Prompt
+from semanticsignal.domain.errors import MarketUnavailable, ModelUnavailable
 from semanticsignal.domain.events import EquityMarked
 from semanticsignal.domain.ledger import Closing, Entry
 from semanticsignal.domain.market import Alone, Timeframe
+from semanticsignal.drivers import worlds
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.pace import Ticking
 from semanticsignal.drivers.timekeeping import Timekeeper
@@ -311,6 +317,39 @@ async def test_what_is_wrong_with_the_clock_is_on_the_page(tmp_path: Path) -> No
     assert host.health().problem == "this machine's clock is 3600 s ahead of the venues'; theirs counts: set it"
     assert host.health().now == MONDAY
     held.close()
+
+
+def dear() -> FastAPI:
+    """A model whose one answer costs 18 cents."""
+    api = FastAPI()
+
+    async def answer() -> dict[str, Any]:
+        choice = {"index": 0, "message": {"role": "assistant", "content": says("HOLD")}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 100_000, "completion_tokens": 8_000}
+        return {"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+
+    api.add_api_route("/v1/chat/completions", answer, methods=["POST"])
+    return api
+
+
+async def test_a_step_of_the_machines_clock_opens_no_other_days_budget(tmp_path: Path) -> None:
+    machine = Machine()
+    async with serve(dear()) as url, AsyncExitStack() as stack:
+        told = settings(
+            model__provider="local", model__base_url=f"{url}/v1", model__name="m", model__input_usd=d(1),
+            model__output_usd=d(10), budget__day_usd=d("0.2"),
+        )  # fmt: skip
+        held = wiring.home(tmp_path / "home", told, "a test", is_durable=False)
+        stack.callback(held.close)
+        mind, purse, _ = await worlds.spending(stack, told, held, machine.clock)
+        await mind.complete(Prompt("one", "1", "system", "What now?", within_s=5.0))
+        for day in range(3):
+            machine.steps(24 * HOUR)
+            with pytest.raises(ModelUnavailable) as refused:
+                await mind.complete(Prompt(f"again {day}", "1", "system", f"And now, {day}?", within_s=5.0))
+            assert refused.value.fault is Fault.BUDGET
+
+        assert purse and await purse.spent("2026-01-05") == await purse.spent("2026-01") == d("0.18")
 
 
 @pytest.mark.parametrize("ahead_s", [-3e11, 1e18, float("inf"), float("nan"), 100_000.0])
