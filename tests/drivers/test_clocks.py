@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from loopback import serve
@@ -15,6 +16,7 @@ from world import BTC, H4, M1, MONDAY, RULES, CycleModel, bars, coarser, cycle, 
 from semanticsignal import wiring
 from semanticsignal.adapters.candle_files import Tape
 from semanticsignal.adapters.failover import Failover
+from semanticsignal.adapters.inmemory import InMemoryPurse
 from semanticsignal.adapters.system_clock import CheckedClock, SetClock
 from semanticsignal.domain.asking import Fault
 from semanticsignal.domain.decision import Prompt
@@ -22,7 +24,8 @@ from semanticsignal.domain.errors import MarketUnavailable, ModelUnavailable
 from semanticsignal.domain.events import EquityMarked
 from semanticsignal.domain.ledger import Closing, Entry
 from semanticsignal.domain.market import Alone, Timeframe
-from semanticsignal.drivers import worlds
+from semanticsignal.drivers import instance, web, worlds
+from semanticsignal.drivers.farewell import Farewell
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.pace import Ticking
 from semanticsignal.drivers.timekeeping import Timekeeper
@@ -350,6 +353,35 @@ async def test_a_step_of_the_machines_clock_opens_no_other_days_budget(tmp_path:
             assert refused.value.fault is Fault.BUDGET
 
         assert purse and await purse.spent("2026-01-05") == await purse.spent("2026-01") == d("0.18")
+
+
+async def test_the_page_tells_of_the_budget_of_the_same_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISCORD_WEBHOOK_URL", raising=False)
+    machine, told = Machine(), settings(memory__store="embedded", home=str(tmp_path / "home"))
+    market = Tape({BTC: {Timeframe.H4: bars(path([100, 101, 102]))}}, rules={BTC: RULES}, is_simulated=True)
+    asked: list[asyncio.Task[httpx.Response]] = []
+
+    async def world(*_: Any) -> wiring.World:
+        checked = (machine.clock, machine.ahead_s)
+        return wiring.World(market, machine.clock, CycleModel(), 1.0, purse=InMemoryPurse(), checked=checked)
+
+    async def ask(host: Host, address: str) -> httpx.Response:
+        try:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                return await client.get(f"{address}/api/costs")
+        finally:
+            host.stop.set()
+
+    def ready(host: Host, address: str) -> None:
+        asked.append(asyncio.create_task(ask(host, address)))
+
+    with Farewell(within_s=120.0).listening() as bye:  # who is out of time would take all tests along
+        async with AsyncExitStack() as stack:
+            where = instance.Where("live", None, world)
+            await instance.lived(stack, told, where, (web.bound(0), ready), bye)
+
+    budget = asked[0].result().json()["budget"]
+    assert [one["account"] for one in budget] == ["2026-01-05", "2026-01"]
 
 
 @pytest.mark.parametrize("ahead_s", [-3e11, 1e18, float("inf"), float("nan"), 100_000.0])
