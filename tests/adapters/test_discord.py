@@ -22,7 +22,7 @@ from semanticsignal.adapters.letterbox import DiscordLetterbox
 from semanticsignal.adapters.sqlite import SqliteMail
 from semanticsignal.adapters.system_clock import SetClock, SystemClock
 from semanticsignal.domain import policy
-from semanticsignal.domain.errors import InvalidSetting
+from semanticsignal.domain.errors import InvalidSetting, Postponed
 from semanticsignal.domain.market import epoch_us
 from semanticsignal.domain.messages import Message, Tone, Topic
 from semanticsignal.domain.secrets import DISCORD
@@ -32,7 +32,7 @@ from semanticsignal.logic.notify import address
 from semanticsignal.logic.notify.discord import payload, posts
 from semanticsignal.logic.notify.discord import rings as is_heard
 
-HOUR = timedelta(hours=1)
+HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
 
 
 class Room:
@@ -261,6 +261,52 @@ async def test_nobody_is_asked_before_the_time_that_a_limit_names(room: Room) ->
 
     assert room.there.asked == ["POST"] * 3
     assert room.clock.now() == MONDAY + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    "moods",
+    [[limited(7.5)], [Answer(500), Answer(200, {})], [Answer(500), Answer(500)], [SILENCE]],
+    ids=["limited", "one message not taken", "ill", "silent"],
+)
+async def test_a_wait_that_a_clock_a_year_ahead_began_ends_when_the_clock_is_put_right(
+    moods: list[Answer], room: Room
+) -> None:
+    room.office.leaves = lambda wait_s: wait_s > 0
+    room.clock.set(MONDAY + YEAR)
+    room.there.next = list(moods)
+    await room.told("one")
+    assert room.there.titles == [] and room.there.next == [], "it has begun"
+
+    room.clock.set(MONDAY)
+    await room.told("two")
+
+    assert room.there.titles == ["one", "two"] and room.clock.now() == MONDAY
+
+
+async def test_what_a_clock_a_year_ahead_put_off_taking_back_is_taken_back_in_its_time(room: Room) -> None:
+    await room.told("one")
+    room.office.leaves = lambda wait_s: wait_s > 0
+    room.clock.set(MONDAY + YEAR)
+    room.there.next = [limited(7.5)]
+    await room.told()
+    assert room.there.titles == ["one"] and room.there.next == []
+
+    room.clock.set(MONDAY + 169 * HOUR)
+    await room.told()
+
+    assert room.there.titles == []
+
+
+async def test_a_limit_holds_also_after_a_clock_was_put_right_in_the_middle_of_another(room: Room) -> None:
+    courier = DiscordCourier(room.clock.now, 5.0, webhook=room.url + HOOK)
+    (post,) = posts(message("one"), "silent")
+    room.there.next = [limited(7.5), limited(30.0)]
+    for at in (MONDAY + YEAR, MONDAY, MONDAY):
+        room.clock.set(at)
+        with pytest.raises(Postponed):
+            await courier.post(post, payload(post, rings=False, has_chart=False), None)
+
+    assert room.there.asked == ["POST"] * 2
 
 
 async def test_a_number_that_no_clock_can_hold_is_a_limit_like_any_other(room: Room) -> None:

@@ -2,21 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from world import BTC, H4, M1, MONDAY, RULES, CycleModel, bars, coarser, cycle, path, says, settings
+from fastapi import FastAPI
+from loopback import serve
+from world import BTC, H4, M1, MONDAY, RULES, CycleModel, bars, coarser, cycle, d, path, says, settings
 
 from semanticsignal import wiring
 from semanticsignal.adapters.candle_files import Tape
 from semanticsignal.adapters.failover import Failover
+from semanticsignal.adapters.inmemory import InMemoryPurse
 from semanticsignal.adapters.system_clock import CheckedClock, SetClock
-from semanticsignal.domain.errors import MarketUnavailable
+from semanticsignal.domain.asking import Fault
+from semanticsignal.domain.decision import Prompt
+from semanticsignal.domain.errors import MarketUnavailable, ModelUnavailable
 from semanticsignal.domain.events import EquityMarked
 from semanticsignal.domain.ledger import Closing, Entry
 from semanticsignal.domain.market import Alone, Timeframe
+from semanticsignal.drivers import instance, web, worlds
+from semanticsignal.drivers.farewell import Farewell
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.pace import Ticking
 from semanticsignal.drivers.timekeeping import Timekeeper
@@ -241,8 +250,8 @@ async def test_while_nobody_answers_the_old_time_goes_on_and_that_is_told() -> N
 class Telling:
     """A venue of which only the time is asked."""
 
-    def __init__(self, ahead: float | Exception | None) -> None:
-        self._ahead = ahead
+    def __init__(self, name: str, ahead: float | Exception | None) -> None:
+        self.sources, self._ahead = (name,), ahead
 
     async def ahead_s(self) -> float | None:
         if isinstance(self._ahead, Exception):
@@ -269,11 +278,30 @@ SILENT = MarketUnavailable("nobody answers")
     ],
 )
 async def test_one_venue_that_tells_a_false_time_moves_no_clock(told: list[Any], found: float | None) -> None:
-    venues = [(f"venue {number}", Telling(one)) for number, one in enumerate(told)]
+    venues = [(name, Telling(name, one)) for name, one in zip(("binance", "kucoin", "gate"), told, strict=False)]
 
     market = Failover(venues, clock=lambda: MONDAY)  # type: ignore[arg-type]
 
     assert await market.ahead_s() == found
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ([3600.0, 3600.0, 0.1, 0.2], 0.1),
+        ([3600.0, 3600.0, SILENT, 0.2], 0.2),
+        ([3600.0, 3600.0, SILENT, SILENT], None),
+        ([SILENT, 5.0, 5.5, SILENT], 5.0),
+    ],
+    ids=["outvoted", "outvoted by one and our clock", "no second voice", "only its mirror is open"],
+)
+async def test_a_venue_and_its_mirror_are_one_voice_about_the_time(told: list[Any], found: float | None) -> None:
+    names = ("binance", "binance", "kucoin", "gate")
+    venues = [(name, Telling(name, one)) for name, one in zip(names, told, strict=True)]
+
+    assert await Failover(venues, clock=lambda: MONDAY).ahead_s() == found  # type: ignore[arg-type]
+    alone = await Failover(venues[:2], clock=lambda: MONDAY).ahead_s()  # type: ignore[arg-type]
+    assert isinstance(alone, Alone), "who has no other venue has one that tells, not two"
 
 
 async def test_what_is_wrong_with_the_clock_is_on_the_page(tmp_path: Path) -> None:
@@ -292,6 +320,68 @@ async def test_what_is_wrong_with_the_clock_is_on_the_page(tmp_path: Path) -> No
     assert host.health().problem == "this machine's clock is 3600 s ahead of the venues'; theirs counts: set it"
     assert host.health().now == MONDAY
     held.close()
+
+
+def dear() -> FastAPI:
+    """A model whose one answer costs 18 cents."""
+    api = FastAPI()
+
+    async def answer() -> dict[str, Any]:
+        choice = {"index": 0, "message": {"role": "assistant", "content": says("HOLD")}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 100_000, "completion_tokens": 8_000}
+        return {"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+
+    api.add_api_route("/v1/chat/completions", answer, methods=["POST"])
+    return api
+
+
+async def test_a_step_of_the_machines_clock_opens_no_other_days_budget(tmp_path: Path) -> None:
+    machine = Machine()
+    async with serve(dear()) as url, AsyncExitStack() as stack:
+        told = settings(
+            model__provider="local", model__base_url=f"{url}/v1", model__name="m", model__input_usd=d(1),
+            model__output_usd=d(10), budget__day_usd=d("0.2"),
+        )  # fmt: skip
+        held = wiring.home(tmp_path / "home", told, "a test", is_durable=False)
+        stack.callback(held.close)
+        mind, purse, _ = await worlds.spending(stack, told, held, machine.clock)
+        await mind.complete(Prompt("one", "1", "system", "What now?", within_s=5.0))
+        for day in range(3):
+            machine.steps(24 * HOUR)
+            with pytest.raises(ModelUnavailable) as refused:
+                await mind.complete(Prompt(f"again {day}", "1", "system", f"And now, {day}?", within_s=5.0))
+            assert refused.value.fault is Fault.BUDGET
+
+        assert purse and await purse.spent("2026-01-05") == await purse.spent("2026-01") == d("0.18")
+
+
+async def test_the_page_tells_of_the_budget_of_the_same_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISCORD_WEBHOOK_URL", raising=False)
+    machine, told = Machine(), settings(memory__store="embedded", home=str(tmp_path / "home"))
+    market = Tape({BTC: {Timeframe.H4: bars(path([100, 101, 102]))}}, rules={BTC: RULES}, is_simulated=True)
+    asked: list[asyncio.Task[httpx.Response]] = []
+
+    async def world(*_: Any) -> wiring.World:
+        checked = (machine.clock, machine.ahead_s)
+        return wiring.World(market, machine.clock, CycleModel(), 1.0, purse=InMemoryPurse(), checked=checked)
+
+    async def ask(host: Host, address: str) -> httpx.Response:
+        try:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                return await client.get(f"{address}/api/costs")
+        finally:
+            host.stop.set()
+
+    def ready(host: Host, address: str) -> None:
+        asked.append(asyncio.create_task(ask(host, address)))
+
+    with Farewell(within_s=120.0).listening() as bye:  # who is out of time would take all tests along
+        async with AsyncExitStack() as stack:
+            where = instance.Where("live", None, world)
+            await instance.lived(stack, told, where, (web.bound(0), ready), bye)
+
+    budget = asked[0].result().json()["budget"]
+    assert [one["account"] for one in budget] == ["2026-01-05", "2026-01"]
 
 
 @pytest.mark.parametrize("ahead_s", [-3e11, 1e18, float("inf"), float("nan"), 100_000.0])

@@ -20,7 +20,7 @@ import httpx
 from .. import __version__
 from ..domain.errors import InvalidPost, InvalidSetting, MessengerUnavailable, NobodyHome, Postponed, Unanswered
 from ..domain.hosts import LOOPBACK
-from ..domain.messages import BELIEVED_S, Post
+from ..domain.messages import BELIEVED_S, Post, wait_end
 from ..logic.notify import address
 from ..logic.notify.discord import CHART
 
@@ -91,7 +91,7 @@ class DiscordCourier:
 
     async def _asked(self, method: str, url: str, **more: Any) -> Any:
         now = self._clock()
-        free_at = max((at for key in ("", method) if (at := self._free_at.get(key))), default=now)
+        free_at = max(wait_end(self._free_at.get(key), now) for key in ("", method))
         if free_at > now:
             raise Postponed("Discord wants fewer messages", (free_at - now).total_seconds())
         heard = _Heard()
@@ -152,8 +152,8 @@ class DiscordCourier:
             self._leave(method, wait_s)
 
     def _leave(self, key: str, wait_s: float) -> None:
-        until = self._clock() + timedelta(seconds=wait_s)
-        self._free_at[key] = max(until, self._free_at.get(key, until))
+        now = self._clock()
+        self._free_at[key] = max(now + timedelta(seconds=wait_s), wait_end(self._free_at.get(key), now))
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

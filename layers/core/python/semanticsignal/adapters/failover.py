@@ -210,21 +210,30 @@ class Failover:
 
     async def ahead_s(self) -> float | None:
         """How far our clock is ahead, as two of the first venues tell alike, or one and our clock; where there is one
-        alone, as that one tells: Alone. None where no two do: one that tells a false time moves nothing."""
-        asked = self._seats[:TIMEKEEPERS]
-        answers = await asyncio.gather(*(self._ahead_of(seat) for seat in asked))
+        alone, as that one tells: Alone. None where no two do: one that tells a false time moves nothing. A venue and
+        its mirror are one."""
+        operators: dict[tuple[str, ...], list[_Seat]] = {}
+        for seat in self._seats:
+            operators.setdefault(seat.market.sources, []).append(seat)
+        asked = list(operators.values())[:TIMEKEEPERS]
+        answers = await asyncio.gather(*(self._ahead_of(seats) for seats in asked))
         told = [answer for answer in answers if answer is not None]
         if len(asked) == 1:
             return Alone(told[0]) if told else None
         alike = next((one for one, other in combinations(told, 2) if abs(one - other) <= ALIKE_S), None)
         return alike if alike is not None else next((one for one in told if abs(one) <= ALIKE_S), None)
 
-    async def _ahead_of(self, seat: _Seat) -> float | None:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                return await seat.market.ahead_s()
-        except (MarketUnavailable, TimeoutError, *FOREIGN):
-            return None
+    async def _ahead_of(self, seats: list[_Seat]) -> float | None:
+        """As one operator tells: its mirror where the first address is closed."""
+        for seat in seats:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    told = await seat.market.ahead_s()
+            except (MarketUnavailable, TimeoutError, *FOREIGN):
+                continue
+            if told is not None:
+                return told
+        return None
 
     @property
     def is_simulated(self) -> bool:

@@ -1,7 +1,7 @@
 """What people are told: a message in nouns, and a post of it as one messenger takes it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -11,6 +11,12 @@ Level = Literal["off", "silent", "normal", "always"]
 MOST_WAITING = 200
 # So long a messenger is believed that wants to be left alone; then it is asked again, whatever it said.
 BELIEVED_S = 900.0
+
+
+def wait_end(until: datetime | None, now: datetime) -> datetime:
+    """`now` where nothing is waited for. No wait ends later from now than is believed: one that seems to was begun by a
+    clock that has been set back since."""
+    return until if until is not None and now < until <= now + timedelta(seconds=BELIEVED_S) else now
 
 
 class Topic(StrEnum):

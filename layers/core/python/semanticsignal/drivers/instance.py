@@ -74,8 +74,7 @@ async def lived(
     host = Host(settings, held, await made, leaving=frozenset(settings.pairs) - asked)
     await stack.enter_async_context(tenure.renewed(held, host.lose, host.renewal))
     stack.enter_context(host.watchdog.listening())
-    real = wiring.system_clock()
-    site = web.site(host, host.notifier, host.world.purse, lambda: limits(settings, real.now()))
+    site = web.site(host, host.notifier, host.world.purse, lambda: limits(settings, host.real.now()))
     address = await stack.enter_async_context(web.served(site, listener))
     stack.callback(host.notifier.close)
     if host.office:

@@ -18,7 +18,7 @@ from ..domain.errors import (
     Unanswered,
     Unavailable,
 )
-from ..domain.messages import BELIEVED_S, URGENT, Message, Post, Posted, Topic, Waiting
+from ..domain.messages import BELIEVED_S, URGENT, Message, Post, Posted, Topic, Waiting, wait_end
 from ..domain.policy import Discord, Settings
 from ..domain.secrets import DISCORD
 from ..logic.notify import address
@@ -134,7 +134,8 @@ class PostOffice:
                 return
             except SemanticSignalError as wrong:
                 self._later(str(wrong))
-                wait_s = (self._sends_at - self._clock.now()).total_seconds()
+                now = self._clock.now()
+                wait_s = (wait_end(self._sends_at, now) - now).total_seconds()
             if wait_s is None or self.leaves(wait_s):
                 return
             await self._rested(wait_s)
@@ -151,20 +152,21 @@ class PostOffice:
                 return 0.0
         waiting = tuple(sorted(waiting, key=lambda one: one.post.topic not in URGENT))
         for one in waiting:
-            if self._free_at(one.post.topic) <= now:
+            if self._free_at(one.post.topic, now) <= now:
                 await self._tried(self._carried(one))
                 return 0.0
         if not waiting:
             self._told_losses()
         expired = await self._mail.expired(at=now, limit=1)
-        if expired and self._takes_back_at <= now:
+        takes_back_at = wait_end(self._takes_back_at, now)
+        if expired and takes_back_at <= now:
             await self._tried(self._taken_back(expired[0]))
             return 0.0
-        times = [self._free_at(one.post.topic) for one in waiting] + [self._takes_back_at] * bool(expired)
+        times = [self._free_at(one.post.topic, now) for one in waiting] + [takes_back_at] * bool(expired)
         return (min(times) - now).total_seconds() if times else None
 
-    def _free_at(self, topic: Topic) -> datetime:
-        return max(self._sends_at, self._topic_at.get(topic, WELL))
+    def _free_at(self, topic: Topic, now: datetime) -> datetime:
+        return max(wait_end(self._sends_at, now), wait_end(self._topic_at.get(topic), now))
 
     async def _rested(self, seconds: float) -> None:
         """Or until something comes, which may have leave to go."""

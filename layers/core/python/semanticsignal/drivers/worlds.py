@@ -70,7 +70,7 @@ async def made(
             # with nothing open there is nothing to watch, and days of history would end at a false now
             said = "no two clocks, of venues or this machine, tell the same time, and this home has lived nothing"
             raise MarketUnavailable(f"{said}; look at the network and at this machine's clock, and start again")
-        mind, purse, circuits = await spending(stack, settings, held)
+        mind, purse, circuits = await spending(stack, settings, held, real)
         return wiring.World(venue, real, mind, 1.0, purse=purse, circuits=circuits, checked=(real, venue.ahead_s))
     bars = [tape.tape(symbol, settings.timeframe) for symbol in settings.pairs]
     first = max(series.candle(0).opened_at for series in bars)
@@ -78,20 +78,21 @@ async def made(
     wanted = lived_from + timedelta(days=settings.simulation.history_days)
     until = min(wanted, *(series.closed_at for series in bars))
     clock = running(await resumed(held, until), factor, speed)
-    mind, purse, circuits = await spending(stack, settings, held)
+    mind, purse, circuits = await spending(stack, settings, held, wiring.system_clock())
     return wiring.World(tape, clock, mind, factor, lived_from, until, tape, purse, circuits)
 
 
 async def spending(
-    stack: AsyncExitStack, settings: Settings, held: wiring.Home
+    stack: AsyncExitStack, settings: Settings, held: wiring.Home, real: Clock
 ) -> "tuple[LanguageModel, Purse | None, list[wiring.Breaker]]":
-    """Who decides, what they may cost where they cost anything, and their circuits, until the stack ends."""
+    """Who decides, what they may cost where they cost anything, and their circuits, until the stack ends. `real`: the
+    clock whose days and months the budget is of."""
     purse = None if settings.model.provider == "analyst" else wiring.purse(held.path, held.lease.token)
     if purse:
         stack.callback(purse.close)
-        await restored(purse, held.ledger, wiring.system_clock().now(), settings.budget)
+        await restored(purse, held.ledger, real.now(), settings.budget)
     circuits: list[wiring.Breaker] = []
-    mind = wiring.model(settings, held.path, spending=purse, circuits=circuits)
+    mind = wiring.model(settings, held.path, spending=purse, circuits=circuits, clock=real)
     stack.push_async_callback(mind.close)
     return mind, purse, circuits
 
@@ -134,7 +135,7 @@ async def _simulated(
         mind = wiring.served(f"{mind_url}/v1", "rules-analyst", settings.model.timeout_s)
         stack.push_async_callback(mind.close)
         return wiring.World(venue, clock, mind, factor, lived_from, until)
-    mind, purse, circuits = await spending(stack, settings, held)
+    mind, purse, circuits = await spending(stack, settings, held, wiring.system_clock())
     return wiring.World(venue, clock, mind, factor, lived_from, until, purse=purse, circuits=circuits)
 
 

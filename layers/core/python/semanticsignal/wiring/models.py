@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ..domain.errors import BadInput, InvalidSetting
 from ..domain.policy import LOCAL, Settings
-from ..ports import LanguageModel, Purse
+from ..ports import Clock, LanguageModel, Purse
 from ..settings import secret as environment_secret
 
 if TYPE_CHECKING:
@@ -58,10 +58,12 @@ def model(  # noqa: PLR0913, what is around it is chosen one by one
     spending: Purse | None = None,
     within: Callable[[LanguageModel], LanguageModel] = lambda mind: mind,
     circuits: "list[Breaker] | None" = None,
+    clock: Clock | None = None,
 ) -> LanguageModel:
     """The configured models; the built-in analyst needs none. With a home, what came of a prompt is kept there and
     never asked again. `spending`: without it a purse of this process alone. `within` goes around all that asks, and is
-    not on the record. `circuits` is given those of all who may be asked. Raises InvalidSetting when nobody can be."""
+    not on the record. `circuits` is given those of all who may be asked. `clock`: of real time, by which money is
+    counted; the machine's where none is given. Raises InvalidSetting when nobody can be asked."""
     if settings.model.provider == "analyst":
         from ..adapters.analyst import RulesAnalyst
 
@@ -79,7 +81,8 @@ def model(  # noqa: PLR0913, what is around it is chosen one by one
         told[name] = secret(name)
         return told[name]
 
-    terms = Terms(settings, noted, spending or InMemoryPurse(), SystemClock().now, [] if circuits is None else circuits)
+    real = clock or SystemClock()
+    terms = Terms(settings, noted, spending or InMemoryPurse(), real.now, [] if circuits is None else circuits)
     mind = within(Discreet(Fallback(minds(terms), settings.model.deadline_s, terms.now), told))
     return Recorded(FolderArchive(home / REPLIES), mind) if home else mind
 
