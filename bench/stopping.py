@@ -15,8 +15,8 @@ import psutil
 from bench.measures import Figure
 
 SEED, ROUNDS = 5, 8
-# It is the promise: within five seconds, whatever is under way.
-AIM = "<= 5"
+# It is the promise: within five seconds, whatever is under way, each time.
+AIM = "max <= 5"
 # Seconds after the start, or after it runs, between which the moment lies.
 MOMENTS = {"loading": (0.1, 1.5), "living through its past": (2.0, 6.0), "running": (0.0, 10.0)}
 READY_WITHIN_S = 120.0
