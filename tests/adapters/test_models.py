@@ -12,7 +12,7 @@ from semanticsignal.adapters.recorded import Outcome, Recorded
 from semanticsignal.codec import dumps, loads
 from semanticsignal.domain.asking import Attempt, Fault, Usage
 from semanticsignal.domain.decision import Prompt, Reply, Turn
-from semanticsignal.domain.errors import ModelUnavailable
+from semanticsignal.domain.errors import LedgerUnavailable, ModelUnavailable
 from semanticsignal.logic.decide.prompt import prompt_sha256
 from semanticsignal.ports import LanguageModel
 
@@ -205,7 +205,7 @@ async def test_nothing_of_an_answer_says_the_key_that_was_shown_for_it() -> None
 
 
 @pytest.mark.parametrize(
-    "wrong", [ModelUnavailable(f"was {KEY}", Fault.SCHEMA, wait_s=7, attempts=(SAID,)), ZeroDivisionError(KEY)]
+    "wrong", [ModelUnavailable(f"was {KEY}", Fault.SCHEMA, wait_s=7, attempts=(SAID,)), LedgerUnavailable(KEY)]
 )
 async def test_nor_does_what_is_raised_which_stays_what_it_is(wrong: Exception) -> None:
     with pytest.raises(type(wrong)) as caught:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ..domain.asking import Attempt
 from ..domain.decision import Prompt, Reply
-from ..domain.errors import ModelUnavailable
+from ..domain.errors import ModelUnavailable, SemanticSignalError
 from ..logic.show.unsaid import Unsaid
 from ..ports import LanguageModel
 
@@ -21,7 +21,7 @@ class Discreet:
         hides = Unsaid(lambda name: self._told.get(name, "")).known
         try:
             reply = await self._model.complete(prompt)
-        except Exception as wrong:
+        except SemanticSignalError as wrong:
             wrong.args = tuple(hides(word) if isinstance(word, str) else word for word in wrong.args)
             if isinstance(wrong, ModelUnavailable):
                 wrong.attempts = _hidden(wrong.attempts, hides)
