@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from semanticsignal.adapters.discreet import Discreet
 from semanticsignal.adapters.fallback import Fallback, Named
 from semanticsignal.adapters.recorded import Outcome, Recorded
 from semanticsignal.codec import dumps, loads
 from semanticsignal.domain.asking import Attempt, Fault, Usage
 from semanticsignal.domain.decision import Prompt, Reply, Turn
-from semanticsignal.domain.errors import ModelUnavailable
+from semanticsignal.domain.errors import LedgerUnavailable, ModelUnavailable
 from semanticsignal.logic.decide.prompt import prompt_sha256
 from semanticsignal.ports import LanguageModel
 
@@ -176,3 +177,40 @@ def test_what_came_of_it_is_kept_to_the_last_digit(outcome: Outcome) -> None:
 def test_a_complaint_makes_another_prompt() -> None:
     assert prompt_sha256(PROMPT) != prompt_sha256(replace(PROMPT, turns=(Turn("no", "why"),)))
     assert prompt_sha256(PROMPT) == prompt_sha256(replace(PROMPT, within_s=3.0))
+
+
+KEY, KEYS = "planted-0123456789", {"MODEL_API_KEY": "planted-0123456789"}
+SAID = Attempt("local", "m", AT, 1.0, fault=Fault.SCHEMA, said=f"was {KEY}", text=KEY, served=KEY)
+
+
+class Parrot:
+    """Says its key back in an answer, or in what it raises."""
+
+    def __init__(self, wrong: Exception | None = None) -> None:
+        self.wrong = wrong
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        if self.wrong:
+            raise self.wrong
+        return Reply(text=KEY, model=KEY, attempts=(SAID,))
+
+    async def close(self) -> None:
+        return
+
+
+async def test_nothing_of_an_answer_says_the_key_that_was_shown_for_it() -> None:
+    reply = await Discreet(Parrot(), KEYS).complete(PROMPT)
+
+    assert KEY not in repr(reply) and reply.attempts[0].said == "was [MODEL_API_KEY]"
+
+
+@pytest.mark.parametrize(
+    "wrong", [ModelUnavailable(f"was {KEY}", Fault.SCHEMA, wait_s=7, attempts=(SAID,)), LedgerUnavailable(KEY)]
+)
+async def test_nor_does_what_is_raised_which_stays_what_it_is(wrong: Exception) -> None:
+    with pytest.raises(type(wrong)) as caught:
+        await Discreet(Parrot(wrong), KEYS).complete(PROMPT)
+
+    assert KEY not in repr(vars(caught.value)) + repr(caught.value) and "[MODEL_API_KEY]" in str(caught.value)
+    if isinstance(wrong, ModelUnavailable):
+        assert (wrong.fault, wrong.wait_s, wrong.attempts[0].text) == (Fault.SCHEMA, 7, "[MODEL_API_KEY]")

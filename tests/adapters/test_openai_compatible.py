@@ -580,7 +580,12 @@ async def test_nobody_is_led_elsewhere_with_the_prompt() -> None:
 
 async def test_a_key_that_is_said_back_is_nowhere_in_what_is_kept_however_it_is_cut_or_broken() -> None:
     key = "key-of-fifty-seven-letters-that-nobody-shall-read-" + "x" * 7
+    coded = "".join(f"\\u{ord(letter):04x}" for letter in key)
     for content in (
+        # as JSON may write it: in the answer itself, and in the decision within it
+        json.dumps(completion("no json KEY")).replace("KEY", coded).encode(),
+        completion(f'{{"action": "HOLD", "reasoning": "{coded}"}}'),
+        json.dumps({"error": {"message": "KEY"}}).replace("KEY", coded).encode(),
         {"x": "y" * 40 + key},
         completion(f"no json {key}"),
         completion(json.dumps({"action": "HOLD", "reasoning": key})),
@@ -591,6 +596,7 @@ async def test_a_key_that_is_said_back_is_nowhere_in_what_is_kept_however_it_is_
                 said = (await model.complete(PROMPT)).text
             except ModelUnavailable as wrong:
                 said = str(wrong)
+        assert "[key]" in said
         assert not any(key[start : start + 12] in said for start in range(len(key) - 11)), said
 
 

@@ -16,13 +16,15 @@ from world import BTC, H4, MONDAY, CycleModel, says, settings
 
 from semanticsignal import wiring
 from semanticsignal.adapters.discreet import Discreet
+from semanticsignal.adapters.inmemory import InMemoryArchive
 from semanticsignal.adapters.system_clock import SetClock
 from semanticsignal.domain.decision import Prompt
 from semanticsignal.domain.errors import MarketUnavailable
 from semanticsignal.domain.events import CandleClosed
 from semanticsignal.domain.market import Timeframe
+from semanticsignal.domain.messages import Message, Row, Tone, Topic
 from semanticsignal.domain.secrets import HIDDEN
-from semanticsignal.drivers import diary, terminal
+from semanticsignal.drivers import diary, post_office, terminal
 from semanticsignal.drivers.diary import Damped
 from semanticsignal.drivers.host import Host
 from semanticsignal.drivers.lines import OneLine
@@ -250,6 +252,24 @@ async def test_a_venue_that_says_a_secret_back_says_it_to_nobody(tmp_path: Path)
     posts = [one.post.body.lower() for one in await room.office._mail.waiting()]
     assert posts and not any("s3cret" in body for body in posts)
     room.office._mail.close()
+    held.close()
+
+
+@pytest.mark.usefixtures("planted")
+async def test_nothing_goes_into_the_mail_to_discord_with_a_secret_in_it(tmp_path: Path) -> None:
+    told, key = settings(memory__store="embedded"), PLANTED["MODEL_API_KEY"]
+    held = wiring.home(tmp_path / "home", told, "run", is_durable=False)
+    office, (_, box) = post_office.opened(told, held, InMemoryArchive(), str)
+    said = f"was {key}, or {key[:5]}\u200b{key[5:]}?"
+    rows = (Row(said, said),)
+    message = Message("one", Topic.ALARM, Tone.ALARM, MONDAY, said, said, about=said, worth_s=60, text=said, rows=rows)
+
+    await box.take(message)
+
+    assert office
+    (one,) = await office._mail.waiting()
+    assert "s3cret" not in one.post.body and one.post.body.count("was [MODEL_API_KEY], or [MODEL_API_KEY]?") == 5
+    office._mail.close()
     held.close()
 
 

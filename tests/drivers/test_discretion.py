@@ -1,6 +1,7 @@
 """Every command prints, writes, logs and raises what others said, and none of this machine's secrets with it."""
 
 import subprocess
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from semanticsignal.domain.events import DecisionMade
 from semanticsignal.domain.ledger import Entry, What
 from semanticsignal.domain.market import Symbol
 from semanticsignal.drivers import export
+from semanticsignal.drivers.discretion import hushed
 
 KEY, NAME = "planted-gecko-s3cret-0123456789", "COINGECKO_API_KEY"
 PLANTED = {NAME: KEY, "MODEL_API_KEY": "none"}
@@ -91,3 +93,45 @@ def test_a_defect_says_none_either(home: Path, tmp_path: Path, monkeypatch: pyte
         here("export", "--home", home, "--what", "trades", "--to", "t.csv", folder=tmp_path, variables=PLANTED)
 
     assert str(wrong.value) == f"of [{NAME}]" and str(wrong.value.__cause__) == f"[{NAME}]"
+
+
+class Odd(Exception):
+    """Says what nobody can take from it."""
+
+    def __str__(self) -> str:
+        return f"odd {KEY}"
+
+
+def noted() -> Exception:
+    wrong = ValueError("noted")
+    wrong.add_note(KEY)
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause", "told"),
+    [
+        (ExceptionGroup("many", [ValueError(KEY)]), None, "ExceptionGroup: many (1 sub-exception)"),
+        (ExceptionGroup(KEY, [ValueError("one")]), None, f"ExceptionGroup: [{NAME}] (1 sub-exception)"),
+        (ValueError("by another"), Odd(), "ValueError: by another"),
+        (ValueError("by a file"), FileNotFoundError(2, "not there", KEY), "ValueError: by a file"),
+        (ValueError("by many"), ExceptionGroup("many", [ValueError(KEY)]), "ValueError: by many"),
+        (FileNotFoundError(2, "not there", KEY), None, f"FileNotFoundError: [Errno 2] not there: '[{NAME}]'"),
+        (Odd(), None, f"Odd: odd [{NAME}]"),
+        (noted(), None, f"ValueError: noted\n[{NAME}]"),
+        (KeyboardInterrupt(KEY), Odd(), f"KeyboardInterrupt: [{NAME}]"),
+        (SystemExit(KEY), None, f"SystemExit: [{NAME}]"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_nothing_of_what_is_raised_says_one(wrong: BaseException, cause: Exception | None, told: str) -> None:
+    with (
+        pytest.raises((Exception, KeyboardInterrupt, SystemExit)) as raised,
+        hushed(lambda text: text.replace(KEY, f"[{NAME}]")),
+    ):
+        raise wrong from cause
+
+    printed = "".join(traceback.format_exception(raised.value, limit=0))
+    assert printed.removeprefix("semanticsignal.domain.errors.SemanticSignalError: ") == f"{told}\n"
+    assert KEY not in str(getattr(raised.value, "code", ""))
+    assert isinstance(raised.value, type(wrong)) or not told.startswith(("ValueError", "Key", "System"))

@@ -156,7 +156,7 @@ async def test_a_post_that_cannot_be_noted_as_sent_is_sent_once(tmp_path: Path) 
     courier, clock = Courier(), Clock(MONDAY)
     wanted = policy.Discord()
     office = PostOffice(mail, courier, InMemoryArchive(), clock, wanted)  # type: ignore[arg-type]
-    box = wiring.letterbox(policy.Settings(), mail, clock, office.woken)
+    box = wiring.letterbox(policy.Settings(), mail, clock, office.woken, str)
     message = Message("one", Topic.EXIT, Tone.GAIN, MONDAY, "one", "one", about="paper", worth_s=3600.0)
 
     await box.take(message)

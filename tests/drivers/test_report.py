@@ -169,6 +169,19 @@ def test_no_cell_is_a_formula_and_a_negative_figure_stays_one(home: Path, tmp_pa
     assert sheet(tmp_path, home, "trades")[1]["return_ratio"] == "-0.05"
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d"])
+def test_nor_is_one_for_a_spreadsheet_that_separates_cells_otherwise(sign: str, separator: str, tmp_path: Path) -> None:
+    words = [f"{before}{sign}1+1" for before in ("", "fine;", 'fine;"', "a\n", "a\r\n", "a\t", "a;;\t", "\t")]
+    with export.WRITERS[".csv"](tmp_path / "t.csv", {"id": str, "reasoning": str}) as write:
+        write([[word, word] for word in words])
+
+    with (tmp_path / "t.csv").open(newline="") as file:
+        cells = [cell for row in csv.reader(file, delimiter=separator) for cell in row]
+
+    assert len(cells) > 2 * len(words) and not [cell for cell in cells if cell.startswith(sign)]
+
+
 @pytest.mark.parametrize(("what", "many"), [("equity", 3), ("refusals", 1), ("experiences", 0), ("events", 8)])
 def test_every_table_is_there(what: str, many: int, home: Path, tmp_path: Path) -> None:
     rows = sheet(tmp_path, home, what)

@@ -74,9 +74,9 @@ class Cloud:
         self.on.clock.set(self.on.clock.now() + by)  # type: ignore[attr-defined]
 
 
-def lived() -> Sockets:
+def lived(**more: Any) -> Sockets:
     """A long from 100 on Monday at four, closed at its target of 104; and it is four again, so that all is news."""
-    model = CycleModel({cycle(BTC, MONDAY + H4): says("BUY", 98, 104)})
+    model = CycleModel({cycle(BTC, MONDAY + H4): says("BUY", 98, 104, **more)})
     on = world(bars(path([100, 100, 100, 103, 105])), model=model)
     asyncio.run(live(on, MONDAY + H4, MONDAY + 4 * H4))
     on.clock.set(MONDAY + H4)  # type: ignore[attr-defined]
@@ -261,6 +261,20 @@ def test_no_secret_is_in_the_log_of_a_function_from_the_moment_it_was_read(
     cause = raised.value.__cause__
     for said in (words.getvalue(), caplog.text, str(raised.value), str(cause)):
         assert token not in said and f"[{secret}]" in said
+
+
+def test_a_model_that_wrote_a_key_is_quoted_without_it(cloud: Cloud) -> None:
+    key = f"sk-or-v1-{'planted' * 4}"
+    made = Cloud(lived(reasoning=f"Who is {key}?"), cloud.aws)
+    made.path = cloud.path
+    notify = made.container()
+    cloud.made.append(notify)
+
+    for event in made.events("DecisionMade"):
+        notify(event, Call())
+
+    posted = str(cloud.there.messages)
+    assert key not in posted and "Who is [a key]?" in posted
 
 
 class Heard(logging.Handler):

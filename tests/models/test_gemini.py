@@ -704,6 +704,8 @@ async def test_a_plug_that_was_pulled_says_so(there: GeminiServer) -> None:
 
 # --- The key ---------------------------------------------------------------------------------------------------------
 
+CODED = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
+
 
 @pytest.mark.parametrize("status", [200, 400, 403, 429, 500])
 @pytest.mark.parametrize(
@@ -724,6 +726,17 @@ async def test_a_key_that_comes_back_is_not_passed_on(there: GeminiServer, body:
     wrong = await failure(there, body, status)
 
     assert KEY[:4] not in str(wrong) + repr(wrong)
+
+
+@pytest.mark.parametrize("parts", [[CODED], [KEY[:5], KEY[5:]]], ids=["by its codes", "in pieces"])
+async def test_nor_is_one_in_an_answer(there: GeminiServer, parts: list[str]) -> None:
+    told = json.dumps(answer("was ", *(f"PART{number}" for number, _ in enumerate(parts))))
+    for number, part in enumerate(parts):
+        told = told.replace(f"PART{number}", part)
+
+    reply = await replied(there, told.encode())
+
+    assert reply.text == "was [key]"
 
 
 @pytest.mark.parametrize("status", [200, 500])

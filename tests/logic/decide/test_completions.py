@@ -1,6 +1,7 @@
 """What came back from chat completions: words, or why there are none; whatever it is, it is read."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -84,3 +85,13 @@ def test_whatever_is_no_json_is_nothing(content: bytes) -> None:
 
 def test_half_a_character_becomes_a_question_mark() -> None:
     assert writable("a \ud83d b \U0001f600") == "a ? b \U0001f600"
+
+
+def test_an_answer_of_comments_takes_no_more_memory_than_a_few_copies_of_it() -> None:
+    content = b": x\n" * 250_000 + b"1"
+    tracemalloc.start()
+    read = parsed(content)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert read == 1 and most < 10 * len(content)

@@ -15,6 +15,7 @@ from ..domain.decision import Form, Prompt, Reply
 from ..domain.errors import InvalidSetting, ModelUnavailable
 from ..domain.hosts import LOOPBACK
 from ..domain.untrusted import writable
+from ..logic.decide.masked import Masked
 from ..logic.decide.reply import schema
 from ..logic.review import reply as review
 
@@ -22,7 +23,6 @@ T = TypeVar("T")
 
 URL = "https://generativelanguage.googleapis.com"
 NAME = re.compile(r"(?:models/|tunedModels/)?(?!.*\.\.)[\w.-]{1,100}", re.ASCII)
-MASK = "[key]"
 SAID = 200
 # An answer that says more is no answer: of words, about tokens, about waiting.
 MOST_BYTES, MOST_TOKENS, MOST_WAIT_S = 4_000_000, 10**9, 86_400.0
@@ -117,7 +117,7 @@ class Gemini:
             raise InvalidSetting(f"a Gemini model is named like gemini-3-flash-preview, was {model[:SAID]!r}")
         if thinking not in ("", *SHARES):
             raise InvalidSetting(f"thinking is one of {', '.join(SHARES)} or empty, was {thinking[:SAID]!r}")
-        self.model, self._key, self._timeout_s, self._has_vision = model, key, timeout_s, has_vision
+        self.model, self._masked, self._timeout_s, self._has_vision = model, Masked(key), timeout_s, has_vision
         self._config = _config(model, thinking, max_output_tokens, with_code)
         url = base_url or URL
         # a proxy from the environment leads out of this machine, never to a server on it
@@ -201,9 +201,9 @@ class Gemini:
         return contents
 
     def _read(self, body: str) -> dict[str, Any]:
-        body = body.replace(self._key, MASK)
+        body = self._masked(body)
         try:
-            answer = json.loads(body)
+            answer = self._masked.body(json.loads(body))
         except (ValueError, RecursionError):
             answer = body
         if not isinstance(answer, dict):
@@ -226,7 +226,7 @@ class Gemini:
             raise self._unavailable(Fault.REFUSAL, stopped, usage=usage)
         if not words.strip():
             raise self._unavailable(Fault.EMPTY, f"was {words[:SAID]!r}", usage=usage)
-        return writable(words)
+        return writable(self._masked(words))  # its parts may be pieces of the key
 
     def _candidate(self, answer: dict[str, Any], usage: Usage) -> dict[str, Any]:
         feedback = self._as(dict, answer.get("promptFeedback"), usage)
@@ -272,7 +272,7 @@ class Gemini:
 
     def _line(self, text: str) -> str:
         """Without the key, in one line that can be written."""
-        start = text.replace(self._key, MASK)[: 10 * SAID]
+        start = self._masked(text)[: 10 * SAID]
         return " ".join("".join(each if each.isprintable() else " " for each in start).split())[:SAID]
 
     def _named(self, model: Any) -> str:

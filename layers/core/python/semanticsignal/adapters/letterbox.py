@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ..domain.messages import Message, Topic
 from ..domain.policy import Discord
-from ..logic.notify.discord import level, posts
+from ..logic.notify.discord import level, posts, unsaid
 from ..ports import Mail
 
 # What is told again after a crash is not far back.
@@ -34,15 +34,20 @@ class Console:
 
 class DiscordLetterbox:
     """What is wanted, as posts into the mail. `woken`: called when there is something to send, with how many older
-    posts had to be dropped for it."""
+    posts had to be dropped for it. `hides`: a text without secrets; nothing goes into the mail but by it."""
 
     def __init__(
-        self, mail: Mail, wanted: Discord, clock: Callable[[], datetime], woken: Callable[[int], None]
+        self,
+        mail: Mail,
+        wanted: Discord,
+        clock: Callable[[], datetime],
+        woken: Callable[[int], None],
+        hides: Callable[[str], str] = str,
     ) -> None:
-        self._mail, self._wanted, self._clock, self._woken = mail, wanted, clock, woken
+        self._mail, self._wanted, self._clock, self._woken, self._hides = mail, wanted, clock, woken, hides
         self.is_rich = True
 
     async def take(self, message: Message) -> None:
         wanted = level(message, self._wanted)
         if wanted != "off":
-            self._woken(await self._mail.put(posts(message, wanted), at=self._clock()))
+            self._woken(await self._mail.put(posts(unsaid(message, self._hides), wanted), at=self._clock()))

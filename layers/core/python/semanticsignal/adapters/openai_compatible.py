@@ -19,6 +19,7 @@ from ..domain.hosts import LOOPBACK
 from ..domain.untrusted import writable
 from ..logic.decide import completions
 from ..logic.decide.completions import Answer, Flaw
+from ..logic.decide.masked import Masked
 
 NO_KEY = "none"
 SAID = 200
@@ -65,10 +66,7 @@ class OpenAICompatible:
         self._timeout_s, self._has_vision, self._paid = timeout_s, has_vision, paid
         self._name = f"{model} at {_place(base_url)}"
         key = api_key.strip() or NO_KEY
-        self._secret = re.compile(re.escape(key), re.IGNORECASE) if key != NO_KEY else None
-        between = rb"(?:\s|\\[nrt])*"
-        letters = (re.escape(bytes([letter])) for letter in key.encode())
-        self._spelled = re.compile(between.join(letters), re.IGNORECASE) if key != NO_KEY else None
+        self._masked = Masked(key if key != NO_KEY else "")
         self._asked = {"temperature": temperature, "max_tokens": max_output_tokens}
         self._formed = {asked: _formed(form, asked) for asked in Form}
         self._extra = _reasoned(provider, reasoning)
@@ -100,7 +98,7 @@ class OpenAICompatible:
         started = perf_counter()
         answer = await self._answered(prompt)
         latency_s = perf_counter() - started
-        body = completions.parsed(answer.content)
+        body = self._masked.body(completions.parsed(answer.content))
         usage = self._usage(body)
         if flaw := completions.flaw(answer, body):
             is_busy = answer.status in BUSY and usage == Usage()
@@ -121,9 +119,9 @@ class OpenAICompatible:
             # the SDK's own timeout is for each read: a server that drips would never meet it
             async with asyncio.timeout(limit_s):
                 raw = await self._client.chat.completions.with_raw_response.create(**asked, extra_body=self._extra)
-            return Answer(raw.status_code, raw.headers, self._masked(raw.content))
+            return Answer(raw.status_code, raw.headers, self._masked.raw(raw.content))
         except APIStatusError as refused:
-            return Answer(refused.status_code, refused.response.headers, self._masked(refused.response.content))
+            return Answer(refused.status_code, refused.response.headers, self._masked.raw(refused.response.content))
         except (TimeoutError, OpenAIError, ValueError, Unfit) as wrong:
             silence = wrong
         # out here nothing of the SDK's, which may hold the key, is told along
@@ -150,15 +148,9 @@ class OpenAICompatible:
         said = self._tellable(f"{WORDS[flaw.fault]}, {flaw.said}")
         return ModelUnavailable(f"{self._name}: {said}", flaw.fault, wait_s=flaw.wait_s, usage=usage)
 
-    def _masked(self, content: bytes) -> bytes:
-        """Without the key before anything is cut or read, however it is broken into lines."""
-        return self._spelled.sub(b"[key]", content) if self._spelled else content
-
     def _tellable(self, text: str) -> str:
         """A server's words in one short line, without the key that it was shown."""
-        if self._secret:
-            text = self._secret.sub("[key]", text)
-        line = " ".join(text.split())[:SAID]
+        line = " ".join(self._masked(text).split())[:SAID]
         return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 

@@ -17,6 +17,7 @@ from ..domain.secrets import DISCORD
 from ..ports import Clock, Courier, Facts, Sockets
 from ..stages import STAGES
 from .aws_lambda import Function
+from .container import hides
 from .post_office import PostOffice
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Notify(Function):
         courier = self._courier(on)
         if courier is None:
             return ()
-        box = wiring.letterbox(on.settings, self.mail, on.clock, self._lost)
+        box = wiring.letterbox(on.settings, self.mail, on.clock, self._lost, hides)
         facts = await super()._turned(fact, replace(on, messengers=(box,)))
         try:
             await self._emptied(courier, on)

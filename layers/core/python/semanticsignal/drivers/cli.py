@@ -744,7 +744,8 @@ def export(
 ) -> None:
     """The ledger of a home as a table, also while a run holds it. Money is exact: as text in JSON and Parquet too,
     since no one scale holds every price and quantity. Times are UTC. In CSV a text that a spreadsheet would take for a
-    formula has a quote before it. The file is whole or not there.
+    formula has a quote before it, also after a semicolon, a tab or a new line within it. The file is whole or not
+    there.
 
     Example: semsig export --what trades --to trades.csv
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from traceback import format_exception
 from typing import Any
 
 from ..domain.errors import SemanticSignalError
@@ -41,15 +42,24 @@ def discreet(unsaid: Unsaid) -> Iterator[None]:
 
 @contextmanager
 def hushed(hides: Callable[[str], str]) -> Iterator[None]:
-    """What is raised says no secret, nor does what led to it. What cannot be made to is raised by its name alone, with
-    what it may say."""
+    """What is raised says no secret, nor does what led to it. What led to it is left out where it cannot be made to;
+    what cannot itself is raised by its name alone, with what it may say."""
     try:
         yield
-    except Exception as wrong:
+    except BaseException as wrong:  # an end by sys.exit or Ctrl-C is printed too
         _hush(wrong, hides)
-        if (said := hides(str(wrong))) != str(wrong):
-            raise SemanticSignalError(f"{type(wrong).__name__}: {said}") from None
-        raise
+        if _is_silent(wrong, hides):
+            raise
+        wrong.__cause__, wrong.__suppress_context__ = None, True
+        if _is_silent(wrong, hides):
+            raise
+        raise SemanticSignalError(f"{type(wrong).__name__}: {hides(str(wrong))}") from None
+
+
+def _is_silent(wrong: BaseException, hides: Callable[[str], str]) -> bool:
+    """All that is printed of it but the stack: there stands our own code."""
+    told = "".join(format_exception(wrong, limit=0))
+    return hides(told) == told
 
 
 def _hush(wrong: BaseException, hides: Callable[[str], str]) -> None:
@@ -58,4 +68,8 @@ def _hush(wrong: BaseException, hides: Callable[[str], str]) -> None:
     while one is not None and id(one) not in seen:
         seen.add(id(one))
         one.args = tuple(hides(word) if isinstance(word, str) else word for word in one.args)
+        if notes := getattr(one, "__notes__", None):
+            one.__notes__ = [hides(str(note)) for note in notes]
+        if isinstance(one, SystemExit) and not isinstance(one.code, int | None):
+            one.code = hides(str(one.code))
         one = one.__cause__ or one.__context__

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
@@ -22,7 +23,10 @@ from .writable import unwritable, whole
 
 PAGE = 500
 # What a spreadsheet takes for a formula, in their wide forms too.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA = (*SIGNS, "\t", "\r", "\n")
+# Where one begins for a spreadsheet whose lists are not separated by commas; quotes before it may go with its cell's.
+WITHIN = re.compile(rf'([;\t\r\n]"*)(?=[{re.escape("".join(SIGNS))}])')
 Progress = Callable[[str, int, int], None]
 Row = Sequence[Any]
 
@@ -136,7 +140,9 @@ def _text(value: Any) -> Any:
 def _defused(value: Any, kind: type) -> Any:
     """Words of others run nothing in a spreadsheet: a quote before them makes them words."""
     value = _text(value)
-    return f"'{value}" if kind is str and isinstance(value, str) and value.startswith(FORMULA) else value
+    if kind is not str or not isinstance(value, str):
+        return value
+    return "'" * value.startswith(FORMULA) + WITHIN.sub(r"\1'", value)
 
 
 Write = Callable[[list[list[Any]]], None]

@@ -22,7 +22,7 @@ from ..domain.messages import BELIEVED_S, URGENT, Message, Post, Posted, Topic, 
 from ..domain.policy import Discord, Settings
 from ..domain.secrets import DISCORD
 from ..logic.notify import address
-from ..logic.notify.discord import payload, posts, rings
+from ..logic.notify.discord import payload, posts, rings, unsaid
 from ..logic.notify.messages import hello
 from ..ports import Archive, Clock, Courier, Mail, Messenger
 from ..settings import secret
@@ -375,5 +375,6 @@ def opened(
     webhook, _, channel = (secret(name).strip() for name in DISCORD)
     where = address.place(webhook, channel)
     log.info("Discord: told by %s", where.by)
-    office.hello = hello(settings, where.name, clock.now())
-    return office, (wiring.console(), wiring.letterbox(settings, mail, clock, office.woken))
+    hides = wiring.unsaid()
+    office.hello = unsaid(hello(settings, where.name, clock.now()), hides)
+    return office, (wiring.console(), wiring.letterbox(settings, mail, clock, office.woken, hides))

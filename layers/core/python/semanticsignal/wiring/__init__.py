@@ -440,11 +440,13 @@ def mail(held: Home) -> "SqliteMail":
     return SqliteMail(held.path / MAIL, token=held.lease.token)
 
 
-def letterbox(settings: Settings, mail: Mail, clock: Clock, woken: Callable[[int], None]) -> Messenger:
-    """What Discord is told, into the mail."""
+def letterbox(
+    settings: Settings, mail: Mail, clock: Clock, woken: Callable[[int], None], hides: Callable[[str], str]
+) -> Messenger:
+    """What Discord is told, into the mail, by what `hides` secrets."""
     from ..adapters.letterbox import DiscordLetterbox
 
-    return DiscordLetterbox(mail, settings.discord, clock.now, woken)
+    return DiscordLetterbox(mail, settings.discord, clock.now, woken, hides)
 
 
 async def backfilled(

@@ -75,7 +75,7 @@ FINISHED = {
 NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 LEAST_EPOCH_MS = 10**12
 # OpenRouter keeps a connection warm with blanks, and with comments where it streams.
-COMMENTS = re.compile(rb"\A(?:\s*:[^\n]*\n)+")
+COMMENTS = re.compile(rb"\A(?:\s*+:[^\n]*+\n)++")
 
 
 class Answer(NamedTuple):

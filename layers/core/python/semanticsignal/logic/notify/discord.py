@@ -1,6 +1,8 @@
 """Message → posts, as Discord takes them: under every limit, all of the text in order, nobody mentioned."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,7 +10,7 @@ from zoneinfo import ZoneInfo
 from ...domain.errors import InvalidPost
 from ...domain.messages import Level, Message, Post, Row, Tone
 from ...domain.policy import Discord
-from .foreign import cut, defused, pieces, units
+from .foreign import cut, defused, pieces, seen, units
 
 TITLE, TEXT, NAME, VALUE, ABOUT, ROWS, WHOLE = 256, 4096, 256, 1024, 2048, 25, 6000
 CHART = "chart.png"
@@ -25,6 +27,23 @@ def level(message: Message, wanted: Discord) -> Level:
         return "off"
     named: Level = getattr(wanted, message.topic)
     return named
+
+
+def unsaid(message: Message, hides: Callable[[str], str]) -> Message:
+    """Without what `hides` leaves out of a text: before anything of it is cut, and of what can be seen, for what cannot
+    may stand between two letters of a secret."""
+
+    def hidden(text: str) -> str:
+        return hides(seen(text))
+
+    return replace(
+        message,
+        title=hidden(message.title),
+        line=hidden(message.line),
+        about=hidden(message.about),
+        text=hidden(message.text),
+        rows=tuple(replace(row, name=hidden(row.name), value=hidden(row.value)) for row in message.rows),
+    )
 
 
 def posts(message: Message, level: Level) -> tuple[Post, ...]:

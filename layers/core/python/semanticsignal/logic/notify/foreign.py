@@ -20,7 +20,12 @@ JOINED = ("\u200d", "\ufe0f", "\ufe0e", GAP)
 
 def defused(text: str) -> str:
     """The same to look at. Every character of it that can be seen stays, in order."""
-    return LIVE.sub(lambda found: found[0] + GAP, UNSEEN.sub("", writable(text.replace("\r\n", "\n"))))
+    return LIVE.sub(lambda found: found[0] + GAP, seen(text))
+
+
+def seen(text: str) -> str:
+    """What can be seen of it."""
+    return UNSEEN.sub("", writable(text.replace("\r\n", "\n")))
 
 
 def units(text: str) -> int:
