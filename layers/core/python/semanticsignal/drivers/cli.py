@@ -461,7 +461,8 @@ def replay(
     ] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write the report here.", metavar="FILE")] = None,
 ) -> None:
-    """The whole agent over recorded candles, with baselines; the same candles give the same ledger, byte for byte.
+    """The whole agent over recorded candles, with baselines that pay funding too; the same candles give the same
+    ledger, byte for byte.
 
     DIR holds files like binance_spot_BTCUSDT_4h.parquet or .csv.gz with ts, open, high, low, close, volume; finer files
     of a pair resolve fills. With --home it goes on where it was interrupted.

@@ -34,7 +34,7 @@ FIGURES: dict[Name, tuple[str, str]] = {
     "profit_factor": ("profit factor", ".2f"),
     "expectancy": ("mean net of a trade", AMOUNT),
     "sharpe": ("Sharpe, annualized", ".2f"),
-    "against_hold": ("against buy and hold", "+.2%"),
+    "against_hold": ("against buy and hold, without funding", "+.2%"),
     "max_drawdown": ("largest drawdown", ".2%"),
 }
 
