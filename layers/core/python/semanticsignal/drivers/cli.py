@@ -672,10 +672,12 @@ def report(
     since: Annotated[
         str | None, typer.Option(*FROM, help="From then on, UTC; else from the beginning.", metavar="D")
     ] = None,
-    until: Annotated[str | None, typer.Option(*TO, help="Up to then, UTC; else up to now.", metavar="D")] = None,
+    until: Annotated[str | None, typer.Option(*TO, help="End, exclusive, UTC; else up to now.", metavar="D")] = None,
 ) -> None:
     """What a home came to, also while a run holds it: first how much of it may be luck, then result, drawdown, trades
-    by pair, side, regime, exit and month, calibration, refusals and costs. Money is exact; intervals are of 90 %.
+    by pair, side, regime, exit and month, calibration, refusals and costs. Money is exact; intervals are of 90 %. What
+    happens at --to belongs to the time after it, and equity begins as marked at --from or last before: times side by
+    side add up.
 
     Example: semsig report --from 2026-01-01
 

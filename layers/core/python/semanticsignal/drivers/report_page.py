@@ -108,9 +108,8 @@ def _plots(report: Report) -> Iterable[tuple[str, str, Plot]]:
         money = report.money
         words = f"Equity from {money.begin_quote} to {money.end_quote}, and below it how far under its peak it was"
         yield "Equity and drawdown", words, partial(_equity, report)
-    if report.months:
-        worst, best = (pick(m.return_ratio for m in report.months) for pick in (min, max))
-        words = f"{len(report.months)} months, the worst {worst:+.2%}, the best {best:+.2%}"
+    if ratios := [month.return_ratio for month in report.months if month.return_ratio is not None]:
+        words = f"{len(ratios)} months, the worst {min(ratios):+.2%}, the best {max(ratios):+.2%}"
         yield "Monthly returns", words, partial(_months, report)
     if report.returns:
         words = f"{len(report.returns)} trades, from {min(report.returns):+.2%} to {max(report.returns):+.2%}"
@@ -151,10 +150,11 @@ def _equity(report: Report, theme: Theme) -> "Figure":
 
 def _months(report: Report, theme: Theme) -> "Figure":
     figure, (axes,) = _blank()
-    ratios = [month.return_ratio * 100 for month in report.months]
+    known = {month.month: month.return_ratio * 100 for month in report.months if month.return_ratio is not None}
+    ratios = list(known.values())
     axes.bar(range(len(ratios)), ratios, color=[theme.up if ratio >= 0 else theme.down for ratio in ratios])
     each = max(1, len(ratios) // 24)
-    axes.set_xticks(range(0, len(ratios), each), [m.month for m in report.months[::each]], rotation=45, ha="right")
+    axes.set_xticks(range(0, len(ratios), each), list(known)[::each], rotation=45, ha="right")
     axes.axhline(0, color=theme.ink, linewidth=0.8)
     axes.set_ylabel("return, %")
     return figure

@@ -46,7 +46,7 @@ def sections(report: Report) -> tuple[Section, ...]:
         Section("Trades by what they share", GROUP_HEAD, _groups(report.groups)),
         Section("Months", ("month", "begin", "end", "net", "return"), [[
             (month.month, f"{month.begin_quote:f}", f"{month.end_quote:f}", f"{month.net_quote:+f}",
-             f"{month.return_ratio:+.2%}") for month in report.months
+             _number(month.return_ratio, "+.2%")) for month in report.months
         ]]),
         Section("Calibration", CALIBRATION_HEAD, [[_calibration(one) for one in report.calibration]]),
         Section("Stated against what happened", BINS_HEAD, [
