@@ -26,7 +26,7 @@ from semanticsignal.adapters.sqlite import SqliteLedger
 from semanticsignal.domain.decision import Decision, Refusal
 from semanticsignal.domain.events import DecisionMade, EquityMarked, PositionClosed
 from semanticsignal.domain.ledger import Closing, Entry, What
-from semanticsignal.domain.market import MarketKind
+from semanticsignal.domain.market import MarketKind, Symbol
 from semanticsignal.domain.trading import EquityPoint, ExitReason, Fill, Side, Trade
 from semanticsignal.drivers import completions, export, report, report_page
 from semanticsignal.logic.show.report import Report, months
@@ -174,6 +174,22 @@ def test_what_happens_at_the_end_of_a_time_belongs_to_the_next_and_its_mark_to_b
     assert (len(before.returns), len(after.returns)) == (15, 7)
     assert (before.decisions, after.decisions) == (62, 28)
     assert before.equity[-1] == after.equity[0]
+
+
+def test_a_report_names_the_currency_that_was_lived_in_whatever_is_set_now(tmp_path: Path) -> None:
+    done_in = replace(trade(1, "5"), symbol=Symbol("BTC", "USDT"))
+    home = home_of(tmp_path, [closed(done_in), marked(JULY + DAY, "10005"), marked(JULY + 2 * DAY, "10005")])
+    done = here("report", "--home", home, "--html", "told.html", "--json", "told.json", folder=tmp_path)
+
+    for text in (done.stdout, re.sub(r"<[^>]*>", " ", (tmp_path / "told.html").read_text())):
+        said = re.sub(r"\s+", " ", text)
+        assert (
+            "equity at the beginning 10000 USDT " in said
+            and "their net +5.000000000000000000 USDT " in said
+            and "Months, USDT " in said
+        )
+        assert "USDC" not in said
+    assert json.loads((tmp_path / "told.json").read_text())["quote"] == "USDT"
 
 
 def test_the_return_of_a_month_that_began_with_nothing_is_undefined() -> None:

@@ -64,6 +64,7 @@ class _Reading:
         self._actions, self._refusals = Counter[str](), Counter[str]()
         self._bill, self._forecasts = Bill(), Forecasts()
         self._is_simulated = False
+        self._quote: str | None = None
 
     def take(self, entry: Entry) -> None:
         is_meant = self._between.holds(entry.fact.at)
@@ -73,6 +74,7 @@ class _Reading:
             case EquityPoint() as mark:
                 self._marked(mark)
             case Closing(trade=done) if is_meant:
+                self._quote = done.symbol.quote
                 self._trades.append(done)
             case PostMortem(attempts=attempts) if is_meant:
                 self._bill.add(attempts)
@@ -88,6 +90,7 @@ class _Reading:
             self._marks.append(mark)
 
     def _decided(self, made: Decision, *, is_meant: bool) -> None:
+        self._quote = made.symbol.quote
         self._regimes[made.id] = one_line(made.regime)  # words of others
         if self._between.until is None or made.closed_at <= self._between.until:  # of later closes nothing was known
             self._forecasts.add(made, is_counted=is_meant)
@@ -115,6 +118,7 @@ class _Reading:
             luck=tuple(luck(groups, said, lasted, judged, is_simulated=self._is_simulated)),
             verdict=ruling,
             home=settings.home,
+            quote=self._quote or settings.pairs[0].quote,  # a home may have lived on other pairs than are set now
             timeframe=settings.timeframe,
             since=self._between.since,
             until=self._between.until,

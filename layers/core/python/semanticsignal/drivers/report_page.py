@@ -105,8 +105,8 @@ def _picture(plot: Plot, theme: Theme) -> str:
 def _plots(report: Report) -> Iterable[tuple[str, str, Plot]]:
     """Title, words for who cannot see it, picture; none where there is nothing to draw."""
     if len(report.equity) > 1:
-        money = report.money
-        words = f"Equity from {money.begin_quote} to {money.end_quote}, and below it how far under its peak it was"
+        begin, end = report.money.begin_quote, report.money.end_quote
+        words = f"Equity from {begin} to {end} {report.quote}, and below it how far under its peak it was"
         yield "Equity and drawdown", words, partial(_equity, report)
     if ratios := [month.return_ratio for month in report.months if month.return_ratio is not None]:
         words = f"{len(ratios)} months, the worst {min(ratios):+.2%}, the best {max(ratios):+.2%}"
@@ -142,7 +142,7 @@ def _equity(report: Report, theme: Theme) -> "Figure":
     times = np.array([np.datetime64(report.equity[at].at.replace(tzinfo=None)) for at in kept])
     above.plot(times, curve[kept], color=theme.ink, linewidth=1.2)
     above.axhline(float(report.money.begin_quote), color=theme.ink, linewidth=0.6, linestyle=":")
-    above.set_ylabel("equity, quote")
+    above.set_ylabel(f"equity, {report.quote}")
     below.fill_between(times, under[kept] * 100, 0, color=theme.down, alpha=0.5, linewidth=0)
     below.set_ylabel("under peak, %")
     return figure

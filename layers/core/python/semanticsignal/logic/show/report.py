@@ -67,11 +67,12 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Report:
     """`luck` stands first: how many, and what cannot be concluded. `figures`, `verdict` and `calibration` are those of
-    `/api/intervals` and `/api/calibration`. Undefined is None."""
+    `/api/intervals` and `/api/calibration`. `quote`: the currency of all amounts. Undefined is None."""
 
     luck: tuple[str, ...]
     verdict: Verdict
     home: str
+    quote: str
     timeframe: str
     since: datetime | None
     until: datetime | None
