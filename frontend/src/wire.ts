@@ -1011,8 +1011,8 @@ export interface components {
         /**
          * CurveView
          * @description What is drawn beside equity. `points`: the same start money in equal parts in each pair since the first mark,
-         *     after the fee and slippage of its one entry, oldest first, thinned. Its worth now: `cash_quote` and the
-         *     `held` coins at their prices. `acted`: oldest first.
+         *     after the fee and slippage of its one entry, without funding, oldest first, thinned, up to the last mark whose price
+         *     was decided on. Its worth now: `cash_quote` and the `held` coins at their prices. `acted`: oldest first.
          */
         CurveView: {
             /** Acted */
@@ -1231,7 +1231,8 @@ export interface components {
          * Estimate
          * @description One figure: `low` and `high` are its 90 % interval by `method`. `n` of `of` it rests on, of which so many as
          *     `effective` are independent at least (None: not reckoned). Without a `value` `why` says so, without an interval
-         *     too. `needed`: how many would tell it from nothing, if it stays as it is.
+         *     too. `needed`: how many would tell it from nothing, if it stays as it is. `against_hold`: holding pays fees but no
+         *     funding, and both end at the last mark whose price was decided on.
          */
         Estimate: {
             /** Effective */

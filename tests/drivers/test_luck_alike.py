@@ -23,6 +23,7 @@ from semanticsignal.domain.decision import Action, Forecast
 from semanticsignal.domain.events import DecisionMade, EquityMarked
 from semanticsignal.domain.ledger import Entry
 from semanticsignal.domain.messages import Message
+from semanticsignal.domain.policy import Paper
 from semanticsignal.stages.notify import notify
 
 DAYS = 30
@@ -31,8 +32,12 @@ END = JULY + timedelta(days=DAYS)
 WORDS = {
     "win_rate": ("win rate", "{:.1%}"), "mean_r": ("mean R", "{:+.2f}"), "profit_factor": ("profit factor", "{:.2f}"),
     "sharpe": ("Sharpe, annualized", "{:.2f}"), "max_drawdown": ("largest drawdown", "{:.2%}"),
-    "against_hold": ("against buy and hold", "{:+.2%}"),
+    "against_hold": ("against buy and hold, without funding", "{:+.2%}"),
 }  # fmt: skip
+
+
+def price(bar: int) -> Decimal:
+    return Decimal(f"{100 + 5 * sin(bar * 0.29) + 3 * sin(bar * 2.3):.2f}")
 
 
 def forecast(bar: int) -> Entry:
@@ -41,7 +46,7 @@ def forecast(bar: int) -> Entry:
     said = Forecast(0.5 + 0.2 * sin(bar * 1.7), 0.5 + 0.2 * sin(bar * 0.31))
     made = decision(
         replace(signal(Action.HOLD, None, None), forecast=said), id=f"d{bar}", closed_at=at, decided_at=at,
-        price=Decimal(f"{100 + 5 * sin(bar * 0.29) + 3 * sin(bar * 2.3):.2f}"),
+        price=price(bar),
     )  # fmt: skip
     return Entry(DecisionMade(made.id, BTC, at), made)
 
@@ -110,6 +115,17 @@ def test_machines_read_the_same_figures_from_report_and_api_to_the_last_digit(to
     # they are no small ones: trades overlap, forecasts do
     assert 8 < told.figure("win_rate")["effective"] < told.figure("win_rate")["n"] == 27
     assert all(one["skill_low"] < one["brier_skill"] < one["skill_high"] for one in told.calibration)
+
+
+def test_equity_and_holding_are_compared_at_the_last_mark_whose_price_was_decided_on(told: Told) -> None:
+    """The last mark has no decision: nobody knows what holding was worth at it."""
+    newest = DAYS * 6 - 1
+    equity, (first, last) = 10_000 + 40 * sin(newest * 0.13) + 9 * sin(newest * 1.1), map(price, (1, newest))
+    paper = Paper()
+    paid = first * (1 + paper.slippage_bps / 10_000) * (1 + paper.fee_ratio)
+
+    assert told.figure("against_hold")["n"] == newest
+    assert told.figure("against_hold")["value"] == pytest.approx(equity / float(10_000 / paid * last) - 1, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", WORDS)

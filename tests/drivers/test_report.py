@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from shutil import which
 
 import pyarrow.parquet as pq
 import pytest
 from drivers.instance import here, refusal
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from world import BTC, decision, signal
 
 from semanticsignal import wiring
@@ -23,9 +26,11 @@ from semanticsignal.adapters.sqlite import SqliteLedger
 from semanticsignal.domain.decision import Decision, Refusal
 from semanticsignal.domain.events import DecisionMade, EquityMarked, PositionClosed
 from semanticsignal.domain.ledger import Closing, Entry, What
-from semanticsignal.domain.market import MarketKind
+from semanticsignal.domain.market import MarketKind, Symbol
 from semanticsignal.domain.trading import EquityPoint, ExitReason, Fill, Side, Trade
-from semanticsignal.drivers import completions, export, report_page
+from semanticsignal.drivers import completions, export, report, report_page
+from semanticsignal.logic.show.report import Report, months
+from semanticsignal.settings import load
 
 JULY = datetime(2026, 7, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -115,6 +120,82 @@ def test_a_report_of_a_time_begins_with_the_equity_of_before(home: Path, tmp_pat
         ("2026-07", "4.999999999999999999"), ("2026-08", "-120.099999999999999999")
     ]  # fmt: skip
     assert "No trade was closed: of skill nothing can be said." in told["luck"]
+
+
+WHEN = st.integers(0, 44).map(lambda days: JULY + days * DAY)
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Marked and decided each midnight and noon, with a trade every other midnight: much happens at a bound."""
+    trades = [trade(day, f"{(7 * day) % 11 - 5}.{day:018d}") for day in range(1, 44, 2)]
+    return home_of(tmp_path_factory.mktemp("lived"), [
+        *map(closed, trades),
+        *(decided_at(JULY + n * DAY / 2) for n in range(90)),
+        *(marked(JULY + n * DAY / 2, f"{10_000 + (n * n) % 37}.{n:018d}") for n in range(90)),
+    ])  # fmt: skip
+
+
+def decided_at(at: datetime) -> Entry:
+    made: Decision = decision(signal(), id=at.isoformat(), closed_at=at, decided_at=at)
+    return Entry(DecisionMade(made.id, BTC, at), made)
+
+
+def came_to(home: Path, since: datetime | None, until: datetime | None) -> Report:
+    return asyncio.run(report.read(load({"home": str(home)}).settings, report.Between(since, until)))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sets(WHEN, min_size=1, max_size=4), WHEN, st.booleans())
+def test_times_side_by_side_add_up_to_the_whole_to_the_last_digit(
+    lived: Path, cuts: set[datetime], end: datetime, is_open: bool
+) -> None:
+    bounds = [None, *sorted(cut for cut in cuts if cut < end), None if is_open else end]
+    whole = came_to(lived, None, bounds[-1])
+    parts = [came_to(lived, *pair) for pair in pairwise(bounds)]
+
+    def summed(part: Report) -> list[Decimal]:
+        money = part.money
+        amounts = (money.net_quote, money.closed_net_quote, money.closed_fees_quote, money.rest_quote)
+        months = sum((month.net_quote for month in part.months), Decimal(0))
+        return [*amounts, months, Decimal(len(part.returns)), Decimal(part.decisions)]
+
+    assert [sum(each) for each in zip(*map(summed, parts), strict=True)] == summed(whole)
+    assert all(one.money.end_quote == other.money.begin_quote for one, other in pairwise(parts))
+
+
+def test_what_happens_at_the_end_of_a_time_belongs_to_the_next_and_its_mark_to_both(lived: Path) -> None:
+    middle = JULY + 31 * DAY
+    before, after = came_to(lived, None, middle), came_to(lived, middle, None)
+
+    assert (before.money.end_quote, after.money.begin_quote) == (Decimal("10033.000000000000000062"),) * 2
+    assert [month.month for month in before.months] == ["2026-07"]  # the first midnight ends no June
+    assert [month.month for month in after.months] == ["2026-08"]
+    assert (len(before.returns), len(after.returns)) == (15, 7)
+    assert (before.decisions, after.decisions) == (62, 28)
+    assert before.equity[-1] == after.equity[0]
+
+
+def test_a_report_names_the_currency_that_was_lived_in_whatever_is_set_now(tmp_path: Path) -> None:
+    done_in = replace(trade(1, "5"), symbol=Symbol("BTC", "USDT"))
+    home = home_of(tmp_path, [closed(done_in), marked(JULY + DAY, "10005"), marked(JULY + 2 * DAY, "10005")])
+    done = here("report", "--home", home, "--html", "told.html", "--json", "told.json", folder=tmp_path)
+
+    for text in (done.stdout, re.sub(r"<[^>]*>", " ", (tmp_path / "told.html").read_text())):
+        said = re.sub(r"\s+", " ", text)
+        assert (
+            "equity at the beginning 10000 USDT " in said
+            and "their net +5.000000000000000000 USDT " in said
+            and "Months, USDT " in said
+        )
+        assert "USDC" not in said
+    assert json.loads((tmp_path / "told.json").read_text())["quote"] == "USDT"
+
+
+def test_the_return_of_a_month_that_began_with_nothing_is_undefined() -> None:
+    (month,) = months(Decimal(0), [EquityPoint(JULY + DAY, Decimal(5), Decimal(5), Decimal(0), 0)])
+
+    assert (month.net_quote, month.return_ratio) == (5, None)
 
 
 def test_the_page_of_a_report_is_one_file_without_script_and_with_every_word_escaped(

@@ -60,7 +60,7 @@ def test_the_screen_tells_how_things_stand(width: int, height: int) -> None:
     for words in (
         "SIMULATED market, paper money only", "● running", "simulated binance · 4h · 720×", "next candle in 2 h 13 min",
         "14:13, 11 s here", "http://127.0.0.1:8000", "equity 10,250.25", "net +250.25 (+2.50%)", "drawdown 2.38%",
-        "3 trades closed", "BTC/USDC long 0.5", "+250.25 (+0.50 R)", "stop 59,000.00 · target 63,000.00",
+        "3 trades closed", "BTC/USDC long 0.5", "+250.25 (+0.50 R) before fees", "stop 59,000.00 · target 63,000.00",
         "BTC/USDC HOLD at 60,500.50", "sure 62%", "Momentum and trend agree", "a analyse", "q quit",
     ):  # fmt: skip
         assert words in shown, words

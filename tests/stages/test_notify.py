@@ -81,6 +81,9 @@ async def test_a_life_is_told_by_what_happened_in_it_and_trades_as_if_nobody_lis
     stands = sum(message.id.startswith("status#") for message in sent)
     assert counts["exit"] == happened["PositionClosed"] > 5 and counts["decision"] == len(acts)
     assert counts["position"] - stands == happened["PositionOpened"]
+    rows = [row.value for message in sent for row in message.rows if row.name == "Open at its end"]
+    assert len(rows) == 3 and all(row == "nothing" or row.endswith("before fees and funding") for row in rows)
+    assert not {"nothing"}.issuperset(rows)
     assert counts["performance"] == 3 and 0 < stands <= 6 and counts["alarm"] == 0
     made = [post for message in listener.messages.values() for post in posts(message, "normal")]
     assert [wrong for post in made if (wrong := refused(json.loads(post.body)))] == []

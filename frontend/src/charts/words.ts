@@ -20,6 +20,6 @@ export function equityInWords(equity: readonly EquityView[], now: string, curren
   return (
     `Equity from ${money(first.equity_quote, currency)} on ${instant(first.at)} to ${money(now, currency)} now, ` +
     `lowest ${money(Math.min(...values), currency)}, highest ${money(Math.max(...values), currency)}, ${equity.length} marks.` +
-    (hold === null ? "" : ` The same money left alone would be ${money(hold, currency)}.`)
+    (hold === null ? "" : ` The same money left alone, without funding, would be ${money(hold, currency)}.`)
   );
 }

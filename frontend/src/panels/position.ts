@@ -36,7 +36,7 @@ function card(held: PositionView, state: State): TemplateResult {
     </div>
     ${bar(held)}
     <dl class="fields">
-      ${field("R now", held.r_now === null ? NONE : signed(multiple(held.r_now, "R", true)), "Unrealized result in units of the first stop's risk")}
+      ${field("R now", held.r_now === null ? NONE : signed(multiple(held.r_now, "R", true)), "Unrealized result before fees, in units of the first stop's risk")}
       ${field("Return", signed(ratio(share, 2, true)))}
       ${field("At risk", money(positionRisk(held)), "What would be lost from here if the stop were hit at its price; fee and slippage come on top")}
       ${field("Held", between(held.opened_at, state.at))}

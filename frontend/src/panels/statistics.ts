@@ -39,7 +39,7 @@ const MEANINGS: Readonly<Record<Name, Meaning>> = {
     nothing: 0, show: (value) => number(value),
   },
   against_hold: {
-    title: "Against buy & hold", means: "Equity against the same money spread over the pairs and left alone.", good: "Above 0 it was worth the trouble.",
+    title: "Against buy & hold", means: "Equity against the same money spread over the pairs and left alone, without funding.", good: "Above 0 it was worth the trouble.",
     nothing: 0, show: (value) => ratio(value, 2, true),
   },
   max_drawdown: {

@@ -44,6 +44,12 @@ def test_a_mark_without_a_close_keeps_the_last_and_a_pair_waits_in_cash_for_its_
     assert found.values_quote == (d(1000), d(1000), d(1500))
 
 
+def test_it_ends_at_the_newest_close_and_not_at_a_mark_whose_price_nobody_knows() -> None:
+    closes = {BTC: {MARKS[0]: d(100), MARKS[2]: d(90)}, ETH: {MARKS[0]: d(10), MARKS[1]: d(12)}}
+
+    assert hold(MARKS[:4], closes, d(1000), FREE).values_quote == (d(1000), d(1100), d(1050))
+
+
 def test_a_pair_that_came_days_later_is_no_part_of_it() -> None:
     closes = {BTC: {MARKS[0]: d(100), MARKS[11]: d(200)}, ETH: {MARKS[11]: d(10)}}
 
@@ -74,4 +80,4 @@ def test_coins_fees_slippage_and_cash_are_the_start_money(first: list[Decimal], 
     assert abs(spent + found.fees_quote + found.cash_quote - 10_000) < Decimal("1E-15")
     # the coins are rounded down to their step: less than a cent of each pair stays
     assert 0 <= found.cash_quote < Decimal("0.01")
-    assert len(found.values_quote) == len(MARKS)
+    assert len(found.values_quote) == max(len(first), len(second))

@@ -170,8 +170,11 @@ def test_two_candles_without_a_decision_ring_however_fast_the_clock_runs(
 
 
 @pytest.mark.parametrize(("mark", "tone"), [("101", Tone.GAIN), ("99", Tone.LOSS), ("100", Tone.FLAT)])
-def test_a_position_has_the_color_of_its_result(mark: str, tone: Tone) -> None:
-    assert messages.status(position(mark_price=Decimal(mark)), MONDAY, Known(False, 60)).tone is tone
+def test_a_position_has_the_color_of_its_result_which_is_before_fees(mark: str, tone: Tone) -> None:
+    told = messages.status(position(mark_price=Decimal(mark)), MONDAY, Known(False, 60))
+
+    assert told.tone is tone
+    assert told.title.endswith("USDC before fees") and told.line.endswith("USDC before fees")
 
 
 def test_the_words_before_the_answer_are_the_narrative() -> None:

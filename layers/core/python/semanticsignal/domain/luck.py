@@ -14,7 +14,8 @@ Verdict = Literal["nothing", "unclear", "edge", "loss"]
 class Estimate:
     """One figure: `low` and `high` are its 90 % interval by `method`. `n` of `of` it rests on, of which so many as
     `effective` are independent at least (None: not reckoned). Without a `value` `why` says so, without an interval
-    too. `needed`: how many would tell it from nothing, if it stays as it is."""
+    too. `needed`: how many would tell it from nothing, if it stays as it is. `against_hold`: holding pays fees but no
+    funding, and both end at the last mark whose price was decided on."""
 
     name: Name
     value: float | None

@@ -461,7 +461,8 @@ def replay(
     ] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write the report here.", metavar="FILE")] = None,
 ) -> None:
-    """The whole agent over recorded candles, with baselines; the same candles give the same ledger, byte for byte.
+    """The whole agent over recorded candles, with baselines that pay funding too; the same candles give the same
+    ledger, byte for byte.
 
     DIR holds files like binance_spot_BTCUSDT_4h.parquet or .csv.gz with ts, open, high, low, close, volume; finer files
     of a pair resolve fills. With --home it goes on where it was interrupted.
@@ -673,10 +674,12 @@ def report(
     since: Annotated[
         str | None, typer.Option(*FROM, help="From then on, UTC; else from the beginning.", metavar="D")
     ] = None,
-    until: Annotated[str | None, typer.Option(*TO, help="Up to then, UTC; else up to now.", metavar="D")] = None,
+    until: Annotated[str | None, typer.Option(*TO, help="End, exclusive, UTC; else up to now.", metavar="D")] = None,
 ) -> None:
     """What a home came to, also while a run holds it: first how much of it may be luck, then result, drawdown, trades
-    by pair, side, regime, exit and month, calibration, refusals and costs. Money is exact; intervals are of 90 %.
+    by pair, side, regime, exit and month, calibration, refusals and costs. Money is exact; intervals are of 90 %. What
+    happens at --to belongs to the time after it, and equity begins as marked at --from or last before: times side by
+    side add up.
 
     Example: semsig report --from 2026-01-01
 

@@ -179,6 +179,7 @@ class Figures:
             points=tuple(
                 HoldPointView(marks.at[row], held.values_quote[row].quantize(CENT))
                 for row in kept(marks.equity, points)
+                if row < len(held.values_quote)
             ),
             acted=tuple(self.acted),
         )

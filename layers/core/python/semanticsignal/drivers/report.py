@@ -1,6 +1,7 @@
 """What a home came to, and how much of it may be luck: one reading of its ledger, for terminal, page and machines."""
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,20 +29,21 @@ PAGE = 500
 
 
 class Between(NamedTuple):
-    """Both bounds belong to it; None: no bound."""
+    """From `since` on; what happens at `until` belongs to the next, so that periods side by side leave nothing out and
+    share nothing. None: no bound."""
 
     since: datetime | None = None
     until: datetime | None = None
 
     def holds(self, at: datetime) -> bool:
-        return (self.since is None or at >= self.since) and (self.until is None or at <= self.until)
+        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
 
 
 async def read(settings: Settings, between: Between) -> Report:
     """Of the ledger of a home, whoever holds it. Raises BadInput where there is none, LedgerUnavailable."""
     with closing(wiring.read_ledger(Path(settings.home), settings)) as ledger:
         made, after = _Reading(between), 0
-        while page := await ledger.entries(after=after, until=between.until, limit=PAGE):
+        while page := await ledger.entries(after=after, limit=PAGE):
             for entry in page:
                 made.take(entry)
             after = page[-1].seq
@@ -58,30 +60,40 @@ class _Reading:
         self._trades: list[Trade] = []
         self._regimes: dict[str, str] = {}
         self._marks: list[EquityPoint] = []
-        self._before: Decimal | None = None
+        self._opening: EquityPoint | None = None
         self._actions, self._refusals = Counter[str](), Counter[str]()
         self._bill, self._forecasts = Bill(), Forecasts()
         self._is_simulated = False
+        self._quote: str | None = None
 
     def take(self, entry: Entry) -> None:
         is_meant = self._between.holds(entry.fact.at)
         match entry.subject:
             case Decision() as made:
                 self._decided(made, is_meant=is_meant)
-            case EquityPoint() as mark if not is_meant:
-                self._before = mark.equity_quote
             case EquityPoint() as mark:
-                self._marks.append(mark)
+                self._marked(mark)
             case Closing(trade=done) if is_meant:
+                self._quote = done.symbol.quote
                 self._trades.append(done)
             case PostMortem(attempts=attempts) if is_meant:
                 self._bill.add(attempts)
             case Expiry(refusal=told) | (Refusal() as told) if is_meant:
                 self._refusals[told.guard] += 1
 
+    def _marked(self, mark: EquityPoint) -> None:
+        """A mark at a bound is the end of the time before it and the beginning of the time after."""
+        since, until = self._between
+        if since is not None and mark.at <= since:
+            self._opening = mark
+        elif until is None or mark.at <= until:
+            self._marks.append(mark)
+
     def _decided(self, made: Decision, *, is_meant: bool) -> None:
+        self._quote = made.symbol.quote
         self._regimes[made.id] = one_line(made.regime)  # words of others
-        self._forecasts.add(made, is_counted=is_meant)
+        if self._between.until is None or made.closed_at <= self._between.until:  # of later closes nothing was known
+            self._forecasts.add(made, is_counted=is_meant)
         if is_meant:
             self._is_simulated |= made.is_simulated
             self._actions[str(made.action)] += 1
@@ -89,12 +101,15 @@ class _Reading:
             self._bill.decided(made.attempts)
 
     def report(self, settings: Settings, start: Decimal, now: Decimal | None) -> Report:
-        begin = start if self._before is None else self._before
+        begin = start if self._opening is None else self._opening.equity_quote
         end = now if now is not None else self._marks[-1].equity_quote if self._marks else begin
         first = self._between.since or (self._marks[0].at if self._marks else None)
         last = self._between.until or (self._marks[-1].at if self._marks else None)
         groups = tuple(group(one, of_trades(one.trades)) for one in shared(self._trades, self._regimes))
-        marks, per_year = self._curve(begin, settings), settings.timeframe.bars_per_year
+        curve = [self._opening, *self._marks] if self._opening else self._marks
+        # a first mark of all before which nothing happened ends no month
+        is_begun = self._opening is None and bool(self._marks) and self._marks[0].equity_quote == begin
+        marks, per_year = self._beside(curve, begin, settings), settings.timeframe.bars_per_year
         figures = (*(groups[0].figures if groups else of_trades(())), *of_marks(marks, per_year))
         ruling, said = verdict(figures)
         judged = calibrations(self._forecasts, settings.timeframe)
@@ -103,6 +118,7 @@ class _Reading:
             luck=tuple(luck(groups, said, lasted, judged, is_simulated=self._is_simulated)),
             verdict=ruling,
             home=settings.home,
+            quote=self._quote or settings.pairs[0].quote,  # a home may have lived on other pairs than are set now
             timeframe=settings.timeframe,
             since=self._between.since,
             until=self._between.until,
@@ -114,17 +130,17 @@ class _Reading:
             sortino_annualized=statistics.sortino_annualized(np.array(marks.equity), per_year),
             exposure_ratio=statistics.exposure_ratio([mark.open_positions > 0 for mark in self._marks]),
             groups=groups,
-            months=months(begin, self._marks),
+            months=months(begin, self._marks[is_begun:]),
             returns=tuple(trade.return_ratio for trade in self._trades),
             calibration=judged,
             decisions=sum(self._actions.values()),
             actions=dict(self._actions.most_common()),
             refusals=dict(self._refusals.most_common()),
             costs=self._bill.view(),
-            equity=tuple(Point(mark.at, mark.equity_quote) for mark in self._marks),
+            equity=tuple(Point(mark.at, mark.equity_quote) for mark in curve),
         )
 
-    def _curve(self, begin: Decimal, settings: Settings) -> Marks:
-        at = tuple(mark.at for mark in self._marks)
+    def _beside(self, curve: Sequence[EquityPoint], begin: Decimal, settings: Settings) -> Marks:
+        at = tuple(mark.at for mark in curve)
         held = benchmark.hold(at, self._forecasts.closes, begin, settings.paper)
-        return Marks(float(begin), at, tuple(float(mark.equity_quote) for mark in self._marks), held)
+        return Marks(float(begin), at, tuple(float(mark.equity_quote) for mark in curve), held)

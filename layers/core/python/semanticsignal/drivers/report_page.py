@@ -105,12 +105,11 @@ def _picture(plot: Plot, theme: Theme) -> str:
 def _plots(report: Report) -> Iterable[tuple[str, str, Plot]]:
     """Title, words for who cannot see it, picture; none where there is nothing to draw."""
     if len(report.equity) > 1:
-        money = report.money
-        words = f"Equity from {money.begin_quote} to {money.end_quote}, and below it how far under its peak it was"
+        begin, end = report.money.begin_quote, report.money.end_quote
+        words = f"Equity from {begin} to {end} {report.quote}, and below it how far under its peak it was"
         yield "Equity and drawdown", words, partial(_equity, report)
-    if report.months:
-        worst, best = (pick(m.return_ratio for m in report.months) for pick in (min, max))
-        words = f"{len(report.months)} months, the worst {worst:+.2%}, the best {best:+.2%}"
+    if ratios := [month.return_ratio for month in report.months if month.return_ratio is not None]:
+        words = f"{len(ratios)} months, the worst {min(ratios):+.2%}, the best {max(ratios):+.2%}"
         yield "Monthly returns", words, partial(_months, report)
     if report.returns:
         words = f"{len(report.returns)} trades, from {min(report.returns):+.2%} to {max(report.returns):+.2%}"
@@ -143,7 +142,7 @@ def _equity(report: Report, theme: Theme) -> "Figure":
     times = np.array([np.datetime64(report.equity[at].at.replace(tzinfo=None)) for at in kept])
     above.plot(times, curve[kept], color=theme.ink, linewidth=1.2)
     above.axhline(float(report.money.begin_quote), color=theme.ink, linewidth=0.6, linestyle=":")
-    above.set_ylabel("equity, quote")
+    above.set_ylabel(f"equity, {report.quote}")
     below.fill_between(times, under[kept] * 100, 0, color=theme.down, alpha=0.5, linewidth=0)
     below.set_ylabel("under peak, %")
     return figure
@@ -151,10 +150,11 @@ def _equity(report: Report, theme: Theme) -> "Figure":
 
 def _months(report: Report, theme: Theme) -> "Figure":
     figure, (axes,) = _blank()
-    ratios = [month.return_ratio * 100 for month in report.months]
+    known = {month.month: month.return_ratio * 100 for month in report.months if month.return_ratio is not None}
+    ratios = list(known.values())
     axes.bar(range(len(ratios)), ratios, color=[theme.up if ratio >= 0 else theme.down for ratio in ratios])
     each = max(1, len(ratios) // 24)
-    axes.set_xticks(range(0, len(ratios), each), [m.month for m in report.months[::each]], rotation=45, ha="right")
+    axes.set_xticks(range(0, len(ratios), each), list(known)[::each], rotation=45, ha="right")
     axes.axhline(0, color=theme.ink, linewidth=0.8)
     axes.set_ylabel("return, %")
     return figure

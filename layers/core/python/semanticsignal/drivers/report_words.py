@@ -9,6 +9,7 @@ from ..logic.show.report import Group, Report
 from ..logic.show.views import BinView, CalibrationView
 from .costs import HEAD as COSTS_HEAD
 from .costs import sections as costs_of
+from .lines import one_line
 
 Row = tuple[str, ...]
 
@@ -34,7 +35,7 @@ FIGURES: dict[Name, tuple[str, str]] = {
     "profit_factor": ("profit factor", ".2f"),
     "expectancy": ("mean net of a trade", AMOUNT),
     "sharpe": ("Sharpe, annualized", ".2f"),
-    "against_hold": ("against buy and hold", "+.2%"),
+    "against_hold": ("against buy and hold, without funding", "+.2%"),
     "max_drawdown": ("largest drawdown", ".2%"),
 }
 
@@ -44,9 +45,9 @@ def sections(report: Report) -> tuple[Section, ...]:
         Section("Result", ("", "value"), _result(report)),
         Section("How sure it is: 90 % intervals", FIGURES_HEAD, [list(_figures(report.figures))]),
         Section("Trades by what they share", GROUP_HEAD, _groups(report.groups)),
-        Section("Months", ("month", "begin", "end", "net", "return"), [[
+        Section(f"Months, {one_line(report.quote)}", ("month", "begin", "end", "net", "return"), [[
             (month.month, f"{month.begin_quote:f}", f"{month.end_quote:f}", f"{month.net_quote:+f}",
-             f"{month.return_ratio:+.2%}") for month in report.months
+             _number(month.return_ratio, "+.2%")) for month in report.months
         ]]),
         Section("Calibration", CALIBRATION_HEAD, [[_calibration(one) for one in report.calibration]]),
         Section("Stated against what happened", BINS_HEAD, [
@@ -88,13 +89,18 @@ def _result(report: Report) -> list[list[Row]]:
     period = "nothing marked yet"
     if report.first and report.last:
         period = f"{report.first:%Y-%m-%d %H:%M} to {report.last:%Y-%m-%d %H:%M} UTC"
+    quote = one_line(report.quote)
+
+    def exact(amount: Decimal) -> str:
+        return f"{amount:+f} {quote}"
+
     share = f" ({float(money.net_quote / money.begin_quote):+.2%})" if money.begin_quote else ""
     return [
-        [("period", period), ("equity at the beginning", f"{money.begin_quote:f}"),
-         ("equity at the end", f"{money.end_quote:f}"), ("net", f"{money.net_quote:+f}{share}")],
-        [("closed trades, gross", f"{money.closed_gross_quote:+f}"), ("their fees", f"{-money.closed_fees_quote:+f}"),
-         ("their funding", f"{-money.closed_funding_quote:+f}"), ("their net", f"{money.closed_net_quote:+f}"),
-         ("of what was open at either end", f"{money.rest_quote:+f}")],
+        [("period", period), ("equity at the beginning", f"{money.begin_quote:f} {quote}"),
+         ("equity at the end", f"{money.end_quote:f} {quote}"), ("net", exact(money.net_quote) + share)],
+        [("closed trades, gross", exact(money.closed_gross_quote)), ("their fees", exact(-money.closed_fees_quote)),
+         ("their funding", exact(-money.closed_funding_quote)), ("their net", exact(money.closed_net_quote)),
+         ("of what was open at either end", exact(money.rest_quote))],
         [("in the market", _number(report.exposure_ratio, ".0%")),
          ("Sortino, annualized", _number(report.sortino_annualized, ".2f"))],
     ]  # fmt: skip

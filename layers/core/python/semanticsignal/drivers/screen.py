@@ -173,7 +173,7 @@ def _body(screen: Screen, width: int, room: int) -> list[Text]:
 
 def _position(held: PositionView, width: int) -> list[Text]:
     r = "" if held.r_now is None else f" ({held.r_now:+.2f} R)"
-    pnl = (f"{held.unrealized_pnl_quote:+,.2f}{r}", f"bold {_sign(held.unrealized_pnl_quote)}")
+    pnl = (f"{held.unrealized_pnl_quote:+,.2f}{r} before fees", f"bold {_sign(held.unrealized_pnl_quote)}")
     title = Text.assemble(
         (f"{held.symbol} ", STRONG), (held.side, GOOD if held.side == "long" else BAD), f" {held.quantity:f}  ", pnl
     )

@@ -13,13 +13,13 @@ from . import benchmark, intervals, statistics
 from .luck import NOTHING, ends
 
 LO = "Lo (2002) and Mertens (2002), with autocorrelation"
-GROWTH = "difference in growth, with autocorrelation (Newey and West 1987)"
+GROWTH = "difference in growth to a holding that pays no funding, with autocorrelation (Newey and West 1987)"
 TOO_SHORT = f"it needs {intervals.LEAST_MARKS} marks of equity that move"
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Equity beside what holding would be worth, at each mark; both began with `start`."""
+    """Equity at each mark, beside what holding would be worth as far as its price is known; both began with `start`."""
 
     start: float
     at: tuple[datetime, ...]
@@ -51,9 +51,10 @@ def _drawdown(fall: float | None, n: int) -> Estimate:
 
 
 def _against_hold(marks: Marks) -> Estimate:
-    n = len(marks.equity)
     held = [marks.start, *map(float, marks.held.values_quote)]
-    known = intervals.ahead_of([marks.start, *marks.equity], held) if marks.held.quantities else None
+    own = [marks.start, *marks.equity][: len(held)]  # both end at the same instant
+    n = len(own) - 1
+    known = intervals.ahead_of(own, held) if marks.held.quantities else None
     if known is None:
         why = "no close of a traded pair was seen yet"
         return Estimate("against_hold", None, *NOTHING, "marks", n, None, None, GROWTH, why)

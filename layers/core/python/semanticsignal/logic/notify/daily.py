@@ -120,7 +120,8 @@ def _share(value: float) -> str:
 def _open(day: Day) -> str:
     if not day.after.open_positions:
         return "nothing"
-    return f"{day.after.open_positions}, at {money(day.after.unrealized_pnl_quote, day.quote, is_signed=True)}"
+    gained = money(day.after.unrealized_pnl_quote, day.quote, is_signed=True)
+    return f"{day.after.open_positions}, at {gained}\nbefore fees and funding"
 
 
 def _plain(value: float, quote: str) -> str:

@@ -186,8 +186,8 @@ def status(held: Position, at: datetime, known: Known) -> Message:
         topic=Topic.POSITION,
         tone=_tone(pnl),
         at=at,
-        title=f"{held.symbol} · {held.side} stands at {money(pnl, quote, is_signed=True)}",
-        line=f"{held.symbol} {held.side} stands at {money(pnl, quote, is_signed=True)}",
+        title=f"{held.symbol} · {held.side} stands at {money(pnl, quote, is_signed=True)} before fees",
+        line=f"{held.symbol} {held.side} stands at {money(pnl, quote, is_signed=True)} before fees",
         about=known.about,
         worth_s=known.bar_s,
         rows=(

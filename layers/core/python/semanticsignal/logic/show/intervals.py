@@ -45,8 +45,8 @@ class ActedView:
 @dataclass(frozen=True, slots=True)
 class CurveView:
     """What is drawn beside equity. `points`: the same start money in equal parts in each pair since the first mark,
-    after the fee and slippage of its one entry, oldest first, thinned. Its worth now: `cash_quote` and the
-    `held` coins at their prices. `acted`: oldest first."""
+    after the fee and slippage of its one entry, without funding, oldest first, thinned, up to the last mark whose price
+    was decided on. Its worth now: `cash_quote` and the `held` coins at their prices. `acted`: oldest first."""
 
     since: datetime | None
     start_quote: Decimal

@@ -34,13 +34,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """From the last mark of the month before to its own last one."""
+    """From the last mark of the month before to its own last one. `return_ratio`: None where it began with nothing."""
 
     month: str
     begin_quote: Decimal
     end_quote: Decimal
     net_quote: Decimal
-    return_ratio: float
+    return_ratio: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,12 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Report:
     """`luck` stands first: how many, and what cannot be concluded. `figures`, `verdict` and `calibration` are those of
-    `/api/intervals` and `/api/calibration`. Undefined is None."""
+    `/api/intervals` and `/api/calibration`. `quote`: the currency of all amounts. Undefined is None."""
 
     luck: tuple[str, ...]
     verdict: Verdict
     home: str
+    quote: str
     timeframe: str
     since: datetime | None
     until: datetime | None
@@ -141,7 +142,7 @@ def months(begin: Decimal, marks: Iterable[EquityPoint]) -> tuple[Month, ...]:
         ends[f"{mark.at - timedelta(microseconds=1):%Y-%m}"] = mark.equity_quote
     found = []
     for month, end in ends.items():
-        found.append(Month(month, begin, end, end - begin, float((end - begin) / begin) if begin else 0.0))
+        found.append(Month(month, begin, end, end - begin, float((end - begin) / begin) if begin else None))
         begin = end
     return tuple(found)
 
