@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .. import wiring
 from ..domain.errors import LedgerUnavailable
 from ..domain.policy import Settings
-from . import diary, keeper, pace, tenure, web, worlds
+from . import allocator, diary, keeper, pace, tenure, web, worlds
 from .costs import limits
 from .farewell import Farewell
 from .host import Host
@@ -61,6 +61,7 @@ async def lived(
     bye: Farewell,
 ) -> wiring.Home | None:
     """The home, where it was lost."""
+    allocator.gives_back()
     (market, speed, world), (listener, ready) = where, door
     wiring.discord(settings, wiring.system_clock())  # refused before there is a home
     settings = worlds.suited(settings, market, speed)
