@@ -297,7 +297,7 @@ async def test_in_any_order_of_steps_nobody_writes_after_somebody_later_did(seed
                 case "look":
                     seen[who] = wiring.lease_of(tmp_path)[0]
                 case "claim":
-                    wanted = Lease(0, who, datetime.now(UTC), "lock")
+                    wanted = Lease(0, who + 1, datetime.now(UTC), "lock")
                     standing, _ = wiring.lease_of(tmp_path)
                     tokens[who] = mine[who].claim(wanted, seen[who], [tmp_path / "mail.db"]).token
                     assert standing == seen[who], "who renewed it since keeps it"
@@ -411,6 +411,57 @@ def test_mail_that_is_no_database_is_set_aside_and_a_purse_is_refused_by_its_nam
     (tmp_path / "purse.db").write_bytes(b"buy milk " * 1000)
     with pytest.raises(BadInput, match=r"purse\.db: it is no database; put a copy back"):
         wiring.home(tmp_path, settings(), LIFE, is_durable=False)
+
+
+def test_a_token_that_nobody_could_read_back_is_not_written(here: Settings) -> None:
+    with closing(living(here)) as held, pytest.raises(LedgerUnavailable, match="says no more who may write there"):
+        held.ledger.claim(held.lease, held.lease, least=2**53 - 1)
+
+    with closing(living(here)) as second:
+        assert second.lease.token == 2
+
+
+def test_a_fence_of_the_purse_that_makes_no_sense_is_told_as_that_of_the_purse(here: Settings) -> None:
+    with closing(living(here)) as held:
+        wiring.purse(held.path, held.lease.token).close()
+    with closing(sqlite3.connect(held.path / "purse.db")) as db, db:
+        db.execute("UPDATE fence SET token = 'many'")
+
+    with pytest.raises(LedgerUnavailable, match=r"cannot take .*purse\.db, was it says no more who may write there"):
+        living(here)
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        *(("since", told) for told in ("soon", 5)),
+        *(("pid", told) for told in ("me", 0, -1, 2**62)),
+        *(("lock", told) for told in (7, "a\0b", "archive", "ledger.db", "../lock", "lock.", "lock.1/x", "lock\n")),
+    ],
+)
+def test_a_lease_of_nobody_is_one_line_and_no_other_file_is_locked_for_it(
+    here: Settings, column: str, told: object
+) -> None:
+    living(here).close()
+    home = Path(here.home)
+    with closing(sqlite3.connect(home / "ledger.db")) as db, db:
+        db.execute(f"UPDATE lease SET {column} = ?", (told,))
+
+    def others() -> set[Path]:
+        return {file for file in home.parent.rglob("*") if not file.name.startswith("ledger.db-")}
+
+    before = others()
+    with pytest.raises(LedgerUnavailable, match=r"cannot read the ledger .*ledger\.db, was its lease "):
+        living(here)
+
+    assert others() == before
+
+
+def test_a_lock_that_is_a_folder_is_refused(here: Settings) -> None:
+    (Path(here.home) / "lock").mkdir(parents=True)
+
+    with pytest.raises(BadInput, match=r"home cannot be locked, was .*lock"):
+        living(here)
 
 
 @pytest.mark.parametrize("token", ["many", 2**63 - 1])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..domain.errors import AlreadyRunning, BadInput, LeaseLost, Silent
-from ..domain.lease import Lease
+from ..domain.lease import LOCK, Lease
 from ..domain.policy import Settings
 from . import identity
 from .models import PURSE
@@ -17,7 +17,7 @@ from .models import PURSE
 if TYPE_CHECKING:
     from ..adapters.sqlite import SqliteLedger
 
-LEDGER, LOCK, MAIL, CHROMA = "ledger.db", "lock", "mail.db", "chroma"
+LEDGER, MAIL, CHROMA = "ledger.db", "mail.db", "chroma"
 
 # How many renewals of a holder's lease are waited for, and in how many looks.
 RENEWALS, LOOKS = 2.5, 10
@@ -173,7 +173,7 @@ def _refused(path: Path, standing: Lease | None) -> AlreadyRunning:
 
 
 def _locked(path: Path) -> Any:
-    """None while another process has it."""
+    """None while another process has it. Raises BadInput for what is no file."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
@@ -181,4 +181,6 @@ def _locked(path: Path) -> Any:
         lock.acquire(timeout=0)
     except Timeout:
         return None
+    except OSError as wrong:
+        raise BadInput(f"home cannot be locked, was {path}: {wrong}; choose another --home") from wrong
     return lock
