@@ -413,6 +413,110 @@ def test_mail_that_is_no_database_is_set_aside_and_a_purse_is_refused_by_its_nam
         wiring.home(tmp_path, settings(), LIFE, is_durable=False)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE fence SET token = 'many'",
+        f"UPDATE fence SET token = {2**53 - 1}",
+        "DROP TABLE fence; CREATE VIEW fence AS SELECT 1 AS one, 1 AS token",
+        "DROP TABLE fence; CREATE TABLE fence (x)",
+        "DROP TABLE posts; CREATE TABLE posts (seq, state)",
+        "DROP TABLE posts; CREATE VIEW posts AS SELECT 1 AS id",
+    ],
+)
+def test_mail_that_no_start_could_use_is_set_aside_and_the_next_is_sound(
+    here: Settings, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(living(here)) as first:
+        wiring.mail(first).close()
+    with closing(sqlite3.connect(first.path / "mail.db", isolation_level=None)) as db:
+        db.executescript(damage)
+
+    with closing(living(here)) as second:
+        wiring.mail(second).close()
+    assert (first.path / "mail.db.broken-1").is_file()
+    assert "mail.db was set aside as mail.db.broken-1, and what waited in it for Discord is not sent: " in caplog.text
+
+    with closing(living(here)) as third:
+        wiring.mail(third).close()
+    assert third.lease.token == 3 and not (first.path / "mail.db.broken-2").exists()
+
+
+def test_mail_in_an_encoding_that_is_not_the_ledgers_is_set_aside(here: Settings) -> None:
+    living(here).close()
+    with closing(sqlite3.connect(Path(here.home) / "mail.db", isolation_level=None)) as db:
+        db.executescript("PRAGMA encoding = 'UTF-16le'; CREATE TABLE notes (text)")
+
+    with closing(living(here)) as held:
+        wiring.mail(held).close()
+
+    assert (held.path / "mail.db.broken-1").is_file()
+
+
+async def test_mail_with_damaged_pages_is_set_aside_with_its_journal_over_nothing_that_was_before(
+    here: Settings,
+) -> None:
+    with closing(living(here)) as first, closing(wiring.mail(first)) as mail:
+        await mail.put([Post(f"{n}", "x" * 500, "normal", 60.0, None) for n in range(20)], at=MONDAY)
+    file = first.path / "mail.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + random.Random(0).randbytes(len(whole) - 4096))
+    (first.path / "mail.db-journal").write_bytes(b"of before")
+    (first.path / "mail.db.broken-2").mkdir()
+    (first.path / "mail.db.broken-1").write_bytes(b"of before")
+
+    living(here).close()
+
+    assert (first.path / "mail.db.broken-1").read_bytes() == b"of before"
+    assert (first.path / "mail.db.broken-3").read_bytes()[:4096] == whole[:4096]
+    assert not list(first.path.glob("mail.db-*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a file that keeps whoever opens it waiting")
+@pytest.mark.parametrize(
+    "made", [Path.mkdir, getattr(os, "mkfifo", Path.mkdir), lambda path: path.symlink_to("nowhere")]
+)
+def test_what_is_no_file_where_mail_should_be_is_set_aside_unopened(
+    here: Settings, made: Callable[[Path], object]
+) -> None:
+    living(here).close()
+    mail = Path(here.home) / "mail.db"
+    made(mail)
+
+    with closing(living(here)) as held:
+        wiring.mail(held).close()
+
+    assert mail.is_file() and os.path.lexists(f"{mail}.broken-1")
+
+
+def test_mail_that_another_program_has_locked_is_refused_by_its_name_and_kept(
+    here: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(living(here)) as held:
+        wiring.mail(held).close()
+    monkeypatch.setattr(sqlite, "PATIENCE_S", 0.05)
+    with closing(sqlite3.connect(held.path / "mail.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(LedgerUnavailable, match=r"cannot open the mail .*mail\.db, was database is locked"):
+            living(here)
+
+    living(here).close()
+    assert not list(held.path.glob("mail.db.broken-*"))
+
+
+def test_mail_for_which_the_disk_has_no_room_now_is_kept(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    living(here).close()
+    home = Path(here.home)
+    (home / "mail.db").touch()
+    with monkeypatch.context() as full:
+        full.setattr(sqlite, "MAIL_SCHEMA", f"PRAGMA max_page_count = 1; {sqlite.MAIL_SCHEMA}")
+        with pytest.raises(LedgerUnavailable, match=r"mail\.db, was database or disk is full"):
+            living(here)
+
+    living(here).close()
+    assert not list(home.glob("mail.db.broken-*"))
+
+
 def test_a_token_that_nobody_could_read_back_is_not_written(here: Settings) -> None:
     with closing(living(here)) as held, pytest.raises(LedgerUnavailable, match="says no more who may write there"):
         held.ledger.claim(held.lease, held.lease, least=2**53 - 1)

@@ -71,6 +71,8 @@ MAIL_ADDED = {
 }  # fmt: skip
 DECODED = 4096
 PATIENCE_S = 5
+# What passes: locked by somebody else, and where there is no room now.
+PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM)
 # No system counts its processes further.
 MOST_PIDS = 2**31
 LOCK_NAME = re.compile(rf"{LOCK}(\.[0-9]+)?")
@@ -444,6 +446,17 @@ class SqliteMail(_File):
                 if name not in known:
                     self._db.execute(f"ALTER TABLE posts ADD COLUMN {name} {kind}")
             self._raise_fence()
+            self._check()
+
+    def _check(self) -> None:
+        """What every start and every write need of it, in the middle of `_opening`; a message alone is another
+        matter."""
+        (encoding,) = self._db.execute("PRAGMA encoding").fetchone()
+        if encoding != "UTF-8":  # it cannot be written in one transaction with the ledger
+            raise sqlite3.DatabaseError(f"its text is in {encoding}, not in UTF-8")
+        columns = f"seq, state, put_us, name, until_us, {', '.join(kept.FIELDS)}"
+        self._db.execute(f"SELECT {columns} FROM posts ORDER BY seq DESC LIMIT 1").fetchone()  # noqa: S608 - of our own
+        _above(self._db)
 
     async def put(self, posts: Iterable[Post], *, at: datetime) -> int:
         """All parts of a message, or none where its first one stands: made anew, it might be cut elsewhere."""
@@ -558,6 +571,20 @@ def is_sound(path: Path) -> bool:
     except sqlite3.DatabaseError as wrong:
         return isinstance(wrong, sqlite3.OperationalError)  # locked, or not to be opened now: that is another matter
     return True
+
+
+def ailing(mail: Path) -> str | None:
+    """What keeps that mail from ever being used, found by opening it; None where nothing does. Raises LedgerUnavailable
+    after PATIENCE_S for what passes by itself: it is locked, the disk is full."""
+    if not mail.is_file():  # a pipe would be waited for
+        return "it is no file"
+    try:
+        SqliteMail(mail).close()
+    except LedgerUnavailable as wrong:
+        if getattr(wrong.__cause__, "sqlite_errorcode", 0) & 0xFF in PASSING:
+            raise
+        return str(wrong.__cause__)
+    return None
 
 
 def _token(told: object, most: int = MOST_TOKENS) -> int:
