@@ -259,8 +259,9 @@ async def test_who_has_no_time_left_can_end_a_child_that_is_being_waited_for(ser
     assert child.returncode == -signal.SIGKILL
 
 
-def test_a_fence_that_is_no_number_counts_as_none(tmp_path: Path) -> None:
-    (tmp_path / "chroma.fence").write_text("garbage")
+@pytest.mark.parametrize("told", ["garbage", "-5", f"{2**53 - 1}", "9" * 30])
+def test_a_fence_that_is_no_number_or_has_no_token_above_it_counts_as_none(told: str, tmp_path: Path) -> None:
+    (tmp_path / "chroma.fence").write_text(told)
 
     assert chroma_server.fence_of(tmp_path / "chroma") == 0
 

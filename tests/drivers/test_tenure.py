@@ -297,7 +297,7 @@ async def test_in_any_order_of_steps_nobody_writes_after_somebody_later_did(seed
                 case "look":
                     seen[who] = wiring.lease_of(tmp_path)[0]
                 case "claim":
-                    wanted = Lease(0, who, datetime.now(UTC), "lock")
+                    wanted = Lease(0, who + 1, datetime.now(UTC), "lock")
                     standing, _ = wiring.lease_of(tmp_path)
                     tokens[who] = mine[who].claim(wanted, seen[who], [tmp_path / "mail.db"]).token
                     assert standing == seen[who], "who renewed it since keeps it"
@@ -411,6 +411,161 @@ def test_mail_that_is_no_database_is_set_aside_and_a_purse_is_refused_by_its_nam
     (tmp_path / "purse.db").write_bytes(b"buy milk " * 1000)
     with pytest.raises(BadInput, match=r"purse\.db: it is no database; put a copy back"):
         wiring.home(tmp_path, settings(), LIFE, is_durable=False)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE fence SET token = 'many'",
+        f"UPDATE fence SET token = {2**53 - 1}",
+        "DROP TABLE fence; CREATE VIEW fence AS SELECT 1 AS one, 1 AS token",
+        "DROP TABLE fence; CREATE TABLE fence (x)",
+        "DROP TABLE posts; CREATE TABLE posts (seq, state)",
+        "DROP TABLE posts; CREATE VIEW posts AS SELECT 1 AS id",
+    ],
+)
+def test_mail_that_no_start_could_use_is_set_aside_and_the_next_is_sound(
+    here: Settings, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(living(here)) as first:
+        wiring.mail(first).close()
+    with closing(sqlite3.connect(first.path / "mail.db", isolation_level=None)) as db:
+        db.executescript(damage)
+
+    with closing(living(here)) as second:
+        wiring.mail(second).close()
+    assert (first.path / "mail.db.broken-1").is_file()
+    assert "mail.db was set aside as mail.db.broken-1, and what waited in it for Discord is not sent: " in caplog.text
+
+    with closing(living(here)) as third:
+        wiring.mail(third).close()
+    assert third.lease.token == 3 and not (first.path / "mail.db.broken-2").exists()
+
+
+def test_mail_in_an_encoding_that_is_not_the_ledgers_is_set_aside(here: Settings) -> None:
+    living(here).close()
+    with closing(sqlite3.connect(Path(here.home) / "mail.db", isolation_level=None)) as db:
+        db.executescript("PRAGMA encoding = 'UTF-16le'; CREATE TABLE notes (text)")
+
+    with closing(living(here)) as held:
+        wiring.mail(held).close()
+
+    assert (held.path / "mail.db.broken-1").is_file()
+
+
+async def test_mail_with_damaged_pages_is_set_aside_with_its_journal_over_nothing_that_was_before(
+    here: Settings,
+) -> None:
+    with closing(living(here)) as first, closing(wiring.mail(first)) as mail:
+        await mail.put([Post(f"{n}", "x" * 500, "normal", 60.0, None) for n in range(20)], at=MONDAY)
+    file = first.path / "mail.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + random.Random(0).randbytes(len(whole) - 4096))
+    (first.path / "mail.db-journal").write_bytes(b"of before")
+    (first.path / "mail.db.broken-2").mkdir()
+    (first.path / "mail.db.broken-1").write_bytes(b"of before")
+
+    living(here).close()
+
+    assert (first.path / "mail.db.broken-1").read_bytes() == b"of before"
+    assert (first.path / "mail.db.broken-3").read_bytes()[:4096] == whole[:4096]
+    assert not list(first.path.glob("mail.db-*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a file that keeps whoever opens it waiting")
+@pytest.mark.parametrize(
+    "made", [Path.mkdir, getattr(os, "mkfifo", Path.mkdir), lambda path: path.symlink_to("nowhere")]
+)
+def test_what_is_no_file_where_mail_should_be_is_set_aside_unopened(
+    here: Settings, made: Callable[[Path], object]
+) -> None:
+    living(here).close()
+    mail = Path(here.home) / "mail.db"
+    made(mail)
+
+    with closing(living(here)) as held:
+        wiring.mail(held).close()
+
+    assert mail.is_file() and os.path.lexists(f"{mail}.broken-1")
+
+
+def test_mail_that_another_program_has_locked_is_refused_by_its_name_and_kept(
+    here: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(living(here)) as held:
+        wiring.mail(held).close()
+    monkeypatch.setattr(sqlite, "PATIENCE_S", 0.05)
+    with closing(sqlite3.connect(held.path / "mail.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(LedgerUnavailable, match=r"cannot open the mail .*mail\.db, was database is locked"):
+            living(here)
+
+    living(here).close()
+    assert not list(held.path.glob("mail.db.broken-*"))
+
+
+def test_mail_for_which_the_disk_has_no_room_now_is_kept(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    living(here).close()
+    home = Path(here.home)
+    (home / "mail.db").touch()
+    with monkeypatch.context() as full:
+        full.setattr(sqlite, "MAIL_SCHEMA", f"PRAGMA max_page_count = 1; {sqlite.MAIL_SCHEMA}")
+        with pytest.raises(LedgerUnavailable, match=r"mail\.db, was database or disk is full"):
+            living(here)
+
+    living(here).close()
+    assert not list(home.glob("mail.db.broken-*"))
+
+
+def test_a_token_that_nobody_could_read_back_is_not_written(here: Settings) -> None:
+    with closing(living(here)) as held, pytest.raises(LedgerUnavailable, match="says no more who may write there"):
+        held.ledger.claim(held.lease, held.lease, least=2**53 - 1)
+
+    with closing(living(here)) as second:
+        assert second.lease.token == 2
+
+
+def test_a_fence_of_the_purse_that_makes_no_sense_is_told_as_that_of_the_purse(here: Settings) -> None:
+    with closing(living(here)) as held:
+        wiring.purse(held.path, held.lease.token).close()
+    with closing(sqlite3.connect(held.path / "purse.db")) as db, db:
+        db.execute("UPDATE fence SET token = 'many'")
+
+    with pytest.raises(LedgerUnavailable, match=r"cannot take .*purse\.db, was it says no more who may write there"):
+        living(here)
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        *(("since", told) for told in ("soon", 5)),
+        *(("pid", told) for told in ("me", 0, -1, 2**62)),
+        *(("lock", told) for told in (7, "a\0b", "archive", "ledger.db", "../lock", "lock.", "lock.1/x", "lock\n")),
+    ],
+)
+def test_a_lease_of_nobody_is_one_line_and_no_other_file_is_locked_for_it(
+    here: Settings, column: str, told: object
+) -> None:
+    living(here).close()
+    home = Path(here.home)
+    with closing(sqlite3.connect(home / "ledger.db")) as db, db:
+        db.execute(f"UPDATE lease SET {column} = ?", (told,))
+
+    def others() -> set[Path]:
+        return {file for file in home.parent.rglob("*") if not file.name.startswith("ledger.db-")}
+
+    before = others()
+    with pytest.raises(LedgerUnavailable, match=r"cannot read the ledger .*ledger\.db, was its lease "):
+        living(here)
+
+    assert others() == before
+
+
+def test_a_lock_that_is_a_folder_is_refused(here: Settings) -> None:
+    (Path(here.home) / "lock").mkdir(parents=True)
+
+    with pytest.raises(BadInput, match=r"home cannot be locked, was .*lock"):
+        living(here)
 
 
 @pytest.mark.parametrize("token", ["many", 2**63 - 1])

@@ -16,6 +16,7 @@ from socket import socket
 import httpx
 
 from ..domain.errors import LeaseLost, MemoryUnavailable
+from ..domain.lease import MOST_TOKENS
 from ..settings import variable
 
 # The server alone, without the Python package around it, which takes a second and 80 MB to load. The pipe on its
@@ -66,11 +67,13 @@ def _environment() -> dict[str, str]:
 
 
 def fence_of(folder: Path) -> int:
-    """The highest token under which that folder was ever kept; 0 where nobody knows."""
+    """The highest token under which that folder was ever kept; 0 where nobody knows, also by a number above which there
+    is no token."""
     try:
-        return int(folder.with_name(f"{folder.name}.fence").read_text(encoding="ascii"))
+        told = int(folder.with_name(f"{folder.name}.fence").read_text(encoding="ascii"))
     except (OSError, ValueError):
         return 0
+    return told if 0 <= told < MOST_TOKENS - 1 else 0
 
 
 def is_installed() -> bool:

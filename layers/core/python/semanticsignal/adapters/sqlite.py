@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 
 from ..codec import FACTS, SUBJECTS, dumps, loads
 from ..domain.errors import AlreadyRunning, BadInput, InvalidPost, LeaseLost, LedgerConflict, LedgerUnavailable
-from ..domain.lease import Lease
+from ..domain.lease import LOCK, MOST_TOKENS, Lease
 from ..domain.ledger import Entry
 from ..domain.market import Symbol, epoch_us
 from ..domain.messages import MOST_WAITING, URGENT, Post, Posted, Waiting
@@ -70,7 +71,11 @@ MAIL_ADDED = {
 }  # fmt: skip
 DECODED = 4096
 PATIENCE_S = 5
-MOST_TOKENS = 2**53
+# What passes: locked by somebody else, and where there is no room now.
+PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM)
+# No system counts its processes further.
+MOST_PIDS = 2**31
+LOCK_NAME = re.compile(rf"{LOCK}(\.[0-9]+)?")
 # Nobody renews a lease more rarely; who waits for a sign of life waits for that.
 LONGEST_RENEWAL_S = 2.0
 
@@ -189,14 +194,12 @@ class SqliteLedger(_File):
     def claim(self, wanted: Lease, over: Lease | None, beside: Iterable[Path] = (), least: int = 0) -> Lease:
         """Takes it, and the files beside it with their fences, as long as `over` is what stands: who renewed it since
         keeps it. `least`: the fence of what is no SQLite file. Raises AlreadyRunning."""
-        with self._writing_all(beside) as files:
+        with self._writing_all(beside) as next_tokens:
             if _lease(self._db) != over:
                 raise AlreadyRunning(f"another semsig took this home, or lives after all, was {self._path.parent}")
-            # Only the names above are joined.
-            raised = [self._db.execute(f"SELECT token FROM {of}fence").fetchone()[0] for of in files]  # noqa: S608
-            taken = replace(wanted, token=max(*map(_token, raised), least) + 1)
-            for of in files:
-                self._db.execute(f"UPDATE {of}fence SET token = ?", (taken.token,))  # noqa: S608
+            taken = replace(wanted, token=_token(max(*next_tokens.values(), least + 1)))
+            for of in next_tokens:
+                self._db.execute(f"UPDATE {of}fence SET token = ?", (taken.token,))  # noqa: S608 - names of our own
             self._db.execute(
                 "INSERT OR REPLACE INTO lease VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
                 (taken.token, taken.pid, taken.since.isoformat(), taken.lock, taken.renews_s, taken.port, taken.beats),
@@ -221,24 +224,30 @@ class SqliteLedger(_File):
             self._check_fence()
 
     @contextmanager
-    def _writing_all(self, beside: Iterable[Path]) -> Iterator[list[str]]:
-        """One transaction over this file and those, whoever may write there; under what name each is known in it."""
-        files, taken = [""], self._path
+    def _writing_all(self, beside: Iterable[Path]) -> Iterator[dict[str, int]]:
+        """One transaction over this file and those, whoever may write there; under what name each is known in it, and
+        the lowest token that is above its fence."""
+        files, taken = {"": self._path}, self._path
         try:
             try:
                 for number, path in enumerate(beside):
                     taken = path
                     self._db.execute(f"ATTACH DATABASE ? AS beside{number}", (str(path),))
-                    files.append(f"beside{number}.")
-                    self._db.executescript(FENCE_SCHEMA.format(of=files[-1]))
+                    files[f"beside{number}."] = path
+                    self._db.executescript(FENCE_SCHEMA.format(of=f"beside{number}."))
                 taken = self._path
                 self._db.execute("BEGIN IMMEDIATE")
-                yield files
+                next_tokens = {}
+                for of, path in files.items():
+                    taken = path
+                    next_tokens[of] = _above(self._db, of)
+                taken = self._path
+                yield next_tokens
                 self._db.execute("COMMIT")
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                for of in files[1:]:
+                for of in filter(None, files):
                     self._db.execute(f"DETACH DATABASE {of.rstrip('.')}")
         except sqlite3.Error as wrong:
             raise LedgerUnavailable(f"cannot take {taken}, was {wrong}") from wrong
@@ -437,6 +446,17 @@ class SqliteMail(_File):
                 if name not in known:
                     self._db.execute(f"ALTER TABLE posts ADD COLUMN {name} {kind}")
             self._raise_fence()
+            self._check()
+
+    def _check(self) -> None:
+        """What every start and every write need of it, in the middle of `_opening`; a message alone is another
+        matter."""
+        (encoding,) = self._db.execute("PRAGMA encoding").fetchone()
+        if encoding != "UTF-8":  # it cannot be written in one transaction with the ledger
+            raise sqlite3.DatabaseError(f"its text is in {encoding}, not in UTF-8")
+        columns = f"seq, state, put_us, name, until_us, {', '.join(kept.FIELDS)}"
+        self._db.execute(f"SELECT {columns} FROM posts ORDER BY seq DESC LIMIT 1").fetchone()  # noqa: S608 - of our own
+        _above(self._db)
 
     async def put(self, posts: Iterable[Post], *, at: datetime) -> int:
         """All parts of a message, or none where its first one stands: made anew, it might be cut elsewhere."""
@@ -553,20 +573,49 @@ def is_sound(path: Path) -> bool:
     return True
 
 
-def _token(told: object) -> int:
+def ailing(mail: Path) -> str | None:
+    """What keeps that mail from ever being used, found by opening it; None where nothing does. Raises LedgerUnavailable
+    after PATIENCE_S for what passes by itself: it is locked, the disk is full."""
+    if not mail.is_file():  # a pipe would be waited for
+        return "it is no file"
+    try:
+        SqliteMail(mail).close()
+    except LedgerUnavailable as wrong:
+        if getattr(wrong.__cause__, "sqlite_errorcode", 0) & 0xFF in PASSING:
+            raise
+        return str(wrong.__cause__)
+    return None
+
+
+def _token(told: object, most: int = MOST_TOKENS) -> int:
     """Raises sqlite3.DatabaseError for what nobody ever counted up to."""
-    if not isinstance(told, int) or not 0 <= told < MOST_TOKENS:
+    if not isinstance(told, int) or not 0 <= told < most:
         raise sqlite3.DatabaseError(f"it says no more who may write there, but {told!r}")
     return told
+
+
+def _above(db: sqlite3.Connection, of: str = "") -> int:
+    """The lowest token that is above that fence. Raises sqlite3.DatabaseError where there is none."""
+    row = db.execute(f"SELECT token FROM {of}fence").fetchone()  # noqa: S608 - names of our own
+    return _token(row and row[0], MOST_TOKENS - 1) + 1
 
 
 def _lease(db: sqlite3.Connection) -> Lease | None:
     row = db.execute("SELECT token, pid, since, lock, renews_s, port, beats FROM lease").fetchone()
     if row is None:
         return None
-    if not isinstance(row[4], int | float) or not 0 <= row[4] <= LONGEST_RENEWAL_S:
-        raise sqlite3.DatabaseError(f"its lease is renewed each 0 to {LONGEST_RENEWAL_S:g} s, was {row[4]!r}")
-    return Lease(_token(row[0]), row[1], datetime.fromisoformat(row[2]), *row[3:])
+    token, pid, since, lock, renews_s, port, beats = row
+    if not isinstance(renews_s, int | float) or not 0 <= renews_s <= LONGEST_RENEWAL_S:
+        raise sqlite3.DatabaseError(f"its lease is renewed each 0 to {LONGEST_RENEWAL_S:g} s, was {renews_s!r}")
+    if not isinstance(pid, int) or not 0 < pid < MOST_PIDS:
+        raise sqlite3.DatabaseError(f"its lease is held by no process, was pid {pid!r}")
+    if not isinstance(lock, str) or not LOCK_NAME.fullmatch(lock):  # any other file is not ours to lock, or to make
+        raise sqlite3.DatabaseError(f"its lease names a lock file {LOCK} or {LOCK}.<token>, was {lock!r}")
+    try:
+        began = datetime.fromisoformat(since)
+    except (TypeError, ValueError) as wrong:
+        raise sqlite3.DatabaseError(f"its lease is since no time, was {since!r}") from wrong
+    return Lease(_token(token), pid, began, lock, renews_s, port, beats)
 
 
 def _decoded(db: sqlite3.Connection, seq: int) -> Entry:

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+# Tokens are counted up to here: above it a number means nothing.
+MOST_TOKENS = 2**53
+# The lock file of a home; one that a takeover had to make has its token behind it.
+LOCK = "lock"
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ..domain.errors import AlreadyRunning, BadInput, InvalidSetting
 from ..domain.learning import Experience, Hindsight, PostMortem, SemanticRule
+from ..domain.lease import LOCK
 from ..domain.ledger import MEMORABLE
 from ..domain.market import MarketKind, Symbol, Timeframe
 from ..domain.policy import Settings
@@ -33,7 +34,6 @@ from ..settings import secret as environment_secret
 from . import identity as identity
 from .homes import CHROMA as CHROMA
 from .homes import LEDGER as LEDGER
-from .homes import LOCK as LOCK
 from .homes import MAIL
 from .homes import Home as Home
 from .homes import Wish as Wish

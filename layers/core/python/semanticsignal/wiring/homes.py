@@ -5,11 +5,12 @@ import logging
 import os
 import time
 from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..domain.errors import AlreadyRunning, BadInput, LeaseLost, Silent
-from ..domain.lease import Lease
+from ..domain.errors import AlreadyRunning, BadInput, LeaseLost, LedgerUnavailable, Silent
+from ..domain.lease import LOCK, Lease
 from ..domain.policy import Settings
 from . import identity
 from .models import PURSE
@@ -17,10 +18,12 @@ from .models import PURSE
 if TYPE_CHECKING:
     from ..adapters.sqlite import SqliteLedger
 
-LEDGER, LOCK, MAIL, CHROMA = "ledger.db", "lock", "mail.db", "chroma"
+LEDGER, MAIL, CHROMA = "ledger.db", "mail.db", "chroma"
 
 # How many renewals of a holder's lease are waited for, and in how many looks.
 RENEWALS, LOOKS = 2.5, 10
+# What SQLite may keep of one file, by the ends of the names: the file itself last.
+JOURNALS = ("-journal", "-wal", "-shm", "")
 
 log = logging.getLogger("semsig")
 
@@ -151,18 +154,23 @@ def _moves(path: Path, lease: Lease) -> bool:
 
 
 def _sound(path: Path) -> None:
-    """Mail that cannot be read is set aside, for it holds up no trade. Money that models have cost is not forgotten:
-    raises BadInput."""
-    from ..adapters.sqlite import is_sound
+    """Mail that cannot be used is set aside, for it holds up no trade. Money that models have cost is not forgotten:
+    raises BadInput. Raises LedgerUnavailable for mail that somebody else has locked."""
+    from ..adapters.sqlite import ailing, is_sound
 
     mail, purse = path / MAIL, path / PURSE
     if purse.is_file() and not is_sound(purse):
         said = f"what models have cost cannot be read, was {purse}: it is no database"
         raise BadInput(f"{said}; put a copy back, or move it away, and the budget of this day and month begins anew")
-    if mail.is_file() and not is_sound(mail):
-        number = 1 + sum(1 for _ in path.glob(f"{MAIL}.broken-*"))
-        mail.rename(path / f"{MAIL}.broken-{number}")
-        log.warning("%s is no database and was set aside: what waited in it for Discord is not sent", mail)
+    if os.path.lexists(mail) and (wrong := ailing(mail)):
+        aside = next(f"{MAIL}.broken-{n}" for n in count(1) if not os.path.lexists(path / f"{MAIL}.broken-{n}"))
+        try:
+            for end in JOURNALS:  # none of it may be taken for the new one's
+                if os.path.lexists(path / f"{MAIL}{end}"):
+                    (path / f"{MAIL}{end}").rename(path / f"{aside}{end}")
+        except OSError as refused:
+            raise LedgerUnavailable(f"{mail} cannot be used ({wrong}) nor set aside: {refused}") from refused
+        log.warning("%s was set aside as %s, and what waited in it for Discord is not sent: %s", mail, aside, wrong)
 
 
 def _refused(path: Path, standing: Lease | None) -> AlreadyRunning:
@@ -173,7 +181,7 @@ def _refused(path: Path, standing: Lease | None) -> AlreadyRunning:
 
 
 def _locked(path: Path) -> Any:
-    """None while another process has it."""
+    """None while another process has it. Raises BadInput for what is no file."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
@@ -181,4 +189,6 @@ def _locked(path: Path) -> Any:
         lock.acquire(timeout=0)
     except Timeout:
         return None
+    except OSError as wrong:
+        raise BadInput(f"home cannot be locked, was {path}: {wrong}; choose another --home") from wrong
     return lock
