@@ -4,6 +4,8 @@ UV_VERSION := 0.13.9
 BIN        := .venv/bin
 PY         := $(BIN)/python
 ARGS       ?=
+# Tests wait for browsers, servers and children a third of their time.
+WORKERS    ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 export PYTHONUTF8 := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Images of Python set it, and then every process compiles its libraries anew: 3 s for ccxt alone.
@@ -39,7 +41,7 @@ run: setup ## set up, then everything in one process on the simulated market (AR
 
 test: setup browser java worn $(DYNAMODB_READY) ## set up, then all tests: Python, front end, browser (ARGS="-k replay" for pytest)
 	@failed=0; [ -t 1 ] || export NO_COLOR=1; \
-	echo "test: Python and browser"; $(PY) -m pytest -n auto --dist worksteal $(ARGS) || failed=1; \
+	echo "test: Python and browser"; $(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS) || failed=1; \
 	echo "test: front end"; (cd frontend && npm run --silent test) || failed=1; \
 	exit $$failed
 
