@@ -1,6 +1,7 @@
 """What people are told of a day: what they would want to read, once, and no more."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -102,6 +103,26 @@ async def test_a_mark_that_is_told_late_says_no_more_how_positions_stood() -> No
 
     assert len(told_of) > 2 and (await on.ledger.portfolio()).positions
     assert [message.at for message in late.messages.values() if message.id.startswith("status#")] == told_of[-1:]
+
+
+async def test_a_day_is_the_same_told_at_its_end_and_told_again_when_more_stands() -> None:
+    """What is done at midnight is done after the mark that ends the day: it belongs to the next."""
+    on, at_once = heard(eventful())
+    await live(on, FIRST, LAST)
+    on, later = heard(on)
+
+    for mark in await told(on, "EquityMarked"):
+        on.clock.set(mark.fact.at)  # type: ignore[attr-defined]
+        await notify(mark.fact, on)  # type: ignore[arg-type]
+
+    def days(listener: Listener) -> list[Message]:
+        return [message for message in listener.messages.values() if message.id.startswith("performance#")]
+
+    ended = days(at_once)[-1].at
+    decided = [entry for entry in await told(on, "DecisionMade") if entry.fact.at < ended]
+    rows = [row.value for message in days(at_once) for row in message.rows if row.name == "Decisions"]
+    assert days(later) == days(at_once)
+    assert sum(int(number) for row in rows for number in re.findall(r"\d+", row)) == len(decided) > 30
 
 
 async def test_a_fact_that_comes_again_after_a_crash_is_posted_once(tmp_path: Path) -> None:

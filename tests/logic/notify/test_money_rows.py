@@ -74,8 +74,8 @@ def test_a_position_stands_at_its_result_before_fees_and_funding_and_its_levels_
 
     told = messages.status(moved, MONDAY + 2 * H4, KNOWN)
 
-    assert plain(told.title) == "BTC/USDC · long stands at +8.00 USDC"
-    assert plain(told.line) == "BTC/USDC long stands at +8.00 USDC"
+    assert plain(told.title) == "BTC/USDC · long stands at +8.00 USDC before fees"
+    assert plain(told.line) == "BTC/USDC long stands at +8.00 USDC before fees"
     assert rows(told) == {
         "Entry": "100.00 USDC",
         "Now": "104.00 USDC\n+4.00 %",
@@ -174,7 +174,7 @@ def test_a_day_says_what_came_of_it_and_of_all_days_with_every_cost() -> None:
         "Decisions": "none",
         "Equity": "1,013.48 USDC",
         "Since the start": "+13.48 USDC\n+1.35 %",
-        "Open at its end": "1, at +4.50 USDC",
+        "Open at its end": "1, at +4.50 USDC\nbefore fees and funding",
         "Trades in all": "2, 1 won",
         "Their fees and funding": "0.92 USDC",
         "Share won": "50.0 %, at 90 % sure: 10.0 % to 90.0 %",

@@ -210,12 +210,13 @@ async def _day(after: EquityPoint, on: Sockets) -> Day:
 
 
 async def _lived(kinds: tuple[str, ...], since: datetime, until: datetime, on: Sockets) -> list[Entry]:
-    """What happened in (since, until], oldest first; of a long life no more is read than that, and a page."""
+    """What happened from `since` on and before `until`, oldest first: what is done at midnight comes after the mark
+    that ends the day, and belongs to the next. Of a long life no more is read than that, and a page."""
     found: list[Entry] = []
     before = None
     while page := await on.ledger.entries(kinds=kinds, before=before, until=until, limit=PAGE, newest_first=True):
-        found += (entry for entry in page if entry.fact.at > since)
-        if page[-1].fact.at <= since:
+        found += (entry for entry in page if since <= entry.fact.at < until)
+        if page[-1].fact.at < since:
             break
         before = page[-1].seq
     return found[::-1]

@@ -19,7 +19,7 @@ SURE = "at 90 % sure:"
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """`trades`: all that closed until its end, oldest first; `figures`: theirs, and `said`: whether luck could explain
+    """`trades`: all that closed before its end, oldest first; `figures`: theirs, and `said`: whether luck could explain
     them. `refused`: guard and reason, in order."""
 
     since: datetime
@@ -38,7 +38,7 @@ class Day:
 @exactly
 def performance(day: Day, known: Known) -> Message:
     now, then = day.after.equity_quote, day.before.equity_quote if day.before else day.start_quote
-    today = [trade for trade in day.trades if trade.closed_at > day.since]
+    today = [trade for trade in day.trades if trade.closed_at >= day.since]
     gained, whole = now - then, now - day.start_quote
     name = f"{day.since:%Y-%m-%d}"
     rows = [
