@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import boto3
 import botocore.session
 import httpx
 from moto import backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
 # Each plug has a session of its own, and each would read what AWS says of its services, 0.1 s of JSON, anew.
@@ -19,6 +21,16 @@ botocore.session.create_loader = cache(botocore.session.create_loader)
 # Moto would look through its folder at each question.
 MODULES = tuple(backends.list_of_moto_modules())
 backends.list_of_moto_modules = lambda: MODULES
+# AWS looks at a condition and writes in one go; between moto's look and its write another thread may come.
+TURN, ANSWERED = Lock(), DomainDispatcherApplication.__call__
+
+
+def one_at_a_time(*asked: Any) -> Any:
+    with TURN:
+        return ANSWERED(*asked)
+
+
+DomainDispatcherApplication.__call__ = one_at_a_time
 # A line for each of some 10,000 questions, and nobody reads them.
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
