@@ -320,7 +320,7 @@ def said(name: str) -> io.StringIO:
     words = io.StringIO()
     (stream,) = logging.getLogger(name).handlers
     assert isinstance(stream, logging.StreamHandler)
-    stream.setStream(words)
+    stream.stream = words  # not setStream: it flushes the one before, which may be that of a test that has ended
     return words
 
 

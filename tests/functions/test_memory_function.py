@@ -206,7 +206,7 @@ def test_what_goes_wrong_is_logged_and_raised() -> None:
     words = io.StringIO()
     (stream,) = logging.getLogger("memory").handlers
     assert isinstance(stream, logging.StreamHandler)
-    stream.setStream(words)
+    stream.stream = words  # not setStream: it flushes the one before, which may be that of a test that has ended
 
     with pytest.raises(InvalidSetting):
         handler({"ask": "rebuild"}, None)
