@@ -3,16 +3,16 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from drivers.instance import free_port, here
+from drivers.instance import PATIENCE_S, free_port, here, surroundings
 from world import BTC, H4, MONDAY, CycleModel, bars, cycle, path, says, settings, told, world
 
 from semanticsignal import wiring
@@ -153,24 +153,38 @@ def test_a_signal_before_there_is_anything_to_stop_ends_it_with_0() -> None:
     assert ended.value.code == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_it_is_loaded_or_made_ends_it_with_0_in_one_line(
-    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The port is asked for first, so that this is in the middle of the start."""
-    bound: Callable[[int], Any] = instance.web.bound
+# In a process of its own: what a signal ends is all of it. The port is asked for first, so this is in the middle of
+# the start.
+TOLD_TO_STOP = """
+import os, signal, sys
+from semanticsignal.drivers import instance
+from semanticsignal.drivers.cli import main
 
-    def told_to_stop(port: int) -> Any:
-        os.kill(os.getpid(), number)
-        return bound(port)
+bound, number = instance.web.bound, int(sys.argv.pop(1))
 
-    monkeypatch.setattr(instance.web, "bound", told_to_stop)
+def told_to_stop(port):
+    os.kill(os.getpid(), number)
+    return bound(port)
 
-    done = here("run", "--yes", "--home", tmp_path / "home", "--port", free_port(), folder=tmp_path)
-
-    assert done.returncode == 0 and "Traceback" not in done.stderr
-    assert ("interrupted; what was done stands" in done.stderr) == (number == signal.SIGINT)
+instance.web.bound = told_to_stop
+try:
+    main()
+finally:
     assert signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_is_loaded_or_made_ends_it_with_0_in_one_line(number: int, tmp_path: Path) -> None:
+    line = ("run", "--yes", "--home", tmp_path / "home", "--port", free_port())
+    done = subprocess.run(
+        [sys.executable, "-c", TOLD_TO_STOP, str(int(number)), *map(str, line)],
+        cwd=tmp_path, env=surroundings({}), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        timeout=PATIENCE_S,
+    )  # fmt: skip
+
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert ("interrupted; what was done stands" in done.stderr) == (number == signal.SIGINT)
 
 
 @pytest.mark.parametrize("number", farewell.SIGNALS)
