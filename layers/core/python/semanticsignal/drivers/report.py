@@ -43,7 +43,7 @@ async def read(settings: Settings, between: Between) -> Report:
     """Of the ledger of a home, whoever holds it. Raises BadInput where there is none, LedgerUnavailable."""
     with closing(wiring.read_ledger(Path(settings.home), settings)) as ledger:
         made, after = _Reading(between), 0
-        while page := await ledger.entries(after=after, limit=PAGE):
+        while page := await ledger.entries(after=after, until=between.until, limit=PAGE):
             for entry in page:
                 made.take(entry)
             after = page[-1].seq
@@ -83,17 +83,16 @@ class _Reading:
 
     def _marked(self, mark: EquityPoint) -> None:
         """A mark at a bound is the end of the time before it and the beginning of the time after."""
-        since, until = self._between
+        since = self._between.since
         if since is not None and mark.at <= since:
             self._opening = mark
-        elif until is None or mark.at <= until:
+        else:
             self._marks.append(mark)
 
     def _decided(self, made: Decision, *, is_meant: bool) -> None:
         self._quote = made.symbol.quote
         self._regimes[made.id] = one_line(made.regime)  # words of others
-        if self._between.until is None or made.closed_at <= self._between.until:  # of later closes nothing was known
-            self._forecasts.add(made, is_counted=is_meant)
+        self._forecasts.add(made, is_counted=is_meant)
         if is_meant:
             self._is_simulated |= made.is_simulated
             self._actions[str(made.action)] += 1
