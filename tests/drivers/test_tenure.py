@@ -540,6 +540,7 @@ def test_a_fence_of_the_purse_that_makes_no_sense_is_told_as_that_of_the_purse(h
     [
         *(("since", told) for told in ("soon", 5)),
         *(("pid", told) for told in ("me", 0, -1, 2**62)),
+        *(("renews_s", told) for told in ("soon", -1, 1e9)),
         *(("lock", told) for told in (7, "a\0b", "archive", "ledger.db", "../lock", "lock.", "lock.1/x", "lock\n")),
     ],
 )
@@ -575,16 +576,6 @@ def test_a_lease_that_makes_no_sense_lets_nobody_write_and_is_one_line(token: ob
         db.execute("UPDATE fence SET token = ?", (token,))
 
     with pytest.raises(LedgerUnavailable, match=r"ledger\.db, was it says no more who may write there"):
-        wiring.home(tmp_path, settings(), LIFE, is_durable=False)
-
-
-@pytest.mark.parametrize("renews_s", ["soon", -1, 1e9])
-def test_a_lease_whose_renewal_nobody_could_wait_for_is_refused_in_one_line(renews_s: object, tmp_path: Path) -> None:
-    wiring.home(tmp_path, settings(), LIFE, is_durable=False).close()
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as db, db:
-        db.execute("UPDATE lease SET renews_s = ?", (renews_s,))
-
-    with pytest.raises(LedgerUnavailable, match=r"its lease is renewed each 0 to 2 s, was"):
         wiring.home(tmp_path, settings(), LIFE, is_durable=False)
 
 
