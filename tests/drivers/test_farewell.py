@@ -99,9 +99,14 @@ class Lived:
         self.host.stop.set()
 
 
+def patient() -> Farewell:
+    """Who is out of time leaves the process at once, which here is that of all tests."""
+    return Farewell(within_s=PATIENCE_S)
+
+
 async def whole(home: Path) -> list[bytes]:
     lived = Lived(home, Gate(), Clock(at(1)))
-    with Farewell().listening() as bye:
+    with patient().listening() as bye:
         await lived.lives(bye)
     return await read(home)
 
@@ -132,14 +137,14 @@ async def test_a_signal_in_the_middle_of_any_stage_loses_nothing(
     clock, gate = Clock(at(1)), Gate(name, turn)
     async with asyncio.timeout(60):
         expected = await whole(tmp_path / "whole")
-        with Farewell().listening() as bye:
+        with patient().listening() as bye:
             stopped = asyncio.create_task(Lived(tmp_path / "home", gate, clock).lives(bye))
             await gate.reached.wait()
             os.kill(os.getpid(), number)
             os.kill(os.getpid(), number)  # and once more: it changes nothing
             async with asyncio.timeout(SOON_S):
                 await stopped
-        with Farewell().listening() as again:
+        with patient().listening() as again:
             await Lived(tmp_path / "home", Gate(), clock).lives(again)
 
     assert bye.heard == [number, number]
